@@ -1,0 +1,19 @@
+//! The decisions of Sklad: plain functions over plain types. No I/O, no async, no clock, no random numbers.
+
+pub mod address;
+pub mod aggregate;
+pub mod ids;
+pub mod incoming;
+pub mod message;
+pub mod money;
+pub mod order;
+pub mod stock;
+pub mod tracking_status;
+
+pub use aggregate::{Decision, History, HistoryEntry, Rejected};
+pub use ids::{
+    ApiKeyId, CarrierAccountId, ChannelId, IdError, LocationId, MerchantId, OrderId, PickTaskId,
+    ReceiptId, ReturnId, ShipmentId, Sku,
+};
+pub use message::{Message, MessageKind, Queue};
+pub use money::{Currency, Money};
