@@ -70,9 +70,11 @@ impl Queues {
         name: &str,
         receipt_handles: &[&str],
     ) -> Result<Vec<Result<bool, QueueError>>, QueueError> {
-        self.with(|core, _, _| {
-            let key = core.queue(name)?.key;
+        self.with(|core, now, _| {
+            core.queue(name)?;
             check_batch_length(receipt_handles.len())?;
+            core.sweep(name, now)?;
+            let key = core.queue(name)?.key;
             let transaction = core.connection.unchecked_transaction()?;
             let mut answers = Vec::with_capacity(receipt_handles.len());
             {
