@@ -288,6 +288,28 @@ mod tests {
         );
     }
 
+    #[test]
+    fn more_meanings_than_codes_are_an_error_and_not_a_wrong_text() {
+        let fonts = Fonts::load().expect("built-in fonts");
+        let mut usage = Usage::default();
+        let mut add = |count: u32, from: u32| {
+            (from..from + count)
+                .filter_map(char::from_u32)
+                .try_for_each(|unknown| {
+                    usage
+                        .encode(&fonts, Weight::Regular, &unknown.to_string())
+                        .map(|_| ())
+                })
+        };
+        assert_eq!(add(65_535, 0x2_0000), Ok(()));
+        assert_eq!(
+            add(1, 0x2_0000),
+            Ok(()),
+            "a known character needs no new code"
+        );
+        assert_eq!(add(1, 0x4_0000), Err(DocumentError::TooManyCharacters));
+    }
+
     proptest! {
         #[test]
         fn no_line_is_wider_than_its_column_and_no_word_is_lost(

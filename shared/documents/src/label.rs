@@ -18,7 +18,7 @@ pub struct Label<'a> {
     pub weight_grams: u64,
     /// The shipper's own reference.
     pub reference: &'a str,
-    /// Printed as Code 128 and below it. Printable ASCII, at most 28 characters (about 56 if all are digits).
+    /// Printed as Code 128 and below it. Printable ASCII, at most 31 characters (62 if all are digits).
     pub tracking_number: &'a str,
     /// What the courier collects, amount and currency as to be read (`125.40 EUR`); `None` if nothing.
     pub cash_on_delivery: Option<&'a str>,
@@ -115,11 +115,17 @@ fn layout(fonts: &Fonts, label: &Label<'_>) -> Result<Page, DocumentError> {
     let width_mm = barcode.modules() as f32 * module_mm;
     // On a whole dot, so that the printer rounds nothing.
     let x_mm = ((SIZE_MM.0 - width_mm) / 2.0 / DOT_MM).floor() * DOT_MM;
-    let text_mm = fonts.width_mm(BODY_BOLD, barcode.text());
-    page.text(
-        (SIZE_MM.0 - text_mm) / 2.0,
-        144.0,
-        BODY_BOLD,
+    let area = Area {
+        x_mm: LEFT_MM,
+        y_mm: 140.0,
+        width_mm: WIDTH_MM,
+        height_mm: 8.0,
+    };
+    page.centred(
+        fonts,
+        area,
+        SIZE_MM.0 / 2.0,
+        &[Style::bold(12.0), Style::bold(9.0), Style::bold(7.0)],
         barcode.text(),
     );
     page.marks.push(Mark::Bars {

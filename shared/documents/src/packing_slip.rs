@@ -20,8 +20,8 @@ pub struct PackingSlip<'a> {
     pub date: Date,
     /// Whom the parcel goes to.
     pub recipient: Party<'a>,
-    /// Id of the order or pick task: printed as Code 128 and below it. Printable ASCII, at most 45 characters
-    /// (about 90 if all are digits).
+    /// Id of the order or pick task: printed as Code 128 and below it. Printable ASCII, at most 81 characters
+    /// (162 if all are digits).
     pub barcode: &'a str,
     /// What is in the parcel, in this order; at most [`LINES_MAX`].
     pub lines: Vec<SlipLine<'a>>,
@@ -76,7 +76,8 @@ pub fn pdf(slip: &PackingSlip<'_>) -> Result<Vec<u8>, DocumentError> {
     let mut sheet = Sheet {
         fonts: &fonts,
         slip,
-        pages: vec![Page::default()],
+        done: Vec::new(),
+        page: Page::default(),
         y_mm: TOP_MM,
     };
     sheet.first_head(barcode)?;
@@ -85,7 +86,8 @@ pub fn pdf(slip: &PackingSlip<'_>) -> Result<Vec<u8>, DocumentError> {
         sheet.line(line);
     }
     sheet.totals();
-    let mut pages = sheet.pages;
+    let mut pages = sheet.done;
+    pages.push(sheet.page);
     number(&fonts, slip, &mut pages);
     writer::write(
         &fonts,
@@ -98,27 +100,22 @@ pub fn pdf(slip: &PackingSlip<'_>) -> Result<Vec<u8>, DocumentError> {
 struct Sheet<'a> {
     fonts: &'a Fonts,
     slip: &'a PackingSlip<'a>,
-    pages: Vec<Page>,
-    /// Top of what comes next on the last page.
+    /// Full pages.
+    done: Vec<Page>,
+    /// The page being filled.
+    page: Page,
+    /// Top of what comes next on it.
     y_mm: f32,
 }
 
 impl Sheet<'_> {
-    fn page(&mut self) -> &mut Page {
-        if self.pages.is_empty() {
-            self.pages.push(Page::default());
-        }
-        let last = self.pages.len() - 1;
-        &mut self.pages[last]
-    }
-
     fn first_head(&mut self, barcode: Code128) -> Result<(), DocumentError> {
         let (fonts, slip) = (self.fonts, self.slip);
         // Beside the shop's name if the bars are short enough to be scanned well there, else in a row of their own.
         let beside = module_steps(&barcode, WIDTH_MM - HEAD_WIDTH_MM, 0.01, 25..=40);
         let (steps, own_row) = match beside {
             Ok(steps) => (steps, false),
-            Err(_) => (module_steps(&barcode, WIDTH_MM, 0.01, 25..=40)?, true),
+            Err(_) => (module_steps(&barcode, WIDTH_MM, 0.01, 19..=40)?, true),
         };
         let name = fonts.wrap_cut(
             TITLE,
@@ -126,8 +123,8 @@ impl Sheet<'_> {
             if own_row { WIDTH_MM } else { HEAD_WIDTH_MM },
             2,
         );
-        let mut y_mm = self.page().lines(LEFT_MM, TOP_MM + 5.0, TITLE, &name);
-        self.page().text(LEFT_MM, y_mm, HEADING, "Packing slip");
+        let mut y_mm = self.page.lines(LEFT_MM, TOP_MM + 5.0, TITLE, &name);
+        self.page.text(LEFT_MM, y_mm, HEADING, "Packing slip");
         y_mm += 5.0;
 
         let bars_y_mm = if own_row { y_mm } else { TOP_MM };
@@ -140,12 +137,12 @@ impl Sheet<'_> {
             (facts_left_mm, "Order"),
             (facts_left_mm + 50.0, "Date"),
         ] {
-            self.page().text(left_mm, y_mm, CAPTION, caption);
+            self.page.text(left_mm, y_mm, CAPTION, caption);
         }
         let number = fonts.wrap_cut(BODY_BOLD, slip.order_number, 46.0, 3);
-        self.page()
+        self.page
             .lines(facts_left_mm, y_mm + 5.0, BODY_BOLD, &number);
-        self.page().text(
+        self.page.text(
             facts_left_mm + 50.0,
             y_mm + 5.0,
             BODY_BOLD,
@@ -158,7 +155,7 @@ impl Sheet<'_> {
             height_mm: 46.0,
         };
         let end_mm = self
-            .page()
+            .page
             .party(fonts, &slip.recipient, area, &[10.5, 9.0, 7.5, 6.0]);
         self.y_mm = end_mm.max(y_mm + 14.0) + 6.0;
         Ok(())
@@ -168,24 +165,33 @@ impl Sheet<'_> {
     fn barcode(&mut self, barcode: Code128, module_mm: f32, y_mm: f32) -> f32 {
         let width_mm = barcode.modules() as f32 * module_mm;
         let x_mm = RIGHT_MM - width_mm - QUIET_MODULES as f32 * module_mm;
-        let text = crate::text::clean(barcode.text());
-        let text_mm = self.fonts.width_mm(CAPTION, &text);
-        let text_x_mm = (x_mm + (width_mm - text_mm) / 2.0).min(RIGHT_MM - text_mm);
-        self.page().marks.push(Mark::Bars {
+        let y_text_mm = y_mm + BARS_HEIGHT_MM + 0.5;
+        let area = Area {
+            x_mm: LEFT_MM,
+            y_mm: y_text_mm,
+            width_mm: WIDTH_MM,
+            height_mm: 10.0,
+        };
+        let end_mm = self.page.centred(
+            self.fonts,
+            area,
+            x_mm + width_mm / 2.0,
+            &[CAPTION],
+            barcode.text(),
+        );
+        self.page.marks.push(Mark::Bars {
             x_mm,
             y_mm,
             module_mm,
             height_mm: BARS_HEIGHT_MM,
             barcode,
         });
-        self.page()
-            .text(text_x_mm, y_mm + BARS_HEIGHT_MM + 3.5, CAPTION, &text);
-        y_mm + BARS_HEIGHT_MM + 5.0
+        end_mm + 1.5
     }
 
     fn column_heads(&mut self) {
         let (fonts, y_mm) = (self.fonts, self.y_mm);
-        let page = self.page();
+        let page = &mut self.page;
         page.text(LEFT_MM, y_mm + 4.0, BODY_BOLD, "SKU");
         page.text(TITLE_LEFT_MM, y_mm + 4.0, BODY_BOLD, "Item");
         page.text_right(fonts, RIGHT_MM, y_mm + 4.0, BODY_BOLD, "Quantity");
@@ -194,13 +200,12 @@ impl Sheet<'_> {
     }
 
     fn next_page(&mut self) {
-        self.pages.push(Page::default());
+        self.done.push(std::mem::take(&mut self.page));
         self.y_mm = TOP_MM;
         let (fonts, slip) = (self.fonts, self.slip);
         let heading = format!("{} · Packing slip {}", slip.shop_name, slip.order_number);
         let heading = fonts.wrap_cut(BODY_BOLD, &heading, WIDTH_MM, 1);
-        self.page()
-            .lines(LEFT_MM, TOP_MM + 3.0, BODY_BOLD, &heading);
+        self.page.lines(LEFT_MM, TOP_MM + 3.0, BODY_BOLD, &heading);
         self.y_mm += 8.0;
     }
 
@@ -216,7 +221,7 @@ impl Sheet<'_> {
         }
         let baseline_mm = self.y_mm + BODY.leading_mm();
         let bottom_mm = self.y_mm + height_mm;
-        let page = self.page();
+        let page = &mut self.page;
         page.lines(LEFT_MM, baseline_mm, BODY, &sku);
         page.lines(TITLE_LEFT_MM, baseline_mm, BODY, &title);
         page.text_right(
@@ -241,10 +246,9 @@ impl Sheet<'_> {
             .iter()
             .map(|line| u64::from(line.quantity))
             .sum();
-        let text = format!("Lines: {}   Units in total: {units}", self.slip.lines.len());
+        let text = format!("Lines: {} · Units in total: {units}", self.slip.lines.len());
         let y_mm = self.y_mm + 7.0;
-        self.page()
-            .text_right(fonts, RIGHT_MM, y_mm, HEADING, &text);
+        self.page.text_right(fonts, RIGHT_MM, y_mm, HEADING, &text);
     }
 }
 

@@ -85,6 +85,36 @@ impl Page {
         at
     }
 
+    /// `text` around `centre_mm` but inside `area`, on one line in the first of `styles` in which it fits, in the last
+    /// on several lines, cut at the area's end. Returns the last baseline.
+    pub(crate) fn centred(
+        &mut self,
+        fonts: &Fonts,
+        area: Area,
+        centre_mm: f32,
+        styles: &[Style],
+        text: &str,
+    ) -> f32 {
+        let mut baseline_mm = area.y_mm;
+        for (at, style) in styles.iter().enumerate() {
+            if at + 1 < styles.len() && fonts.wrap(*style, text, area.width_mm).len() > 1 {
+                continue;
+            }
+            let lines_max = (area.height_mm / style.leading_mm()) as usize;
+            let lines = fonts.wrap_cut(*style, text, area.width_mm, lines_max.max(1));
+            for line in &lines {
+                let width_mm = fonts.width_mm(*style, line);
+                let x_mm = (centre_mm - width_mm / 2.0)
+                    .min(area.x_mm + area.width_mm - width_mm)
+                    .max(area.x_mm);
+                baseline_mm += style.leading_mm();
+                self.text(x_mm, baseline_mm, *style, line);
+            }
+            break;
+        }
+        baseline_mm
+    }
+
     /// A horizontal rule.
     pub(crate) fn rule(&mut self, x_mm: f32, y_mm: f32, width_mm: f32, thickness_mm: f32) {
         self.marks.push(Mark::Fill {
