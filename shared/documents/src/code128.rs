@@ -93,7 +93,7 @@ impl Code128 {
     pub(crate) fn zpl_field_data(&self) -> String {
         let mut data = String::new();
         let mut pairs = false;
-        for (at, &value) in self.values.iter().enumerate() {
+        for &value in &self.values {
             match value {
                 START_B | START_C => {
                     pairs = value == START_C;
@@ -115,7 +115,6 @@ impl Code128 {
                     plain => data.push(plain),
                 },
             }
-            debug_assert!(at > 0 || matches!(value, START_B | START_C));
         }
         data
     }
@@ -147,7 +146,7 @@ fn values_of(text: &[u8]) -> Vec<u8> {
             continue;
         }
         let at_end = at + digits == text.len();
-        if digits % 2 == 0 && (digits >= 6 || (digits >= 4 && at_end)) {
+        if digits.is_multiple_of(2) && (digits >= 6 || (digits >= 4 && at_end)) {
             pairs = true;
             values.push(SWITCH_TO_C);
         } else {

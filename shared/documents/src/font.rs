@@ -126,6 +126,14 @@ impl Fonts {
             .sum()
     }
 
+    /// The first of `styles` in which `line` fits on one line.
+    pub(crate) fn fitting(&self, styles: &[Style], line: &str, width_mm: f32) -> Option<Style> {
+        styles
+            .iter()
+            .copied()
+            .find(|style| self.width_mm(*style, line) <= width_mm)
+    }
+
     /// Breaks `text` into lines no wider than `width_mm`: between words, inside a word only if it is wider than a line.
     pub(crate) fn wrap(&self, style: Style, text: &str, width_mm: f32) -> Vec<String> {
         let space_mm = self.width_mm(style, " ");

@@ -43,7 +43,7 @@ const BODY_BOLD: Style = Style::bold(10.0);
 /// Draws the label as a PDF of one page.
 ///
 /// # Errors
-/// [`DocumentError`]: a tracking number that cannot be encoded or does not fit.
+/// [`DocumentError`]: a tracking number that cannot be encoded or does not fit, an amount that does not fit.
 pub fn pdf(label: &Label<'_>) -> Result<Vec<u8>, DocumentError> {
     let fonts = Fonts::load()?;
     let page = layout(&fonts, label)?;
@@ -58,7 +58,7 @@ pub fn pdf(label: &Label<'_>) -> Result<Vec<u8>, DocumentError> {
 /// Writes the label as ZPL II for 203 dpi, in UTF-8 (`^CI28`). No input can reach the printer as a command.
 ///
 /// # Errors
-/// [`DocumentError`]: a tracking number that cannot be encoded or does not fit.
+/// [`DocumentError`]: a tracking number that cannot be encoded or does not fit, an amount that does not fit.
 pub fn zpl(label: &Label<'_>) -> Result<String, DocumentError> {
     let fonts = Fonts::load()?;
     Ok(zpl_writer::write(&layout(&fonts, label)?))
@@ -102,13 +102,28 @@ fn layout(fonts: &Fonts, label: &Label<'_>) -> Result<Page, DocumentError> {
     page.rule(LEFT_MM, 88.0, WIDTH_MM, 0.5);
 
     page.text(LEFT_MM, 92.0, CAPTION, "Reference");
-    let reference = fonts.wrap_cut(BODY, label.reference, WIDTH_MM, 1);
-    page.lines(LEFT_MM, 96.5, BODY, &reference);
+    let small = Style::regular(6.0);
+    let style = fonts
+        .fitting(&[BODY, Style::regular(7.5)], label.reference, WIDTH_MM)
+        .unwrap_or(small);
+    page.lines(
+        LEFT_MM,
+        96.5,
+        style,
+        &fonts.wrap_cut(style, label.reference, WIDTH_MM, 1),
+    );
     if let Some(amount) = label.cash_on_delivery {
         page.frame(LEFT_MM, 99.5, WIDTH_MM, 10.5, 0.75);
         page.text(LEFT_MM + 3.0, 106.5, BODY_BOLD, "CASH ON DELIVERY");
-        let amount = fonts.wrap_cut(SERVICE, amount, WIDTH_MM - 48.0, 1).concat();
-        page.text_right(fonts, RIGHT_MM - 3.0, 106.5, SERVICE, &amount);
+        let amount = crate::text::clean(amount);
+        // A cut amount would be a wrong amount.
+        let style = fonts.fitting(
+            &[SERVICE, Style::bold(11.0), Style::bold(8.0)],
+            &amount,
+            WIDTH_MM - 50.0,
+        );
+        let style = style.ok_or(DocumentError::AmountTooLong)?;
+        page.text_right(fonts, RIGHT_MM - 3.0, 106.5, style, &amount);
     }
 
     let module_mm = f32::from(module_dots) * DOT_MM;

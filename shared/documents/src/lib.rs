@@ -46,6 +46,9 @@ pub enum DocumentError {
         /// Modules for which there is room.
         modules_max: usize,
     },
+    /// The amount to collect does not fit its box, and must not be cut.
+    #[error("the amount to collect is too long for its box: give digits and a currency code only")]
+    AmountTooLong,
     /// More lines than one packing slip takes.
     #[error(
         "{lines} lines are more than the {} of one packing slip: split the order",

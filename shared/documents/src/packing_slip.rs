@@ -30,7 +30,7 @@ pub struct PackingSlip<'a> {
 /// One line of a packing slip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlipLine<'a> {
-    /// Stock keeping unit.
+    /// Stock keeping unit; never cut.
     pub sku: &'a str,
     /// Title of the item; wrapped, cut after three lines.
     pub title: &'a str,
@@ -50,7 +50,7 @@ const FOOTER_MM: f32 = 287.0;
 const SKU_WIDTH_MM: f32 = 42.0;
 const TITLE_LEFT_MM: f32 = LEFT_MM + SKU_WIDTH_MM + 3.0;
 const TITLE_WIDTH_MM: f32 = 112.0;
-const CELL_LINES_MAX: usize = 3;
+const TITLE_LINES_MAX: usize = 3;
 
 const BARS_HEIGHT_MM: f32 = 14.0;
 const HEAD_WIDTH_MM: f32 = 88.0;
@@ -211,8 +211,8 @@ impl Sheet<'_> {
 
     fn line(&mut self, line: &SlipLine<'_>) {
         let fonts = self.fonts;
-        let sku = fonts.wrap_cut(BODY, line.sku, SKU_WIDTH_MM, CELL_LINES_MAX);
-        let title = fonts.wrap_cut(BODY, line.title, TITLE_WIDTH_MM, CELL_LINES_MAX);
+        let sku = fonts.wrap(BODY, line.sku, SKU_WIDTH_MM);
+        let title = fonts.wrap_cut(BODY, line.title, TITLE_WIDTH_MM, TITLE_LINES_MAX);
         let rows = sku.len().max(title.len()).max(1);
         let height_mm = rows as f32 * BODY.leading_mm() + 2.4;
         if self.y_mm + height_mm > BOTTOM_MM {

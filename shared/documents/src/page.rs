@@ -95,22 +95,21 @@ impl Page {
         styles: &[Style],
         text: &str,
     ) -> f32 {
+        let Some(style) = fonts
+            .fitting(styles, text, area.width_mm)
+            .or(styles.last().copied())
+        else {
+            return area.y_mm;
+        };
+        let lines_max = (area.height_mm / style.leading_mm()) as usize;
         let mut baseline_mm = area.y_mm;
-        for (at, style) in styles.iter().enumerate() {
-            if at + 1 < styles.len() && fonts.wrap(*style, text, area.width_mm).len() > 1 {
-                continue;
-            }
-            let lines_max = (area.height_mm / style.leading_mm()) as usize;
-            let lines = fonts.wrap_cut(*style, text, area.width_mm, lines_max.max(1));
-            for line in &lines {
-                let width_mm = fonts.width_mm(*style, line);
-                let x_mm = (centre_mm - width_mm / 2.0)
-                    .min(area.x_mm + area.width_mm - width_mm)
-                    .max(area.x_mm);
-                baseline_mm += style.leading_mm();
-                self.text(x_mm, baseline_mm, *style, line);
-            }
-            break;
+        for line in fonts.wrap_cut(style, text, area.width_mm, lines_max.max(1)) {
+            let width_mm = fonts.width_mm(style, &line);
+            let x_mm = (centre_mm - width_mm / 2.0)
+                .min(area.x_mm + area.width_mm - width_mm)
+                .max(area.x_mm);
+            baseline_mm += style.leading_mm();
+            self.text(x_mm, baseline_mm, style, &line);
         }
         baseline_mm
     }

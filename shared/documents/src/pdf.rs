@@ -143,7 +143,7 @@ fn content(
                 let mut at_mm = *x_mm;
                 for (index, width) in barcode.widths().into_iter().enumerate() {
                     let width_mm = f32::from(width) * module_mm;
-                    if index % 2 == 0 {
+                    if index.is_multiple_of(2) {
                         content.rect(
                             points(at_mm),
                             up(y_mm + height_mm),

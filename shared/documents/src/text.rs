@@ -28,8 +28,8 @@ pub(crate) struct Cluster {
 /// than it is stored.
 pub(crate) fn clean(text: &str) -> String {
     let mut out = String::new();
-    let mut chars = text.nfc().filter(|c| !is_direction_control(*c));
-    for (count, c) in chars.by_ref().enumerate() {
+    let chars = text.nfc().filter(|c| !is_direction_control(*c));
+    for (count, c) in chars.enumerate() {
         if count == FIELD_CHARS_MAX {
             out.push('…');
             break;

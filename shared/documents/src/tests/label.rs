@@ -1,7 +1,7 @@
 use super::{assert_inside, reader, recipient};
 use crate::code128::tests::{decode, decode_zpl};
 use crate::label::{pdf, zpl};
-use crate::{Label, Party};
+use crate::{DocumentError, Label, Party};
 use proptest::prelude::*;
 
 fn label() -> Label<'static> {
@@ -201,6 +201,10 @@ fn tracking_numbers_up_to_the_width_of_the_label_are_scannable() {
             decode(&pages[0].bar_widths()).as_deref(),
             Some(tracking_number)
         );
+        assert!(
+            pages[0].text().replace('\n', "").contains(tracking_number),
+            "the text below the bars is whole"
+        );
     };
     check("1", true);
     check(&"W".repeat(31), true);
@@ -211,12 +215,24 @@ fn tracking_numbers_up_to_the_width_of_the_label_are_scannable() {
     check("Я", false);
 }
 
+#[test]
+fn an_amount_is_printed_whole_or_not_at_all() {
+    let amount = |amount| Label {
+        cash_on_delivery: Some(amount),
+        ..label()
+    };
+    let (texts, _) = fields(&zpl(&amount("1,234,567.89 EUR")).expect("a label"));
+    assert!(texts.iter().any(|text| text == "1,234,567.89 EUR"));
+    let long = "1234567890.00 EUR and a story";
+    assert_eq!(zpl(&amount(long)), Err(DocumentError::AmountTooLong));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn no_text_becomes_a_command_or_leaves_the_label(
         name in any::<String>(), line1 in "[\\^~_\\\\&a-zа-я0-9\n ]{0,200}", service in any::<String>(),
-        reference in ".{0,80}", amount in any::<String>(), tracking_number in "[!-~]{1,28}", weight_grams in any::<u64>(),
+        reference in ".{0,80}", amount in "[0-9.,^~_ A-Z€]{0,12}", tracking_number in "[!-~]{1,28}", weight_grams in any::<u64>(),
     ) {
         let recipient = Party { name: &name, line1: &line1, ..recipient() };
         let label = Label {

@@ -149,6 +149,10 @@ fn a_scanner_reads_the_id_from_the_bars() {
         });
         assert_inside(&pages[0]);
         assert_eq!(decode(&pages[0].bar_widths()).as_deref(), Some(barcode));
+        assert!(
+            pages[0].text().replace('\n', "").contains(barcode),
+            "the text below the bars is whole"
+        );
     };
     check("ORD1042");
     check("pkt_0a1b2c3d4e5f67890");
