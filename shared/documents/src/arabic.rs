@@ -53,10 +53,7 @@ const LAM: char = '\u{644}';
 const TATWEEL: char = '\u{640}';
 
 fn forms(letter: char) -> Option<(u32, u32)> {
-    FORMS
-        .iter()
-        .find(|(base, ..)| *base == letter)
-        .map(|(_, isolated, count)| (*isolated, *count))
+    FORMS.iter().find(|(base, ..)| *base == letter).map(|(_, isolated, count)| (*isolated, *count))
 }
 
 fn joins_next(letter: char) -> bool {
@@ -101,8 +98,7 @@ mod tests {
 
     #[test]
     fn letters_take_the_form_of_their_place() {
-        let check =
-            |previous, letter, next, expect| assert_eq!(form(previous, letter, next), expect);
+        let check = |previous, letter, next, expect| assert_eq!(form(previous, letter, next), expect);
         check(None, 'م', Some('ح'), '\u{FEE3}');
         check(Some('م'), 'ح', Some('م'), '\u{FEA4}');
         check(Some('م'), 'د', None, '\u{FEAA}');

@@ -13,20 +13,17 @@ const STOP: u8 = 106;
 
 /// Widths of bar, space, bar, space, … by symbol value, in modules.
 const WIDTHS: [&[u8]; 107] = [
-    b"212222", b"222122", b"222221", b"121223", b"121322", b"131222", b"122213", b"122312",
-    b"132212", b"221213", b"221312", b"231212", b"112232", b"122132", b"122231", b"113222",
-    b"123122", b"123221", b"223211", b"221132", b"221231", b"213212", b"223112", b"312131",
-    b"311222", b"321122", b"321221", b"312212", b"322112", b"322211", b"212123", b"212321",
-    b"232121", b"111323", b"131123", b"131321", b"112313", b"132113", b"132311", b"211313",
-    b"231113", b"231311", b"112133", b"112331", b"132131", b"113123", b"113321", b"133121",
-    b"313121", b"211331", b"231131", b"213113", b"213311", b"213131", b"311123", b"311321",
-    b"331121", b"312113", b"312311", b"332111", b"314111", b"221411", b"431111", b"111224",
-    b"111422", b"121124", b"121421", b"141122", b"141221", b"112214", b"112412", b"122114",
-    b"122411", b"142112", b"142211", b"241211", b"221114", b"413111", b"241112", b"134111",
-    b"111242", b"121142", b"121241", b"114212", b"124112", b"124211", b"411212", b"421112",
-    b"421211", b"212141", b"214121", b"412121", b"111143", b"111341", b"131141", b"114113",
-    b"114311", b"411113", b"411311", b"113141", b"114131", b"311141", b"411131", b"211412",
-    b"211214", b"211232", b"2331112",
+    b"212222", b"222122", b"222221", b"121223", b"121322", b"131222", b"122213", b"122312", b"132212", b"221213",
+    b"221312", b"231212", b"112232", b"122132", b"122231", b"113222", b"123122", b"123221", b"223211", b"221132",
+    b"221231", b"213212", b"223112", b"312131", b"311222", b"321122", b"321221", b"312212", b"322112", b"322211",
+    b"212123", b"212321", b"232121", b"111323", b"131123", b"131321", b"112313", b"132113", b"132311", b"211313",
+    b"231113", b"231311", b"112133", b"112331", b"132131", b"113123", b"113321", b"133121", b"313121", b"211331",
+    b"231131", b"213113", b"213311", b"213131", b"311123", b"311321", b"331121", b"312113", b"312311", b"332111",
+    b"314111", b"221411", b"431111", b"111224", b"111422", b"121124", b"121421", b"141122", b"141221", b"112214",
+    b"112412", b"122114", b"122411", b"142112", b"142211", b"241211", b"221114", b"413111", b"241112", b"134111",
+    b"111242", b"121142", b"121241", b"114212", b"124112", b"124211", b"411212", b"421112", b"421211", b"212141",
+    b"214121", b"412121", b"111143", b"111341", b"131141", b"114113", b"114311", b"411113", b"411311", b"113141",
+    b"114131", b"311141", b"411131", b"211412", b"211214", b"211232", b"2331112",
 ];
 
 /// One barcode, ready to draw.
@@ -49,10 +46,7 @@ impl Code128 {
         if text.is_empty() {
             return Err(DocumentError::BarcodeEmpty);
         }
-        Ok(Self {
-            text: text.to_owned(),
-            values: values_of(text.as_bytes()),
-        })
+        Ok(Self { text: text.to_owned(), values: values_of(text.as_bytes()) })
     }
 
     /// The text, for the line below the bars.
@@ -63,12 +57,7 @@ impl Code128 {
 
     /// The check symbol: weighted sum modulo 103.
     fn checksum(&self) -> u8 {
-        let sum = self
-            .values
-            .iter()
-            .enumerate()
-            .map(|(at, value)| at.max(1) * usize::from(*value))
-            .sum::<usize>();
+        let sum = self.values.iter().enumerate().map(|(at, value)| at.max(1) * usize::from(*value)).sum::<usize>();
         (sum % 103) as u8
     }
 
@@ -77,9 +66,7 @@ impl Code128 {
     pub fn widths(&self) -> Vec<u8> {
         let tail = [self.checksum(), STOP];
         let all = self.values.iter().chain(&tail);
-        all.flat_map(|value| WIDTHS[usize::from(*value)])
-            .map(|digit| digit - b'0')
-            .collect()
+        all.flat_map(|value| WIDTHS[usize::from(*value)]).map(|digit| digit - b'0').collect()
     }
 
     /// Modules from the first bar to the last, quiet zones excluded.
@@ -123,12 +110,7 @@ impl Code128 {
 /// Start symbol and data symbols. A pair of digits costs one symbol, a change of set another one: set C pays from
 /// four digits at either end, from six in the middle.
 fn values_of(text: &[u8]) -> Vec<u8> {
-    let digits_at = |at: usize| {
-        text[at..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count()
-    };
+    let digits_at = |at: usize| text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let leading = digits_at(0);
     let mut pairs = leading >= 4 || (leading == 2 && text.len() == 2);
     let mut values = vec![if pairs { START_C } else { START_B }];
@@ -167,21 +149,11 @@ pub(crate) mod tests {
         let (stop, symbols) = (widths.last_chunk::<7>()?, &widths[..widths.len() - 7]);
         let value_of = |pattern: &[u8]| {
             let digits: Vec<u8> = pattern.iter().map(|width| width + b'0').collect();
-            WIDTHS
-                .iter()
-                .position(|known| *known == digits)
-                .map(|at| at as u8)
+            WIDTHS.iter().position(|known| *known == digits).map(|at| at as u8)
         };
-        let values = symbols
-            .chunks(6)
-            .map(value_of)
-            .collect::<Option<Vec<u8>>>()?;
+        let values = symbols.chunks(6).map(value_of).collect::<Option<Vec<u8>>>()?;
         let (check, data) = values.split_last()?;
-        let sum: u32 = data
-            .iter()
-            .zip(0u32..)
-            .map(|(value, at)| u32::from(*value) * at.max(1))
-            .sum();
+        let sum: u32 = data.iter().zip(0u32..).map(|(value, at)| u32::from(*value) * at.max(1)).sum();
         if value_of(stop) != Some(STOP) || sum % 103 != u32::from(*check) {
             return None;
         }
@@ -242,17 +214,10 @@ pub(crate) mod tests {
     #[test]
     fn every_pattern_is_distinct_eleven_modules_wide_and_of_even_bar_parity() {
         for (at, pattern) in WIDTHS[..106].iter().enumerate() {
-            let widths: Vec<u32> = pattern
-                .iter()
-                .map(|digit| u32::from(digit - b'0'))
-                .collect();
+            let widths: Vec<u32> = pattern.iter().map(|digit| u32::from(digit - b'0')).collect();
             assert_eq!(widths.iter().sum::<u32>(), 11, "symbol {at}");
             assert_eq!(widths.iter().step_by(2).sum::<u32>() % 2, 0, "symbol {at}");
-            assert_eq!(
-                WIDTHS.iter().filter(|other| *other == pattern).count(),
-                1,
-                "symbol {at}"
-            );
+            assert_eq!(WIDTHS.iter().filter(|other| *other == pattern).count(), 1, "symbol {at}");
         }
     }
 
@@ -264,8 +229,7 @@ pub(crate) mod tests {
 
     #[test]
     fn digits_take_half_the_symbols() {
-        let check =
-            |text: &str, symbols: usize| assert_eq!(barcode(text).values.len(), symbols, "{text}");
+        let check = |text: &str, symbols: usize| assert_eq!(barcode(text).values.len(), symbols, "{text}");
         check("12345678", 1 + 4);
         check("12", 1 + 1);
         check("1234567", 1 + 3 + 1 + 1);
@@ -277,8 +241,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_code_128_b_cannot_say_is_refused() {
-        let check =
-            |text: &str, error: DocumentError| assert_eq!(Code128::encode(text), Err(error));
+        let check = |text: &str, error: DocumentError| assert_eq!(Code128::encode(text), Err(error));
         check("", DocumentError::BarcodeEmpty);
         check("AБ", DocumentError::BarcodeCharacter { position: 2 });
         check("A\n", DocumentError::BarcodeCharacter { position: 2 });

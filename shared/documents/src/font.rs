@@ -43,17 +43,11 @@ pub(crate) struct Style {
 
 impl Style {
     pub(crate) const fn regular(size_points: f32) -> Self {
-        Self {
-            weight: Weight::Regular,
-            size_points,
-        }
+        Self { weight: Weight::Regular, size_points }
     }
 
     pub(crate) const fn bold(size_points: f32) -> Self {
-        Self {
-            weight: Weight::Bold,
-            size_points,
-        }
+        Self { weight: Weight::Bold, size_points }
     }
 
     /// Distance between two baselines.
@@ -73,14 +67,9 @@ impl Fonts {
     /// [`DocumentError::Font`].
     pub(crate) fn load() -> Result<Self, DocumentError> {
         let face = |weight: Weight| {
-            Face::parse(weight.bytes(), 0).map_err(|fault| DocumentError::Font {
-                reason: fault.to_string(),
-            })
+            Face::parse(weight.bytes(), 0).map_err(|fault| DocumentError::Font { reason: fault.to_string() })
         };
-        Ok(Self {
-            regular: face(Weight::Regular)?,
-            bold: face(Weight::Bold)?,
-        })
+        Ok(Self { regular: face(Weight::Regular)?, bold: face(Weight::Bold)? })
     }
 
     pub(crate) fn face(&self, weight: Weight) -> &Face<'static> {
@@ -94,44 +83,29 @@ impl Fonts {
     fn glyphs(&self, weight: Weight, cluster: &Cluster) -> Vec<GlyphId> {
         let face = self.face(weight);
         let mut glyphs = vec![face.glyph_index(cluster.base).unwrap_or_default()];
-        glyphs.extend(
-            cluster
-                .marks
-                .iter()
-                .filter_map(|mark| face.glyph_index(*mark)),
-        );
+        glyphs.extend(cluster.marks.iter().filter_map(|mark| face.glyph_index(*mark)));
         glyphs
     }
 
     /// Advance in thousandths of the size.
     fn advance(&self, weight: Weight, glyph: GlyphId) -> f32 {
         let face = self.face(weight);
-        f32::from(face.glyph_hor_advance(glyph).unwrap_or(0)) * 1000.0
-            / f32::from(face.units_per_em())
+        f32::from(face.glyph_hor_advance(glyph).unwrap_or(0)) * 1000.0 / f32::from(face.units_per_em())
     }
 
     fn cluster_width_mm(&self, style: Style, cluster: &Cluster) -> f32 {
         let glyphs = self.glyphs(style.weight, cluster);
-        let sum: f32 = glyphs
-            .iter()
-            .map(|glyph| self.advance(style.weight, *glyph))
-            .sum();
+        let sum: f32 = glyphs.iter().map(|glyph| self.advance(style.weight, *glyph)).sum();
         sum / 1000.0 * style.size_points * MM_PER_POINT
     }
 
     pub(crate) fn width_mm(&self, style: Style, line: &str) -> f32 {
-        text::clusters(line)
-            .iter()
-            .map(|cluster| self.cluster_width_mm(style, cluster))
-            .sum()
+        text::clusters(line).iter().map(|cluster| self.cluster_width_mm(style, cluster)).sum()
     }
 
     /// The first of `styles` in which `line` fits on one line.
     pub(crate) fn fitting(&self, styles: &[Style], line: &str, width_mm: f32) -> Option<Style> {
-        styles
-            .iter()
-            .copied()
-            .find(|style| self.width_mm(*style, line) <= width_mm)
+        styles.iter().copied().find(|style| self.width_mm(*style, line) <= width_mm)
     }
 
     /// Breaks `text` into lines no wider than `width_mm`: between words, inside a word only if it is wider than a line.
@@ -167,13 +141,7 @@ impl Fonts {
     }
 
     /// As [`Fonts::wrap`], at most `lines_max` lines; what does not fit ends in an ellipsis.
-    pub(crate) fn wrap_cut(
-        &self,
-        style: Style,
-        text: &str,
-        width_mm: f32,
-        lines_max: usize,
-    ) -> Vec<String> {
+    pub(crate) fn wrap_cut(&self, style: Style, text: &str, width_mm: f32, lines_max: usize) -> Vec<String> {
         let mut lines = self.wrap(style, text, width_mm);
         if lines.len() > lines_max {
             lines.truncate(lines_max);
@@ -225,12 +193,7 @@ impl Usage {
     ///
     /// # Errors
     /// [`DocumentError::TooManyCharacters`].
-    pub(crate) fn encode(
-        &mut self,
-        fonts: &Fonts,
-        weight: Weight,
-        line: &str,
-    ) -> Result<Vec<u8>, DocumentError> {
+    pub(crate) fn encode(&mut self, fonts: &Fonts, weight: Weight, line: &str) -> Result<Vec<u8>, DocumentError> {
         let mut bytes = Vec::new();
         for cluster in text::visual_order(line) {
             let mut meaning = cluster.text.clone();
@@ -242,24 +205,13 @@ impl Usage {
         Ok(bytes)
     }
 
-    fn code(
-        &mut self,
-        fonts: &Fonts,
-        weight: Weight,
-        glyph: GlyphId,
-        text: String,
-    ) -> Result<u16, DocumentError> {
+    fn code(&mut self, fonts: &Fonts, weight: Weight, glyph: GlyphId, text: String) -> Result<u16, DocumentError> {
         let key = (glyph.0, text);
         if let Some(code) = self.by_meaning.get(&key) {
             return Ok(*code);
         }
-        let code =
-            u16::try_from(self.codes.len() + 1).map_err(|_| DocumentError::TooManyCharacters)?;
-        self.codes.push(Code {
-            glyph,
-            text: key.1.clone(),
-            advance: fonts.advance(weight, glyph),
-        });
+        let code = u16::try_from(self.codes.len() + 1).map_err(|_| DocumentError::TooManyCharacters)?;
+        self.codes.push(Code { glyph, text: key.1.clone(), advance: fonts.advance(weight, glyph) });
         self.by_meaning.insert(key, code);
         Ok(code)
     }
@@ -276,24 +228,14 @@ mod tests {
         let sample = "AZaz09 ÄÖÜßéčšž łŁțȘ Αλφα БГДЂЄІЇЙЉЊЋЎЏҐЮЯѝюя אבת №€₴₽лв«»„“–—…•× ﻻﻼﮒ";
         for c in sample.chars().filter(|c| !c.is_whitespace()) {
             for weight in Weight::ALL {
-                assert!(
-                    fonts.face(weight).glyph_index(c).is_some(),
-                    "{c} in {}",
-                    weight.name()
-                );
+                assert!(fonts.face(weight).glyph_index(c).is_some(), "{c} in {}", weight.name());
             }
         }
     }
 
     #[test]
     fn both_fonts_stay_small_enough_for_a_lambda() {
-        assert!(
-            Weight::ALL
-                .iter()
-                .map(|weight| weight.bytes().len())
-                .sum::<usize>()
-                <= 200 * 1024
-        );
+        assert!(Weight::ALL.iter().map(|weight| weight.bytes().len()).sum::<usize>() <= 200 * 1024);
     }
 
     #[test]
@@ -303,18 +245,10 @@ mod tests {
         let mut add = |count: u32, from: u32| {
             (from..from + count)
                 .filter_map(char::from_u32)
-                .try_for_each(|unknown| {
-                    usage
-                        .encode(&fonts, Weight::Regular, &unknown.to_string())
-                        .map(|_| ())
-                })
+                .try_for_each(|unknown| usage.encode(&fonts, Weight::Regular, &unknown.to_string()).map(|_| ()))
         };
         assert_eq!(add(65_535, 0x2_0000), Ok(()));
-        assert_eq!(
-            add(1, 0x2_0000),
-            Ok(()),
-            "a known character needs no new code"
-        );
+        assert_eq!(add(1, 0x2_0000), Ok(()), "a known character needs no new code");
         assert_eq!(add(1, 0x4_0000), Err(DocumentError::TooManyCharacters));
     }
 

@@ -47,12 +47,7 @@ const BODY_BOLD: Style = Style::bold(10.0);
 pub fn pdf(label: &Label<'_>) -> Result<Vec<u8>, DocumentError> {
     let fonts = Fonts::load()?;
     let page = layout(&fonts, label)?;
-    pdf_writer::write(
-        &fonts,
-        &format!("Label {}", label.tracking_number),
-        SIZE_MM,
-        &[page],
-    )
+    pdf_writer::write(&fonts, &format!("Label {}", label.tracking_number), SIZE_MM, &[page])
 }
 
 /// Writes the label as ZPL II for 203 dpi, in UTF-8 (`^CI28`). No input can reach the printer as a command.
@@ -77,51 +72,25 @@ fn layout(fonts: &Fonts, label: &Label<'_>) -> Result<Page, DocumentError> {
     page.rule(LEFT_MM, 12.5, WIDTH_MM, 0.5);
 
     page.text(LEFT_MM, 16.5, CAPTION, "From");
-    let area = Area {
-        x_mm: LEFT_MM,
-        y_mm: 17.0,
-        width_mm: WIDTH_MM,
-        height_mm: 22.0,
-    };
+    let area = Area { x_mm: LEFT_MM, y_mm: 17.0, width_mm: WIDTH_MM, height_mm: 22.0 };
     page.party(fonts, &label.sender, area, &[8.0, 7.0, 6.0, 5.0]);
     page.rule(LEFT_MM, 40.5, WIDTH_MM, 0.5);
 
     page.text(LEFT_MM, 44.5, CAPTION, "To");
-    let area = Area {
-        x_mm: LEFT_MM,
-        y_mm: 45.5,
-        width_mm: WIDTH_MM,
-        height_mm: 41.5,
-    };
-    page.party(
-        fonts,
-        &label.recipient,
-        area,
-        &[14.0, 12.5, 11.0, 9.5, 8.0, 7.0],
-    );
+    let area = Area { x_mm: LEFT_MM, y_mm: 45.5, width_mm: WIDTH_MM, height_mm: 41.5 };
+    page.party(fonts, &label.recipient, area, &[14.0, 12.5, 11.0, 9.5, 8.0, 7.0]);
     page.rule(LEFT_MM, 88.0, WIDTH_MM, 0.5);
 
     page.text(LEFT_MM, 92.0, CAPTION, "Reference");
     let small = Style::regular(6.0);
-    let style = fonts
-        .fitting(&[BODY, Style::regular(7.5)], label.reference, WIDTH_MM)
-        .unwrap_or(small);
-    page.lines(
-        LEFT_MM,
-        96.5,
-        style,
-        &fonts.wrap_cut(style, label.reference, WIDTH_MM, 1),
-    );
+    let style = fonts.fitting(&[BODY, Style::regular(7.5)], label.reference, WIDTH_MM).unwrap_or(small);
+    page.lines(LEFT_MM, 96.5, style, &fonts.wrap_cut(style, label.reference, WIDTH_MM, 1));
     if let Some(amount) = label.cash_on_delivery {
         page.frame(LEFT_MM, 99.5, WIDTH_MM, 10.5, 0.75);
         page.text(LEFT_MM + 3.0, 106.5, BODY_BOLD, "CASH ON DELIVERY");
         let amount = crate::text::clean(amount);
         // A cut amount would be a wrong amount.
-        let style = fonts.fitting(
-            &[SERVICE, Style::bold(11.0), Style::bold(8.0)],
-            &amount,
-            WIDTH_MM - 50.0,
-        );
+        let style = fonts.fitting(&[SERVICE, Style::bold(11.0), Style::bold(8.0)], &amount, WIDTH_MM - 50.0);
         let style = style.ok_or(DocumentError::AmountTooLong)?;
         page.text_right(fonts, RIGHT_MM - 3.0, 106.5, style, &amount);
     }
@@ -130,12 +99,7 @@ fn layout(fonts: &Fonts, label: &Label<'_>) -> Result<Page, DocumentError> {
     let width_mm = barcode.modules() as f32 * module_mm;
     // On a whole dot, so that the printer rounds nothing.
     let x_mm = ((SIZE_MM.0 - width_mm) / 2.0 / DOT_MM).floor() * DOT_MM;
-    let area = Area {
-        x_mm: LEFT_MM,
-        y_mm: 140.0,
-        width_mm: WIDTH_MM,
-        height_mm: 8.0,
-    };
+    let area = Area { x_mm: LEFT_MM, y_mm: 140.0, width_mm: WIDTH_MM, height_mm: 8.0 };
     page.centred(
         fonts,
         area,
@@ -143,12 +107,6 @@ fn layout(fonts: &Fonts, label: &Label<'_>) -> Result<Page, DocumentError> {
         &[Style::bold(12.0), Style::bold(9.0), Style::bold(7.0)],
         barcode.text(),
     );
-    page.marks.push(Mark::Bars {
-        x_mm,
-        y_mm: 114.0,
-        module_mm,
-        height_mm: BARS_HEIGHT_MM,
-        barcode,
-    });
+    page.marks.push(Mark::Bars { x_mm, y_mm: 114.0, module_mm, height_mm: BARS_HEIGHT_MM, barcode });
     Ok(page)
 }

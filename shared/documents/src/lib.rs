@@ -37,9 +37,7 @@ pub enum DocumentError {
         position: usize,
     },
     /// The bars would be too narrow for a scanner.
-    #[error(
-        "the barcode needs {modules} modules and the paper has room for {modules_max}: use a shorter id"
-    )]
+    #[error("the barcode needs {modules} modules and the paper has room for {modules_max}: use a shorter id")]
     BarcodeTooLong {
         /// Modules (narrowest bars) needed, quiet zones included.
         modules: usize,
@@ -50,10 +48,7 @@ pub enum DocumentError {
     #[error("the amount to collect is too long for its box: give digits and a currency code only")]
     AmountTooLong,
     /// More lines than one packing slip takes.
-    #[error(
-        "{lines} lines are more than the {} of one packing slip: split the order",
-        packing_slip::LINES_MAX
-    )]
+    #[error("{lines} lines are more than the {} of one packing slip: split the order", packing_slip::LINES_MAX)]
     TooManyLines {
         /// Lines given.
         lines: usize,
@@ -62,9 +57,7 @@ pub enum DocumentError {
     #[error("the text has more than 65,535 different characters: shorten the titles")]
     TooManyCharacters,
     /// The built-in font cannot be used: a fault of the build, not of the input.
-    #[error(
-        "the built-in font cannot be used ({reason}): restore shared/documents/assets and rebuild"
-    )]
+    #[error("the built-in font cannot be used ({reason}): restore shared/documents/assets and rebuild")]
     Font {
         /// What the font library said.
         reason: String,

@@ -67,19 +67,11 @@ const BODY_BOLD: Style = Style::bold(9.5);
 /// [`DocumentError`]: too many lines, or a barcode that cannot be encoded or does not fit.
 pub fn pdf(slip: &PackingSlip<'_>) -> Result<Vec<u8>, DocumentError> {
     if slip.lines.len() > LINES_MAX {
-        return Err(DocumentError::TooManyLines {
-            lines: slip.lines.len(),
-        });
+        return Err(DocumentError::TooManyLines { lines: slip.lines.len() });
     }
     let fonts = Fonts::load()?;
     let barcode = Code128::encode(slip.barcode)?;
-    let mut sheet = Sheet {
-        fonts: &fonts,
-        slip,
-        done: Vec::new(),
-        page: Page::default(),
-        y_mm: TOP_MM,
-    };
+    let mut sheet = Sheet { fonts: &fonts, slip, done: Vec::new(), page: Page::default(), y_mm: TOP_MM };
     sheet.first_head(barcode)?;
     sheet.column_heads();
     for line in &slip.lines {
@@ -89,12 +81,7 @@ pub fn pdf(slip: &PackingSlip<'_>) -> Result<Vec<u8>, DocumentError> {
     let mut pages = sheet.done;
     pages.push(sheet.page);
     number(&fonts, slip, &mut pages);
-    writer::write(
-        &fonts,
-        &format!("Packing slip {}", crate::text::clean(slip.order_number)),
-        SIZE_MM,
-        &pages,
-    )
+    writer::write(&fonts, &format!("Packing slip {}", crate::text::clean(slip.order_number)), SIZE_MM, &pages)
 }
 
 struct Sheet<'a> {
@@ -117,12 +104,7 @@ impl Sheet<'_> {
             Ok(steps) => (steps, false),
             Err(_) => (module_steps(&barcode, WIDTH_MM, 0.01, 19..=40)?, true),
         };
-        let name = fonts.wrap_cut(
-            TITLE,
-            slip.shop_name,
-            if own_row { WIDTH_MM } else { HEAD_WIDTH_MM },
-            2,
-        );
+        let name = fonts.wrap_cut(TITLE, slip.shop_name, if own_row { WIDTH_MM } else { HEAD_WIDTH_MM }, 2);
         let mut y_mm = self.page.lines(LEFT_MM, TOP_MM + 5.0, TITLE, &name);
         self.page.text(LEFT_MM, y_mm, HEADING, "Packing slip");
         y_mm += 5.0;
@@ -132,31 +114,14 @@ impl Sheet<'_> {
         y_mm = y_mm.max(bars_end_mm) + 4.0;
 
         let facts_left_mm = LEFT_MM + 100.0;
-        for (left_mm, caption) in [
-            (LEFT_MM, "Ship to"),
-            (facts_left_mm, "Order"),
-            (facts_left_mm + 50.0, "Date"),
-        ] {
+        for (left_mm, caption) in [(LEFT_MM, "Ship to"), (facts_left_mm, "Order"), (facts_left_mm + 50.0, "Date")] {
             self.page.text(left_mm, y_mm, CAPTION, caption);
         }
         let number = fonts.wrap_cut(BODY_BOLD, slip.order_number, 46.0, 3);
-        self.page
-            .lines(facts_left_mm, y_mm + 5.0, BODY_BOLD, &number);
-        self.page.text(
-            facts_left_mm + 50.0,
-            y_mm + 5.0,
-            BODY_BOLD,
-            &slip.date.to_string(),
-        );
-        let area = Area {
-            x_mm: LEFT_MM,
-            y_mm,
-            width_mm: 95.0,
-            height_mm: 46.0,
-        };
-        let end_mm = self
-            .page
-            .party(fonts, &slip.recipient, area, &[10.5, 9.0, 7.5, 6.0]);
+        self.page.lines(facts_left_mm, y_mm + 5.0, BODY_BOLD, &number);
+        self.page.text(facts_left_mm + 50.0, y_mm + 5.0, BODY_BOLD, &slip.date.to_string());
+        let area = Area { x_mm: LEFT_MM, y_mm, width_mm: 95.0, height_mm: 46.0 };
+        let end_mm = self.page.party(fonts, &slip.recipient, area, &[10.5, 9.0, 7.5, 6.0]);
         self.y_mm = end_mm.max(y_mm + 14.0) + 6.0;
         Ok(())
     }
@@ -166,26 +131,9 @@ impl Sheet<'_> {
         let width_mm = barcode.modules() as f32 * module_mm;
         let x_mm = RIGHT_MM - width_mm - QUIET_MODULES as f32 * module_mm;
         let y_text_mm = y_mm + BARS_HEIGHT_MM + 0.5;
-        let area = Area {
-            x_mm: LEFT_MM,
-            y_mm: y_text_mm,
-            width_mm: WIDTH_MM,
-            height_mm: 10.0,
-        };
-        let end_mm = self.page.centred(
-            self.fonts,
-            area,
-            x_mm + width_mm / 2.0,
-            &[CAPTION],
-            barcode.text(),
-        );
-        self.page.marks.push(Mark::Bars {
-            x_mm,
-            y_mm,
-            module_mm,
-            height_mm: BARS_HEIGHT_MM,
-            barcode,
-        });
+        let area = Area { x_mm: LEFT_MM, y_mm: y_text_mm, width_mm: WIDTH_MM, height_mm: 10.0 };
+        let end_mm = self.page.centred(self.fonts, area, x_mm + width_mm / 2.0, &[CAPTION], barcode.text());
+        self.page.marks.push(Mark::Bars { x_mm, y_mm, module_mm, height_mm: BARS_HEIGHT_MM, barcode });
         end_mm + 1.5
     }
 
@@ -224,13 +172,7 @@ impl Sheet<'_> {
         let page = &mut self.page;
         page.lines(LEFT_MM, baseline_mm, BODY, &sku);
         page.lines(TITLE_LEFT_MM, baseline_mm, BODY, &title);
-        page.text_right(
-            fonts,
-            RIGHT_MM,
-            baseline_mm,
-            BODY_BOLD,
-            &line.quantity.to_string(),
-        );
+        page.text_right(fonts, RIGHT_MM, baseline_mm, BODY_BOLD, &line.quantity.to_string());
         page.rule(LEFT_MM, bottom_mm - 0.1, WIDTH_MM, 0.1);
         self.y_mm = bottom_mm;
     }
@@ -240,12 +182,7 @@ impl Sheet<'_> {
         if self.y_mm + 10.0 > BOTTOM_MM {
             self.next_page();
         }
-        let units: u64 = self
-            .slip
-            .lines
-            .iter()
-            .map(|line| u64::from(line.quantity))
-            .sum();
+        let units: u64 = self.slip.lines.iter().map(|line| u64::from(line.quantity)).sum();
         let text = format!("Lines: {} · Units in total: {units}", self.slip.lines.len());
         let y_mm = self.y_mm + 7.0;
         self.page.text_right(fonts, RIGHT_MM, y_mm, HEADING, &text);
@@ -258,12 +195,6 @@ fn number(fonts: &Fonts, slip: &PackingSlip<'_>, pages: &mut [Page]) {
     for (at, page) in pages.iter_mut().enumerate() {
         let order = fonts.wrap_cut(CAPTION, &format!("Order {}", slip.order_number), 120.0, 1);
         page.lines(LEFT_MM, FOOTER_MM, CAPTION, &order);
-        page.text_right(
-            fonts,
-            RIGHT_MM,
-            FOOTER_MM,
-            CAPTION,
-            &format!("Page {} of {count}", at + 1),
-        );
+        page.text_right(fonts, RIGHT_MM, FOOTER_MM, CAPTION, &format!("Page {} of {count}", at + 1));
     }
 }

@@ -8,27 +8,11 @@ use crate::{DocumentError, Party};
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Mark {
     /// A line of text in reading order, from its left end on its baseline.
-    Text {
-        x_mm: f32,
-        baseline_mm: f32,
-        style: Style,
-        line: String,
-    },
+    Text { x_mm: f32, baseline_mm: f32, style: Style, line: String },
     /// A filled rectangle.
-    Fill {
-        x_mm: f32,
-        y_mm: f32,
-        width_mm: f32,
-        height_mm: f32,
-    },
+    Fill { x_mm: f32, y_mm: f32, width_mm: f32, height_mm: f32 },
     /// Bars, from the first bar's left edge.
-    Bars {
-        x_mm: f32,
-        y_mm: f32,
-        module_mm: f32,
-        height_mm: f32,
-        barcode: Code128,
-    },
+    Bars { x_mm: f32, y_mm: f32, module_mm: f32, height_mm: f32, barcode: Code128 },
 }
 
 /// A sheet being filled.
@@ -42,41 +26,18 @@ impl Page {
     pub(crate) fn text(&mut self, x_mm: f32, baseline_mm: f32, style: Style, line: &str) {
         let line = crate::text::clean(line);
         if !line.is_empty() {
-            self.marks.push(Mark::Text {
-                x_mm,
-                baseline_mm,
-                style,
-                line,
-            });
+            self.marks.push(Mark::Text { x_mm, baseline_mm, style, line });
         }
     }
 
     /// A cleaned line that ends at `right_mm`.
-    pub(crate) fn text_right(
-        &mut self,
-        fonts: &Fonts,
-        right_mm: f32,
-        baseline_mm: f32,
-        style: Style,
-        line: &str,
-    ) {
+    pub(crate) fn text_right(&mut self, fonts: &Fonts, right_mm: f32, baseline_mm: f32, style: Style, line: &str) {
         let line = crate::text::clean(line);
-        self.text(
-            right_mm - fonts.width_mm(style, &line),
-            baseline_mm,
-            style,
-            &line,
-        );
+        self.text(right_mm - fonts.width_mm(style, &line), baseline_mm, style, &line);
     }
 
     /// Lines below each other; returns the baseline after the last.
-    pub(crate) fn lines(
-        &mut self,
-        x_mm: f32,
-        baseline_mm: f32,
-        style: Style,
-        lines: &[String],
-    ) -> f32 {
+    pub(crate) fn lines(&mut self, x_mm: f32, baseline_mm: f32, style: Style, lines: &[String]) -> f32 {
         let mut at = baseline_mm;
         for line in lines {
             self.text(x_mm, at, style, line);
@@ -87,27 +48,15 @@ impl Page {
 
     /// `text` around `centre_mm` but inside `area`, on one line in the first of `styles` in which it fits, in the last
     /// on several lines, cut at the area's end. Returns the last baseline.
-    pub(crate) fn centred(
-        &mut self,
-        fonts: &Fonts,
-        area: Area,
-        centre_mm: f32,
-        styles: &[Style],
-        text: &str,
-    ) -> f32 {
-        let Some(style) = fonts
-            .fitting(styles, text, area.width_mm)
-            .or(styles.last().copied())
-        else {
+    pub(crate) fn centred(&mut self, fonts: &Fonts, area: Area, centre_mm: f32, styles: &[Style], text: &str) -> f32 {
+        let Some(style) = fonts.fitting(styles, text, area.width_mm).or(styles.last().copied()) else {
             return area.y_mm;
         };
         let lines_max = (area.height_mm / style.leading_mm()) as usize;
         let mut baseline_mm = area.y_mm;
         for line in fonts.wrap_cut(style, text, area.width_mm, lines_max.max(1)) {
             let width_mm = fonts.width_mm(style, &line);
-            let x_mm = (centre_mm - width_mm / 2.0)
-                .min(area.x_mm + area.width_mm - width_mm)
-                .max(area.x_mm);
+            let x_mm = (centre_mm - width_mm / 2.0).min(area.x_mm + area.width_mm - width_mm).max(area.x_mm);
             baseline_mm += style.leading_mm();
             self.text(x_mm, baseline_mm, style, &line);
         }
@@ -116,58 +65,26 @@ impl Page {
 
     /// A horizontal rule.
     pub(crate) fn rule(&mut self, x_mm: f32, y_mm: f32, width_mm: f32, thickness_mm: f32) {
-        self.marks.push(Mark::Fill {
-            x_mm,
-            y_mm,
-            width_mm,
-            height_mm: thickness_mm,
-        });
+        self.marks.push(Mark::Fill { x_mm, y_mm, width_mm, height_mm: thickness_mm });
     }
 
     /// An empty frame.
-    pub(crate) fn frame(
-        &mut self,
-        x_mm: f32,
-        y_mm: f32,
-        width_mm: f32,
-        height_mm: f32,
-        thickness_mm: f32,
-    ) {
+    pub(crate) fn frame(&mut self, x_mm: f32, y_mm: f32, width_mm: f32, height_mm: f32, thickness_mm: f32) {
         self.rule(x_mm, y_mm, width_mm, thickness_mm);
-        self.rule(
-            x_mm,
-            y_mm + height_mm - thickness_mm,
-            width_mm,
-            thickness_mm,
-        );
+        self.rule(x_mm, y_mm + height_mm - thickness_mm, width_mm, thickness_mm);
         for x_mm in [x_mm, x_mm + width_mm - thickness_mm] {
-            self.marks.push(Mark::Fill {
-                x_mm,
-                y_mm,
-                width_mm: thickness_mm,
-                height_mm,
-            });
+            self.marks.push(Mark::Fill { x_mm, y_mm, width_mm: thickness_mm, height_mm });
         }
     }
 
     /// A name in bold and the address below it, in the largest of `sizes` (points, falling) at which all fits;
     /// at the smallest, what does not fit is cut with an ellipsis. Returns the baseline after the last line.
-    pub(crate) fn party(
-        &mut self,
-        fonts: &Fonts,
-        party: &Party<'_>,
-        area: Area,
-        sizes: &[f32],
-    ) -> f32 {
+    pub(crate) fn party(&mut self, fonts: &Fonts, party: &Party<'_>, area: Area, sizes: &[f32]) -> f32 {
         let mut set = Vec::new();
         for (at, &size) in sizes.iter().enumerate() {
             let (bold, regular) = (Style::bold(size * 1.1), Style::regular(size));
             let wrap = |style: Style, text: &str| {
-                fonts
-                    .wrap(style, text, area.width_mm)
-                    .into_iter()
-                    .map(move |line| (style, line))
-                    .collect::<Vec<_>>()
+                fonts.wrap(style, text, area.width_mm).into_iter().map(move |line| (style, line)).collect::<Vec<_>>()
             };
             set = wrap(bold, party.name);
             for line in party.lines_below_name() {
@@ -227,11 +144,5 @@ pub(crate) fn module_steps(
     let modules = barcode.modules() + 2 * QUIET_MODULES;
     let room = |count: u16| (width_mm / (f32::from(count) * step_mm)) as usize;
     let modules_max = room(*steps.start());
-    steps
-        .rev()
-        .find(|count| modules <= room(*count))
-        .ok_or(DocumentError::BarcodeTooLong {
-            modules,
-            modules_max,
-        })
+    steps.rev().find(|count| modules <= room(*count)).ok_or(DocumentError::BarcodeTooLong { modules, modules_max })
 }

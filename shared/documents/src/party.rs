@@ -35,11 +35,7 @@ impl Party<'_> {
     /// What is printed below the name, top to bottom, blank lines left out.
     pub(crate) fn lines_below_name(&self) -> Vec<String> {
         let joined = |parts: &[&str], by: &str| {
-            let parts: Vec<&str> = parts
-                .iter()
-                .map(|part| part.trim())
-                .filter(|part| !part.is_empty())
-                .collect();
+            let parts: Vec<&str> = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).collect();
             parts.join(by)
         };
         let place = joined(&[self.postal_code.unwrap_or_default(), self.city], " ");

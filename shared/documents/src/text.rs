@@ -69,12 +69,7 @@ pub(crate) fn clusters(line: &str) -> Vec<Cluster> {
                     }
                 }
             }
-            _ => out.push(Cluster {
-                start,
-                base: c,
-                marks: Vec::new(),
-                text: c.to_string(),
-            }),
+            _ => out.push(Cluster { start, base: c, marks: Vec::new(), text: c.to_string() }),
         }
     }
     join(out)
@@ -96,8 +91,7 @@ fn join(clusters: Vec<Cluster>) -> Vec<Cluster> {
         let previous = at.checked_sub(1).and_then(base_at);
         let ligature = arabic::lam_alef(previous, cluster.base, base_at(at + 1));
         alef_taken = ligature.is_some();
-        cluster.base =
-            ligature.unwrap_or_else(|| arabic::form(previous, cluster.base, base_at(at + 1)));
+        cluster.base = ligature.unwrap_or_else(|| arabic::form(previous, cluster.base, base_at(at + 1)));
         out.push(cluster);
     }
     out
@@ -116,11 +110,8 @@ pub(crate) fn visual_order(line: &str) -> Vec<Cluster> {
         let (levels, runs) = bidi.visual_runs(paragraph, paragraph.range.clone());
         for run in runs {
             let rtl = levels.get(run.start).is_some_and(Level::is_rtl);
-            let mut part: Vec<Cluster> = logical
-                .iter()
-                .filter(|cluster| run.contains(&cluster.start))
-                .cloned()
-                .collect();
+            let mut part: Vec<Cluster> =
+                logical.iter().filter(|cluster| run.contains(&cluster.start)).cloned().collect();
             if rtl {
                 part.reverse();
                 for cluster in &mut part {
@@ -159,10 +150,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn drawn(line: &str) -> String {
-        visual_order(line)
-            .iter()
-            .map(|cluster| cluster.base)
-            .collect()
+        visual_order(line).iter().map(|cluster| cluster.base).collect()
     }
 
     #[test]
@@ -195,18 +183,12 @@ mod tests {
     fn arabic_letters_join() {
         assert_eq!(drawn("محمد"), "\u{FEAA}\u{FEE4}\u{FEA4}\u{FEE3}");
         let lam_alef = visual_order("لا");
-        assert_eq!(
-            (lam_alef.len(), lam_alef[0].base, lam_alef[0].text.as_str()),
-            (1, '\u{FEFB}', "لا")
-        );
+        assert_eq!((lam_alef.len(), lam_alef[0].base, lam_alef[0].text.as_str()), (1, '\u{FEFB}', "لا"));
     }
 
     #[test]
     fn a_joined_emoji_keeps_its_meaning() {
-        let all: String = clusters("a👩\u{200D}🚀\u{FE0F}b")
-            .iter()
-            .map(|cluster| cluster.text.as_str())
-            .collect();
+        let all: String = clusters("a👩\u{200D}🚀\u{FE0F}b").iter().map(|cluster| cluster.text.as_str()).collect();
         assert_eq!(all, "a👩\u{200D}🚀\u{FE0F}b");
     }
 

@@ -30,49 +30,19 @@ pub(crate) fn escape(line: &str) -> String {
 /// Writes one label.
 pub(crate) fn write(page: &Page) -> String {
     // ^PA: boxes for unknown characters, bidirectional layout and letter joining are the printer's part.
-    let mut out = format!(
-        "^XA^CI28{FONT}^PA1,1,1,0^PW{}^LL{}^LH0,0^FWN\n",
-        dots(SIZE_MM.0),
-        dots(SIZE_MM.1)
-    );
+    let mut out = format!("^XA^CI28{FONT}^PA1,1,1,0^PW{}^LL{}^LH0,0^FWN\n", dots(SIZE_MM.0), dots(SIZE_MM.1));
     for mark in &page.marks {
         let field = match mark {
-            Mark::Text {
-                x_mm,
-                baseline_mm,
-                style,
-                line,
-            } => {
+            Mark::Text { x_mm, baseline_mm, style, line } => {
                 let height = dots(style.size_points * MM_PER_POINT);
-                format!(
-                    "^FT{},{}^ATN,{height},{height}^FH_^FD{}^FS",
-                    dots(*x_mm),
-                    dots(*baseline_mm),
-                    escape(line)
-                )
+                format!("^FT{},{}^ATN,{height},{height}^FH_^FD{}^FS", dots(*x_mm), dots(*baseline_mm), escape(line))
             }
-            Mark::Fill {
-                x_mm,
-                y_mm,
-                width_mm,
-                height_mm,
-            } => {
+            Mark::Fill { x_mm, y_mm, width_mm, height_mm } => {
                 let (width, height) = (dots(*width_mm).max(1), dots(*height_mm).max(1));
                 // A box whose line is as thick as its shorter side is filled.
-                format!(
-                    "^FO{},{}^GB{width},{height},{},B,0^FS",
-                    dots(*x_mm),
-                    dots(*y_mm),
-                    width.min(height)
-                )
+                format!("^FO{},{}^GB{width},{height},{},B,0^FS", dots(*x_mm), dots(*y_mm), width.min(height))
             }
-            Mark::Bars {
-                x_mm,
-                y_mm,
-                module_mm,
-                height_mm,
-                barcode,
-            } => format!(
+            Mark::Bars { x_mm, y_mm, module_mm, height_mm, barcode } => format!(
                 "^FO{},{}^BY{}^BCN,{},N,N,N,N^FD{}^FS",
                 dots(*x_mm),
                 dots(*y_mm),

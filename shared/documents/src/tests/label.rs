@@ -24,10 +24,7 @@ fn label() -> Label<'static> {
 
 /// Commands of a label as the printer sees them: text between one `^` or `~` and the next.
 fn commands(zpl: &str) -> Vec<&str> {
-    zpl.split(['^', '~'])
-        .map(str::trim_end)
-        .filter(|command| !command.is_empty())
-        .collect()
+    zpl.split(['^', '~']).map(str::trim_end).filter(|command| !command.is_empty()).collect()
 }
 
 /// Field data as the printer reads it under `^FH_`.
@@ -36,10 +33,7 @@ fn unescaped(data: &str) -> String {
     while let Some((&byte, tail)) = rest.split_first() {
         if byte == b'_' {
             let (hex, tail) = tail.split_at(2);
-            bytes.push(
-                u8::from_str_radix(&String::from_utf8_lossy(hex), 16)
-                    .expect("two hexadecimal digits"),
-            );
+            bytes.push(u8::from_str_radix(&String::from_utf8_lossy(hex), 16).expect("two hexadecimal digits"));
             rest = tail;
         } else {
             bytes.push(byte);
@@ -75,13 +69,7 @@ fn both_formats_say_the_same() {
     assert_inside(&pages[0]);
     let zpl = zpl(&label()).expect("a label");
     let (texts, barcode) = fields(&zpl);
-    assert_eq!(
-        texts
-            .iter()
-            .map(|text| format!("{text}\n"))
-            .collect::<String>(),
-        pages[0].text()
-    );
+    assert_eq!(texts.iter().map(|text| format!("{text}\n")).collect::<String>(), pages[0].text());
     for part in [
         "Sandbox Express 24",
         "1250 g",
@@ -95,16 +83,10 @@ fn both_formats_say_the_same() {
         "125.40 EUR",
         "SBX0123456789BG",
     ] {
-        assert!(
-            texts.iter().any(|text| text == part),
-            "`{part}` is missing in {texts:?}"
-        );
+        assert!(texts.iter().any(|text| text == part), "`{part}` is missing in {texts:?}");
     }
     assert_eq!(barcode.as_deref(), Some("SBX0123456789BG"));
-    assert_eq!(
-        decode(&pages[0].bar_widths()).as_deref(),
-        Some("SBX0123456789BG")
-    );
+    assert_eq!(decode(&pages[0].bar_widths()).as_deref(), Some("SBX0123456789BG"));
 }
 
 #[test]
@@ -118,18 +100,12 @@ fn zpl_starts_and_ends_one_label_in_utf_8_at_100_by_150_mm() {
 #[test]
 fn the_pdf_is_100_by_150_mm() {
     let pages = reader::read(&pdf(&label()).expect("a label"));
-    assert_eq!(
-        (pages[0].size.0.round(), pages[0].size.1.round()),
-        (283.0, 425.0)
-    );
+    assert_eq!((pages[0].size.0.round(), pages[0].size.1.round()), (283.0, 425.0));
 }
 
 #[test]
 fn nothing_to_collect_prints_no_box() {
-    let free = Label {
-        cash_on_delivery: None,
-        ..label()
-    };
+    let free = Label { cash_on_delivery: None, ..label() };
     let (texts, _) = fields(&zpl(&free).expect("a label"));
     assert!(!texts.iter().any(|text| text.contains("CASH")));
 }
@@ -143,15 +119,8 @@ fn the_same_label_gives_the_same_bytes() {
 #[test]
 fn a_command_in_a_name_is_printed_and_not_obeyed() {
     let hostile = "^XZ^XA~JA_5EXZ\\&";
-    let recipient = Party {
-        name: hostile,
-        ..recipient()
-    };
-    let zpl = zpl(&Label {
-        recipient,
-        ..label()
-    })
-    .expect("a label");
+    let recipient = Party { name: hostile, ..recipient() };
+    let zpl = zpl(&Label { recipient, ..label() }).expect("a label");
     assert_eq!(zpl.matches("^XZ").count(), 1);
     assert!(!zpl.contains('~'));
     assert!(fields(&zpl).0.iter().any(|text| text == hostile));
@@ -159,52 +128,27 @@ fn a_command_in_a_name_is_printed_and_not_obeyed() {
 
 #[test]
 fn an_address_that_fits_in_small_type_is_not_cut() {
-    let line1 = "ж.к. Младост 1А, бл. 523, вх. Г, ет. 8, ап. 112, звънец „Петрови и синове“, до детската градина „Слънце“";
-    let recipient = Party {
-        line1,
-        line2: Some(line1),
-        ..recipient()
-    };
-    let pages = reader::read(
-        &pdf(&Label {
-            recipient,
-            ..label()
-        })
-        .expect("a label"),
-    );
-    let letters = |text: &str| {
-        text.chars()
-            .filter(|c| !c.is_whitespace())
-            .collect::<String>()
-    };
-    assert_eq!(
-        letters(&pages[0].text()).matches(&letters(line1)).count(),
-        2
-    );
+    let line1 =
+        "ж.к. Младост 1А, бл. 523, вх. Г, ет. 8, ап. 112, звънец „Петрови и синове“, до детската градина „Слънце“";
+    let recipient = Party { line1, line2: Some(line1), ..recipient() };
+    let pages = reader::read(&pdf(&Label { recipient, ..label() }).expect("a label"));
+    let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+    assert_eq!(letters(&pages[0].text()).matches(&letters(line1)).count(), 2);
     assert!(!pages[0].text().contains('…'));
 }
 
 #[test]
 fn tracking_numbers_up_to_the_width_of_the_label_are_scannable() {
     let check = |tracking_number: &str, fits: bool| {
-        let label = Label {
-            tracking_number,
-            ..label()
-        };
+        let label = Label { tracking_number, ..label() };
         assert_eq!(zpl(&label).is_ok(), fits, "{tracking_number}");
         let Ok(pdf) = pdf(&label) else {
             return assert!(!fits);
         };
         let pages = reader::read(&pdf);
         assert_inside(&pages[0]);
-        assert_eq!(
-            decode(&pages[0].bar_widths()).as_deref(),
-            Some(tracking_number)
-        );
-        assert!(
-            pages[0].text().replace('\n', "").contains(tracking_number),
-            "the text below the bars is whole"
-        );
+        assert_eq!(decode(&pages[0].bar_widths()).as_deref(), Some(tracking_number));
+        assert!(pages[0].text().replace('\n', "").contains(tracking_number), "the text below the bars is whole");
     };
     check("1", true);
     check(&"W".repeat(31), true);
@@ -217,10 +161,7 @@ fn tracking_numbers_up_to_the_width_of_the_label_are_scannable() {
 
 #[test]
 fn an_amount_is_printed_whole_or_not_at_all() {
-    let amount = |amount| Label {
-        cash_on_delivery: Some(amount),
-        ..label()
-    };
+    let amount = |amount| Label { cash_on_delivery: Some(amount), ..label() };
     let (texts, _) = fields(&zpl(&amount("1,234,567.89 EUR")).expect("a label"));
     assert!(texts.iter().any(|text| text == "1,234,567.89 EUR"));
     let long = "1234567890.00 EUR and a story";

@@ -25,19 +25,10 @@ fn recipient() -> Party<'static> {
 fn assert_inside(page: &reader::Page) {
     let (width, height) = page.size;
     for line in &page.lines {
-        assert!(
-            line.x >= 0.0 && line.x + line.width <= width,
-            "{line:?} is wider than the page"
-        );
-        assert!(
-            line.y >= 0.0 && line.y <= height,
-            "{line:?} is above or below the page"
-        );
+        assert!(line.x >= 0.0 && line.x + line.width <= width, "{line:?} is wider than the page");
+        assert!(line.y >= 0.0 && line.y <= height, "{line:?} is above or below the page");
     }
     for [x, y, w, h] in &page.rectangles {
-        assert!(
-            *x >= 0.0 && x + w <= width && *y >= 0.0 && y + h <= height,
-            "{x} {y} {w} {h} sticks out"
-        );
+        assert!(*x >= 0.0 && x + w <= width && *y >= 0.0 && y + h <= height, "{x} {y} {w} {h} sticks out");
     }
 }

@@ -16,11 +16,7 @@ fn slip(lines: Vec<SlipLine<'_>>) -> PackingSlip<'_> {
     }
 }
 
-const MUG: SlipLine<'static> = SlipLine {
-    sku: "MUG-1",
-    title: "Чаша, синя, 330 мл",
-    quantity: 2,
-};
+const MUG: SlipLine<'static> = SlipLine { sku: "MUG-1", title: "Чаша, синя, 330 мл", quantity: 2 };
 
 fn read(slip: &PackingSlip<'_>) -> Vec<reader::Page> {
     reader::read(&pdf(slip).expect("a packing slip"))
@@ -28,14 +24,7 @@ fn read(slip: &PackingSlip<'_>) -> Vec<reader::Page> {
 
 #[test]
 fn everything_on_the_slip_can_be_copied_out_of_it() {
-    let pages = read(&slip(vec![
-        MUG,
-        SlipLine {
-            sku: "PEN-7",
-            title: "Химикалка ёъѝ Їґ",
-            quantity: 40,
-        },
-    ]));
+    let pages = read(&slip(vec![MUG, SlipLine { sku: "PEN-7", title: "Химикалка ёъѝ Їґ", quantity: 40 }]));
     let text = pages[0].text();
     for part in [
         "Книжарница „Слово“",
@@ -57,11 +46,7 @@ fn everything_on_the_slip_can_be_copied_out_of_it() {
     ] {
         assert!(text.contains(part), "`{part}` is missing in\n{text}");
     }
-    let boxes = pages[0]
-        .lines
-        .iter()
-        .filter(|line| line.glyphs.contains(&0))
-        .count();
+    let boxes = pages[0].lines.iter().filter(|line| line.glyphs.contains(&0)).count();
     assert_eq!(boxes, 0, "every character has a picture");
 }
 
@@ -75,14 +60,7 @@ fn the_same_slip_gives_the_same_bytes() {
 fn every_page_repeats_the_head_and_says_its_number_and_no_line_is_lost() {
     let skus: Vec<String> = (0..150).map(|at| format!("SKU{at:03}")).collect();
     let title = "A title so long that it needs to be wrapped over several lines of the column, again and again";
-    let lines = skus
-        .iter()
-        .map(|sku| SlipLine {
-            sku,
-            title,
-            quantity: 3,
-        })
-        .collect();
+    let lines = skus.iter().map(|sku| SlipLine { sku, title, quantity: 3 }).collect();
     let pages = read(&slip(lines));
     assert!(pages.len() > 3);
     for (at, page) in pages.iter().enumerate() {
@@ -95,16 +73,9 @@ fn every_page_repeats_the_head_and_says_its_number_and_no_line_is_lost() {
         assert_eq!(footer, 2, "no line of the table runs into the footer");
     }
     let all: String = pages.iter().map(reader::Page::text).collect();
-    let printed: Vec<&str> = all
-        .lines()
-        .filter(|line| line.starts_with("SKU") && *line != "SKU")
-        .collect();
+    let printed: Vec<&str> = all.lines().filter(|line| line.starts_with("SKU") && *line != "SKU").collect();
     assert_eq!(printed, skus);
-    assert!(
-        pages[pages.len() - 1]
-            .text()
-            .contains("Lines: 150 · Units in total: 450")
-    );
+    assert!(pages[pages.len() - 1].text().contains("Lines: 150 · Units in total: 450"));
 }
 
 #[test]
@@ -116,43 +87,25 @@ fn a_slip_without_lines_is_still_a_slip() {
 
 #[test]
 fn what_the_font_lacks_is_a_box_that_can_still_be_copied() {
-    let pages = read(&slip(vec![SlipLine {
-        sku: "E",
-        title: "Mug 😀👩\u{200D}🚀 日本",
-        quantity: 1,
-    }]));
-    let line = pages[0]
-        .lines
-        .iter()
-        .find(|line| line.text.starts_with("Mug"))
-        .expect("the title");
+    let pages = read(&slip(vec![SlipLine { sku: "E", title: "Mug 😀👩\u{200D}🚀 日本", quantity: 1 }]));
+    let line = pages[0].lines.iter().find(|line| line.text.starts_with("Mug")).expect("the title");
     assert_eq!(line.text, "Mug 😀👩\u{200D}🚀 日本");
     assert_eq!(line.glyphs.iter().filter(|glyph| **glyph == 0).count(), 5);
 }
 
 #[test]
 fn right_to_left_titles_stand_from_right_to_left() {
-    let pages = read(&slip(vec![SlipLine {
-        sku: "H",
-        title: "ספר 12",
-        quantity: 1,
-    }]));
+    let pages = read(&slip(vec![SlipLine { sku: "H", title: "ספר 12", quantity: 1 }]));
     assert!(pages[0].lines.iter().any(|line| line.text == "12 רפס"));
 }
 
 #[test]
 fn a_scanner_reads_the_id_from_the_bars() {
     let check = |barcode: &str| {
-        let pages = read(&PackingSlip {
-            barcode,
-            ..slip(vec![MUG])
-        });
+        let pages = read(&PackingSlip { barcode, ..slip(vec![MUG]) });
         assert_inside(&pages[0]);
         assert_eq!(decode(&pages[0].bar_widths()).as_deref(), Some(barcode));
-        assert!(
-            pages[0].text().replace('\n', "").contains(barcode),
-            "the text below the bars is whole"
-        );
+        assert!(pages[0].text().replace('\n', "").contains(barcode), "the text below the bars is whole");
     };
     check("ORD1042");
     check("pkt_0a1b2c3d4e5f67890");
@@ -167,27 +120,9 @@ fn what_cannot_be_printed_is_refused() {
         let error = pdf(&slip).expect_err("refused").to_string();
         assert!(error.contains(expect), "{error}");
     };
-    check(
-        PackingSlip {
-            barcode: "",
-            ..slip(vec![])
-        },
-        "has no text",
-    );
-    check(
-        PackingSlip {
-            barcode: "№1",
-            ..slip(vec![])
-        },
-        "character 1 ",
-    );
-    check(
-        PackingSlip {
-            barcode: &"x".repeat(82),
-            ..slip(vec![])
-        },
-        "shorter id",
-    );
+    check(PackingSlip { barcode: "", ..slip(vec![]) }, "has no text");
+    check(PackingSlip { barcode: "№1", ..slip(vec![]) }, "character 1 ");
+    check(PackingSlip { barcode: &"x".repeat(82), ..slip(vec![]) }, "shorter id");
     check(slip(vec![MUG; LINES_MAX + 1]), "split the order");
     assert!(pdf(&slip(vec![MUG; LINES_MAX])).is_ok());
 }

@@ -26,20 +26,13 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn text(&self) -> String {
-        self.lines
-            .iter()
-            .map(|line| format!("{}\n", line.text))
-            .collect()
+        self.lines.iter().map(|line| format!("{}\n", line.text)).collect()
     }
 
     /// Widths in modules of the bars and spaces of the page's only barcode, which is the tallest group of rectangles.
     pub(super) fn bar_widths(&self) -> Vec<u8> {
-        let bars: Vec<[f32; 4]> = self
-            .rectangles
-            .iter()
-            .copied()
-            .filter(|[_, _, width, height]| *height > 35.0 && *width < 10.0)
-            .collect();
+        let bars: Vec<[f32; 4]> =
+            self.rectangles.iter().copied().filter(|[_, _, width, height]| *height > 35.0 && *width < 10.0).collect();
         let module = bars.iter().map(|bar| bar[2]).fold(f32::INFINITY, f32::min);
         let modules = |points: f32| (points / module).round() as u8;
         let mut widths = Vec::new();
@@ -69,24 +62,16 @@ enum Token {
 }
 
 fn find(data: &[u8], needle: &str) -> Option<usize> {
-    data.windows(needle.len())
-        .position(|window| window == needle.as_bytes())
+    data.windows(needle.len()).position(|window| window == needle.as_bytes())
 }
 
 fn after<'a>(text: &'a str, key: &str) -> &'a str {
-    text.split_once(key)
-        .unwrap_or_else(|| panic!("no {key} in {text}"))
-        .1
-        .trim_start()
+    text.split_once(key).unwrap_or_else(|| panic!("no {key} in {text}")).1.trim_start()
 }
 
 fn number(text: &str) -> usize {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    text[..end]
-        .parse()
-        .unwrap_or_else(|_| panic!("no number at {text}"))
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text[..end].parse().unwrap_or_else(|_| panic!("no number at {text}"))
 }
 
 /// Dictionary and inflated stream by object number.
@@ -98,25 +83,11 @@ impl File {
         let tail = String::from_utf8_lossy(&pdf[pdf.len() - 40..]).into_owned();
         let table = String::from_utf8_lossy(&pdf[number(after(&tail, "startxref"))..]).into_owned();
         let mut lines = table.lines().skip(1);
-        let count = number(
-            lines
-                .next()
-                .expect("subsection")
-                .split_once(' ')
-                .expect("two numbers")
-                .1,
-        );
+        let count = number(lines.next().expect("subsection").split_once(' ').expect("two numbers").1);
         let mut objects = BTreeMap::new();
-        for (id, entry) in lines
-            .take(count)
-            .enumerate()
-            .filter(|(_, entry)| entry.contains(" n"))
-        {
+        for (id, entry) in lines.take(count).enumerate().filter(|(_, entry)| entry.contains(" n")) {
             let object = &pdf[number(entry)..];
-            assert!(
-                object.starts_with(format!("{id} 0 obj").as_bytes()),
-                "the table points at object {id}"
-            );
+            assert!(object.starts_with(format!("{id} 0 obj").as_bytes()), "the table points at object {id}");
             let end = find(object, "endobj").expect("endobj");
             let head = find(&object[..end], "stream\n").unwrap_or(end);
             let dictionary = String::from_utf8_lossy(&object[..head]).into_owned();
@@ -147,55 +118,27 @@ impl File {
         let program = self.stream(number(after(descriptor, "/FontFile2")));
         let face = ttf_parser::Face::parse(program, 0).expect("the subset is a font");
         let glyphs = self.stream(number(after(cid, "/CIDToGIDMap")));
-        let glyphs: Vec<u16> = glyphs
-            .chunks(2)
-            .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
-            .collect();
-        assert!(
-            glyphs.iter().all(|glyph| *glyph < face.number_of_glyphs()),
-            "glyphs are in the subset"
-        );
-        let widths = after(after(cid, "/W ["), "[")
-            .split(']')
-            .next()
-            .expect("a list");
-        let widths = widths
-            .split_whitespace()
-            .map(|width| width.parse().expect("a width"))
-            .collect();
-        let map =
-            String::from_utf8_lossy(self.stream(number(after(type0, "/ToUnicode")))).into_owned();
-        assert!(
-            !map.contains("beginbfrange"),
-            "the reader knows single codes only"
-        );
+        let glyphs: Vec<u16> = glyphs.chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+        assert!(glyphs.iter().all(|glyph| *glyph < face.number_of_glyphs()), "glyphs are in the subset");
+        let widths = after(after(cid, "/W ["), "[").split(']').next().expect("a list");
+        let widths = widths.split_whitespace().map(|width| width.parse().expect("a width")).collect();
+        let map = String::from_utf8_lossy(self.stream(number(after(type0, "/ToUnicode")))).into_owned();
+        assert!(!map.contains("beginbfrange"), "the reader knows single codes only");
         let mut meanings = BTreeMap::new();
-        for line in map
-            .lines()
-            .filter(|line| line.starts_with('<') && line.contains("> <"))
-        {
+        for line in map.lines().filter(|line| line.starts_with('<') && line.contains("> <")) {
             let (code, meaning) = line.split_once("> <").expect("two strings");
             let hex = |text: &str| -> Vec<u16> {
                 let digits: Vec<char> = text.chars().filter(char::is_ascii_hexdigit).collect();
                 digits
                     .chunks(4)
-                    .filter_map(|four| {
-                        u16::from_str_radix(&four.iter().collect::<String>(), 16).ok()
-                    })
+                    .filter_map(|four| u16::from_str_radix(&four.iter().collect::<String>(), 16).ok())
                     .collect()
             };
-            meanings.insert(
-                hex(code)[0],
-                String::from_utf16(&hex(meaning)).expect("UTF-16"),
-            );
+            meanings.insert(hex(code)[0], String::from_utf16(&hex(meaning)).expect("UTF-16"));
         }
         meanings.remove(&0);
         meanings.retain(|code, _| usize::from(*code) < glyphs.len());
-        Font {
-            meanings,
-            widths,
-            glyphs,
-        }
+        Font { meanings, widths, glyphs }
     }
 }
 
@@ -211,27 +154,17 @@ fn tokens(content: &[u8]) -> Vec<Token> {
             }
             b'<' => {
                 let end = at + find(&content[at..], ">").expect("closed string");
-                let digits: Vec<char> = content[at + 1..end]
-                    .iter()
-                    .map(|byte| char::from(*byte))
-                    .collect();
-                let byte = |pair: &[char]| {
-                    u8::from_str_radix(&pair.iter().collect::<String>(), 16).expect("hex")
-                };
+                let digits: Vec<char> = content[at + 1..end].iter().map(|byte| char::from(*byte)).collect();
+                let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).expect("hex");
                 out.push(Token::Bytes(digits.chunks(2).map(byte).collect()));
                 at = end + 1;
             }
             byte if byte.is_ascii_whitespace() => at += 1,
             _ => {
                 let rest = &content[at..];
-                let length = rest
-                    .iter()
-                    .skip(1)
-                    .position(|byte| byte.is_ascii_whitespace() || b"(<[]/".contains(byte));
-                let word = String::from_utf8_lossy(
-                    &rest[..length.map_or(rest.len(), |length| length + 1)],
-                )
-                .into_owned();
+                let length = rest.iter().skip(1).position(|byte| byte.is_ascii_whitespace() || b"(<[]/".contains(byte));
+                let word =
+                    String::from_utf8_lossy(&rest[..length.map_or(rest.len(), |length| length + 1)]).into_owned();
                 at += word.len();
                 out.push(match (word.strip_prefix('/'), word.parse()) {
                     (Some(name), _) => Token::Name(name.to_owned()),
@@ -279,14 +212,8 @@ fn literal(content: &[u8], mut at: usize) -> (Vec<u8>, usize) {
 pub(super) fn read(pdf: &[u8]) -> Vec<Page> {
     let file = File::parse(pdf);
     let root = file.dictionary(number(after(file.dictionary(1), "/Pages")));
-    let kids = after(root, "/Kids [")
-        .split(']')
-        .next()
-        .expect("a list")
-        .replace(" 0 R", "");
-    kids.split_whitespace()
-        .map(|id| page(&file, number(id)))
-        .collect()
+    let kids = after(root, "/Kids [").split(']').next().expect("a list").replace(" 0 R", "");
+    kids.split_whitespace().map(|id| page(&file, number(id))).collect()
 }
 
 fn page(file: &File, id: usize) -> Page {
@@ -300,19 +227,11 @@ fn page(file: &File, id: usize) -> Page {
         .collect();
     let font = |name: &str| {
         let key = format!("/{name} ");
-        after(dictionary, "/Font")
-            .contains(&key)
-            .then(|| file.font(number(after(after(dictionary, "/Font"), &key))))
+        after(dictionary, "/Font").contains(&key).then(|| file.font(number(after(after(dictionary, "/Font"), &key))))
     };
-    let fonts: BTreeMap<&str, Font> = ["R", "B"]
-        .into_iter()
-        .filter_map(|name| Some((name, font(name)?)))
-        .collect();
+    let fonts: BTreeMap<&str, Font> = ["R", "B"].into_iter().filter_map(|name| Some((name, font(name)?))).collect();
 
-    let mut page = Page {
-        size: (media[2], media[3]),
-        ..Page::default()
-    };
+    let mut page = Page { size: (media[2], media[3]), ..Page::default() };
     let (mut operands, mut current, mut size, mut at) = (Vec::new(), "", 0.0, (0.0, 0.0));
     for token in tokens(file.stream(number(after(dictionary, "/Contents")))) {
         let Token::Operator(operator) = token else {
@@ -321,47 +240,23 @@ fn page(file: &File, id: usize) -> Page {
         };
         match (operator.as_str(), std::mem::take(&mut operands).as_slice()) {
             ("Tf", [Token::Name(name), Token::Number(points)]) => {
-                current = fonts
-                    .keys()
-                    .find(|key| *key == name)
-                    .expect("a font of the page");
+                current = fonts.keys().find(|key| *key == name).expect("a font of the page");
                 size = *points;
             }
             ("Td", [Token::Number(x), Token::Number(y)]) => at = (*x, *y),
             ("Tj", [Token::Bytes(bytes)]) => {
                 let font = &fonts[current];
-                let codes: Vec<u16> = bytes
-                    .chunks(2)
-                    .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
-                    .collect();
-                let width: f32 = codes
-                    .iter()
-                    .map(|code| font.widths[usize::from(*code) - 1])
-                    .sum();
+                let codes: Vec<u16> = bytes.chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+                let width: f32 = codes.iter().map(|code| font.widths[usize::from(*code) - 1]).sum();
                 page.lines.push(Line {
                     x: at.0,
                     y: at.1,
                     width: width / 1000.0 * size,
-                    text: codes
-                        .iter()
-                        .filter_map(|code| font.meanings.get(code))
-                        .map(String::as_str)
-                        .collect(),
-                    glyphs: codes
-                        .iter()
-                        .map(|code| font.glyphs[usize::from(*code)])
-                        .collect(),
+                    text: codes.iter().filter_map(|code| font.meanings.get(code)).map(String::as_str).collect(),
+                    glyphs: codes.iter().map(|code| font.glyphs[usize::from(*code)]).collect(),
                 });
             }
-            (
-                "re",
-                [
-                    Token::Number(x),
-                    Token::Number(y),
-                    Token::Number(w),
-                    Token::Number(h),
-                ],
-            ) => {
+            ("re", [Token::Number(x), Token::Number(y), Token::Number(w), Token::Number(h)]) => {
                 page.rectangles.push([*x, *y, *w, *h]);
             }
             _ => {}
