@@ -36,6 +36,21 @@ impl Queues {
         function: &str,
         at: Timestamp,
     ) -> Result<(), Failure> {
+        self.bury_at(self.settings.dead_letters_url(queue)?, body, reason, function, at).await
+    }
+
+    /// The same, at a dead-letter queue that belongs to no work queue.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn bury_at(
+        &self,
+        url: &str,
+        body: &str,
+        reason: &str,
+        function: &str,
+        at: Timestamp,
+    ) -> Result<(), Failure> {
         let attribute = |value: &str| {
             // SQS refuses empty attribute values and counts them into the message's size.
             let cut: String = value.chars().take(1000).collect();
@@ -47,7 +62,7 @@ impl Queues {
         };
         self.client
             .send_message()
-            .queue_url(self.settings.dead_letters_url(queue)?)
+            .queue_url(url)
             .message_body(if body.is_empty() { "(empty)" } else { body })
             .message_attributes("reason", attribute(reason)?)
             .message_attributes("function", attribute(function)?)

@@ -9,8 +9,10 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
 use domain::{Message, Queue};
-use lambda_runtime::{Error, LambdaEvent};
+pub use lambda_runtime::Error;
+use lambda_runtime::LambdaEvent;
 use serde_json::Value;
+use std::pin::Pin;
 use std::time::Duration;
 use tracing::Instrument;
 
@@ -49,8 +51,9 @@ pub async fn run<F: Function>(function: F) -> Result<(), Error> {
     crate::telemetry::init();
     let deps = Deps::from_environment()?;
     let (function, deps) = (&function, &deps);
-    lambda_runtime::run(lambda_runtime::service_fn(move |event: LambdaEvent<Value>| async move {
-        handle(function, deps, event.payload).await
+    // Boxed, since the futures of the SDK nest deeper than the compiler's default limit.
+    lambda_runtime::run(lambda_runtime::service_fn(move |event: LambdaEvent<Value>| {
+        Box::pin(handle(function, deps, event.payload)) as Pin<Box<dyn Future<Output = Result<Value, Error>>>>
     }))
     .await
 }

@@ -52,4 +52,13 @@ impl StreamRecord {
             _ => None,
         }
     }
+
+    /// A whole-number attribute of the new image.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u64> {
+        match self.image.as_ref()?.get(name)? {
+            AttributeValue::N(number) => number.parse().ok(),
+            _ => None,
+        }
+    }
 }

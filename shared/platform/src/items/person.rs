@@ -12,6 +12,8 @@ use std::io::{Read, Write};
 pub struct PersonRecord {
     /// The order.
     pub order: OrderId,
+    /// Digest of what the shop sent, part of the key: another body under the same order number leaves this one alone.
+    pub content: String,
     /// Whom it goes to; absent when the shop sent none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<Person>,
@@ -29,10 +31,10 @@ impl std::fmt::Debug for PersonRecord {
     }
 }
 
-/// The key of an order's person.
+/// The key of an order's person; `content` is [`domain::order::Order::content`].
 #[must_use]
-pub fn person_key(order: &OrderId) -> Key {
-    Key::new(Table::People, format!("{}#{order}", order.merchant()), "person")
+pub fn person_key(order: &OrderId, content: &str) -> Key {
+    Key::new(Table::People, format!("{}#{order}", order.merchant()), format!("person#{content}"))
 }
 
 impl PersonRecord {
@@ -60,6 +62,6 @@ impl PersonRecord {
 
 impl Stored for PersonRecord {
     fn key(&self) -> Key {
-        person_key(&self.order)
+        person_key(&self.order, &self.content)
     }
 }
