@@ -155,6 +155,15 @@ impl Store {
         Ok((writes, Versioned { body: next, version, operations }))
     }
 
+    /// A write of an item that its key alone identifies, for [`Step::also`].
+    ///
+    /// # Errors
+    /// [`Failure::Bug`] when it cannot be stored.
+    pub fn put_of<T: Stored>(&self, value: &T, operation: &Operation) -> Result<Write, Failure> {
+        let item = encode(value, 1, &[], Vec::new(), Vec::new(), operation, self.list_shards())?;
+        Ok(Write::Put(value.key(), item))
+    }
+
     async fn commit_step<T: Stored>(
         &self,
         key: &Key,
@@ -185,8 +194,7 @@ impl Store {
     /// # Errors
     /// [`Failure::Unavailable`].
     pub async fn put_child<T: Stored>(&self, child: &T, operation: &Operation) -> Result<(), Failure> {
-        let item = encode(child, 1, &[], Vec::new(), Vec::new(), operation, self.list_shards())?;
-        self.apply(vec![Write::Put(child.key(), item)]).await
+        self.apply(vec![self.put_of(child, operation)?]).await
     }
 
     /// Applies writes that carry their own conditions, outside the loop.
