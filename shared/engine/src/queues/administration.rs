@@ -33,24 +33,15 @@ impl Queues {
             if let Some(queue) = core.queues.get(name) {
                 return match attributes.first_difference(&queue.attributes) {
                     None => Ok(core.naming.url(name)),
-                    Some(attribute) => Err(QueueError::QueueNameExists {
-                        name: name.to_owned(),
-                        attribute,
-                    }),
+                    Some(attribute) => Err(QueueError::QueueNameExists { name: name.to_owned(), attribute }),
                 };
             }
             let deleted_at_ms: Option<u64> = core
                 .connection
-                .query_row(
-                    "SELECT deleted_at_ms FROM deleted_queues WHERE name = ?1",
-                    [name],
-                    |row| row.get(0),
-                )
+                .query_row("SELECT deleted_at_ms FROM deleted_queues WHERE name = ?1", [name], |row| row.get(0))
                 .optional()?;
             if deleted_at_ms.is_some_and(|deleted| now < deleted + PAUSE_MS) {
-                return Err(QueueError::QueueDeletedRecently {
-                    name: name.to_owned(),
-                });
+                return Err(QueueError::QueueDeletedRecently { name: name.to_owned() });
             }
             core.check_redrive(name, attributes)?;
             core.insert_queue(name, attributes, tags, now)
@@ -111,23 +102,11 @@ impl Queues {
             let mut all = queue.attributes.describe(&core.naming);
             all.extend([
                 ("QueueArn", core.naming.arn(name)),
-                (
-                    "CreatedTimestamp",
-                    (queue.created_at_ms / 1_000).to_string(),
-                ),
-                (
-                    "LastModifiedTimestamp",
-                    (queue.modified_at_ms / 1_000).to_string(),
-                ),
+                ("CreatedTimestamp", (queue.created_at_ms / 1_000).to_string()),
+                ("LastModifiedTimestamp", (queue.modified_at_ms / 1_000).to_string()),
                 ("ApproximateNumberOfMessages", depth.visible.to_string()),
-                (
-                    "ApproximateNumberOfMessagesNotVisible",
-                    depth.in_flight.to_string(),
-                ),
-                (
-                    "ApproximateNumberOfMessagesDelayed",
-                    depth.delayed.to_string(),
-                ),
+                ("ApproximateNumberOfMessagesNotVisible", depth.in_flight.to_string()),
+                ("ApproximateNumberOfMessagesDelayed", depth.delayed.to_string()),
             ]);
             Ok(all)
         })
@@ -148,10 +127,7 @@ impl Queues {
     pub fn names(&self, prefix: &str) -> Vec<String> {
         let core = self.lock();
         let from_prefix = core.queues.range(prefix.to_owned()..);
-        from_prefix
-            .map(|(name, _)| name.clone())
-            .take_while(|name| name.starts_with(prefix))
-            .collect()
+        from_prefix.map(|(name, _)| name.clone()).take_while(|name| name.starts_with(prefix)).collect()
     }
 
     /// The names of the queues whose dead letters come here, in order.
@@ -173,9 +149,7 @@ impl Queues {
         self.with(|core, now, _| {
             let mut queue = core.queue(name)?.clone();
             if queue.purged_at_ms.is_some_and(|at| now < at + PAUSE_MS) {
-                return Err(QueueError::PurgeInProgress {
-                    name: name.to_owned(),
-                });
+                return Err(QueueError::PurgeInProgress { name: name.to_owned() });
             }
             queue.purged_at_ms = Some(now);
             queue.oldest_sent_at_ms = None;
@@ -198,10 +172,8 @@ impl Queues {
             let transaction = core.connection.unchecked_transaction()?;
             transaction.execute("DELETE FROM messages WHERE queue = ?1", [key])?;
             transaction.execute("DELETE FROM queues WHERE key = ?1", [key])?;
-            transaction.execute(
-                "INSERT OR REPLACE INTO deleted_queues (name, deleted_at_ms) VALUES (?1, ?2)",
-                (name, now),
-            )?;
+            transaction
+                .execute("INSERT OR REPLACE INTO deleted_queues (name, deleted_at_ms) VALUES (?1, ?2)", (name, now))?;
             transaction.commit()?;
             core.queues.remove(name);
             Ok(())
@@ -219,12 +191,9 @@ impl Queues {
             for name in names {
                 core.sweep(&name, now)?;
             }
-            core.connection.execute(
-                "DELETE FROM deleted_queues WHERE deleted_at_ms <= ?1",
-                [now.saturating_sub(PAUSE_MS)],
-            )?;
             core.connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+                .execute("DELETE FROM deleted_queues WHERE deleted_at_ms <= ?1", [now.saturating_sub(PAUSE_MS)])?;
+            core.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             Ok(())
         })
     }
@@ -259,11 +228,7 @@ impl Core {
                  FROM messages WHERE queue = ?1 AND visible_at_ms > ?2",
             )?
             .query_row((key, now), |row| {
-                Ok(Depth {
-                    visible: row.get(0)?,
-                    in_flight: row.get(1)?,
-                    delayed: row.get(2)?,
-                })
+                Ok(Depth { visible: row.get(0)?, in_flight: row.get(1)?, delayed: row.get(2)? })
             })?;
         Ok(depth)
     }
@@ -282,12 +247,8 @@ impl Core {
         let Some(Some(policy)) = &changes.redrive_policy else {
             return Ok(());
         };
-        let refuse = |reason: &str| {
-            Err(QueueError::InvalidParameter {
-                name: "RedrivePolicy",
-                reason: reason.to_owned(),
-            })
-        };
+        let refuse =
+            |reason: &str| Err(QueueError::InvalidParameter { name: "RedrivePolicy", reason: reason.to_owned() });
         if policy.dead_letter_queue == name {
             return refuse("a queue cannot be its own dead-letter queue");
         }
@@ -296,9 +257,7 @@ impl Core {
         };
         match &target.attributes.redrive_allow_policy {
             RedriveAllowPolicy::AllowAll => Ok(()),
-            RedriveAllowPolicy::ByQueue(names) if names.iter().any(|allowed| allowed == name) => {
-                Ok(())
-            }
+            RedriveAllowPolicy::ByQueue(names) if names.iter().any(|allowed| allowed == name) => Ok(()),
             RedriveAllowPolicy::ByQueue(_) | RedriveAllowPolicy::DenyAll => {
                 refuse("the dead-letter queue's RedriveAllowPolicy does not allow this queue")
             }
@@ -327,12 +286,7 @@ impl Core {
         Ok(self.naming.url(name))
     }
 
-    fn update_queue(
-        &mut self,
-        name: &str,
-        now: u64,
-        change: impl FnOnce(&mut Queue),
-    ) -> Result<(), QueueError> {
+    fn update_queue(&mut self, name: &str, now: u64, change: impl FnOnce(&mut Queue)) -> Result<(), QueueError> {
         let current = self.queues.get(name).ok_or_else(|| no_such_queue(name))?;
         let mut queue = current.clone();
         change(&mut queue);

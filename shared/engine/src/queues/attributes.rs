@@ -103,10 +103,7 @@ const _: () = assert!(*MESSAGE_BYTES.end() as usize == MESSAGE_BYTES_MAX);
 
 impl AttributeChanges {
     /// Reads the map of strings that the protocol and templates use.
-    pub(super) fn read(
-        map: &BTreeMap<String, String>,
-        naming: &Naming,
-    ) -> Result<Self, QueueError> {
+    pub(super) fn read(map: &BTreeMap<String, String>, naming: &Naming) -> Result<Self, QueueError> {
         let mut changes = Self::default();
         for (name, text) in map {
             match name.as_str() {
@@ -114,20 +111,16 @@ impl AttributeChanges {
                     changes.delay_seconds = Some(number("DelaySeconds", text, &DELAY)?);
                 }
                 "MaximumMessageSize" => {
-                    changes.maximum_message_bytes =
-                        Some(number("MaximumMessageSize", text, &MESSAGE_BYTES)?);
+                    changes.maximum_message_bytes = Some(number("MaximumMessageSize", text, &MESSAGE_BYTES)?);
                 }
                 "MessageRetentionPeriod" => {
-                    changes.retention_seconds =
-                        Some(number("MessageRetentionPeriod", text, &RETENTION)?);
+                    changes.retention_seconds = Some(number("MessageRetentionPeriod", text, &RETENTION)?);
                 }
                 "ReceiveMessageWaitTimeSeconds" => {
-                    changes.receive_wait_seconds =
-                        Some(number("ReceiveMessageWaitTimeSeconds", text, &WAIT)?);
+                    changes.receive_wait_seconds = Some(number("ReceiveMessageWaitTimeSeconds", text, &WAIT)?);
                 }
                 "VisibilityTimeout" => {
-                    changes.visibility_timeout_seconds =
-                        Some(number("VisibilityTimeout", text, &VISIBILITY)?);
+                    changes.visibility_timeout_seconds = Some(number("VisibilityTimeout", text, &VISIBILITY)?);
                 }
                 "RedrivePolicy" => {
                     changes.redrive_policy = Some(read_redrive_policy(text, naming)?);
@@ -140,9 +133,7 @@ impl AttributeChanges {
                 }
                 "FifoQueue" if text == "false" => {}
                 "FifoQueue" => {
-                    return Err(QueueError::Unsupported {
-                        what: "FIFO queues; use a standard queue",
-                    });
+                    return Err(QueueError::Unsupported { what: "FIFO queues; use a standard queue" });
                 }
                 "Policy" | "KmsMasterKeyId" | "KmsDataKeyReusePeriodSeconds" => {
                     if !text.is_empty() {
@@ -161,22 +152,10 @@ impl AttributeChanges {
     pub(super) fn check(&self) -> Result<(), QueueError> {
         let ranges = [
             ("DelaySeconds", self.delay_seconds, &DELAY),
-            (
-                "MaximumMessageSize",
-                self.maximum_message_bytes,
-                &MESSAGE_BYTES,
-            ),
+            ("MaximumMessageSize", self.maximum_message_bytes, &MESSAGE_BYTES),
             ("MessageRetentionPeriod", self.retention_seconds, &RETENTION),
-            (
-                "ReceiveMessageWaitTimeSeconds",
-                self.receive_wait_seconds,
-                &WAIT,
-            ),
-            (
-                "VisibilityTimeout",
-                self.visibility_timeout_seconds,
-                &VISIBILITY,
-            ),
+            ("ReceiveMessageWaitTimeSeconds", self.receive_wait_seconds, &WAIT),
+            ("VisibilityTimeout", self.visibility_timeout_seconds, &VISIBILITY),
         ];
         for (name, value, range) in ranges {
             if let Some(value) = value {
@@ -203,45 +182,16 @@ impl AttributeChanges {
             wanted.as_ref().is_some_and(|wanted| wanted != current)
         }
         let checks = [
-            (
-                "DelaySeconds",
-                differs(&self.delay_seconds, &current.delay_seconds),
-            ),
-            (
-                "MaximumMessageSize",
-                differs(&self.maximum_message_bytes, &current.maximum_message_bytes),
-            ),
-            (
-                "MessageRetentionPeriod",
-                differs(&self.retention_seconds, &current.retention_seconds),
-            ),
-            (
-                "ReceiveMessageWaitTimeSeconds",
-                differs(&self.receive_wait_seconds, &current.receive_wait_seconds),
-            ),
-            (
-                "VisibilityTimeout",
-                differs(
-                    &self.visibility_timeout_seconds,
-                    &current.visibility_timeout_seconds,
-                ),
-            ),
-            (
-                "RedrivePolicy",
-                differs(&self.redrive_policy, &current.redrive_policy),
-            ),
-            (
-                "RedriveAllowPolicy",
-                differs(&self.redrive_allow_policy, &current.redrive_allow_policy),
-            ),
-            (
-                "SqsManagedSseEnabled",
-                differs(&self.sqs_managed_sse, &current.sqs_managed_sse),
-            ),
+            ("DelaySeconds", differs(&self.delay_seconds, &current.delay_seconds)),
+            ("MaximumMessageSize", differs(&self.maximum_message_bytes, &current.maximum_message_bytes)),
+            ("MessageRetentionPeriod", differs(&self.retention_seconds, &current.retention_seconds)),
+            ("ReceiveMessageWaitTimeSeconds", differs(&self.receive_wait_seconds, &current.receive_wait_seconds)),
+            ("VisibilityTimeout", differs(&self.visibility_timeout_seconds, &current.visibility_timeout_seconds)),
+            ("RedrivePolicy", differs(&self.redrive_policy, &current.redrive_policy)),
+            ("RedriveAllowPolicy", differs(&self.redrive_allow_policy, &current.redrive_allow_policy)),
+            ("SqsManagedSseEnabled", differs(&self.sqs_managed_sse, &current.sqs_managed_sse)),
         ];
-        checks
-            .into_iter()
-            .find_map(|(name, differs)| differs.then_some(name))
+        checks.into_iter().find_map(|(name, differs)| differs.then_some(name))
     }
 
     /// The attributes with these changes made.
@@ -251,16 +201,10 @@ impl AttributeChanges {
         }
         QueueAttributes {
             delay_seconds: pick(&self.delay_seconds, &current.delay_seconds),
-            maximum_message_bytes: pick(
-                &self.maximum_message_bytes,
-                &current.maximum_message_bytes,
-            ),
+            maximum_message_bytes: pick(&self.maximum_message_bytes, &current.maximum_message_bytes),
             retention_seconds: pick(&self.retention_seconds, &current.retention_seconds),
             receive_wait_seconds: pick(&self.receive_wait_seconds, &current.receive_wait_seconds),
-            visibility_timeout_seconds: pick(
-                &self.visibility_timeout_seconds,
-                &current.visibility_timeout_seconds,
-            ),
+            visibility_timeout_seconds: pick(&self.visibility_timeout_seconds, &current.visibility_timeout_seconds),
             redrive_policy: pick(&self.redrive_policy, &current.redrive_policy),
             redrive_allow_policy: pick(&self.redrive_allow_policy, &current.redrive_allow_policy),
             sqs_managed_sse: pick(&self.sqs_managed_sse, &current.sqs_managed_sse),
@@ -275,14 +219,8 @@ impl QueueAttributes {
             ("DelaySeconds", self.delay_seconds.to_string()),
             ("MaximumMessageSize", self.maximum_message_bytes.to_string()),
             ("MessageRetentionPeriod", self.retention_seconds.to_string()),
-            (
-                "ReceiveMessageWaitTimeSeconds",
-                self.receive_wait_seconds.to_string(),
-            ),
-            (
-                "VisibilityTimeout",
-                self.visibility_timeout_seconds.to_string(),
-            ),
+            ("ReceiveMessageWaitTimeSeconds", self.receive_wait_seconds.to_string()),
+            ("VisibilityTimeout", self.visibility_timeout_seconds.to_string()),
             ("SqsManagedSseEnabled", self.sqs_managed_sse.to_string()),
         ]);
         if let Some(policy) = &self.redrive_policy {
@@ -336,27 +274,19 @@ fn within(name: &'static str, value: u32, range: &RangeInclusive<u32>) -> Result
     if range.contains(&value) {
         return Ok(value);
     }
-    Err(QueueError::InvalidAttributeValue {
-        name,
-        reason: format!("must be {} to {}", range.start(), range.end()),
-    })
+    Err(QueueError::InvalidAttributeValue { name, reason: format!("must be {} to {}", range.start(), range.end()) })
 }
 
 fn number(name: &'static str, text: &str, range: &RangeInclusive<u32>) -> Result<u32, QueueError> {
-    let value = text
-        .parse()
-        .map_err(|_| QueueError::InvalidAttributeValue {
-            name,
-            reason: format!("must be a number, {} to {}", range.start(), range.end()),
-        })?;
+    let value = text.parse().map_err(|_| QueueError::InvalidAttributeValue {
+        name,
+        reason: format!("must be a number, {} to {}", range.start(), range.end()),
+    })?;
     within(name, value, range)
 }
 
 fn boolean(name: &'static str, text: &str) -> Result<bool, QueueError> {
-    text.parse().map_err(|_| QueueError::InvalidAttributeValue {
-        name,
-        reason: "must be true or false".into(),
-    })
+    text.parse().map_err(|_| QueueError::InvalidAttributeValue { name, reason: "must be true or false".into() })
 }
 
 fn read_redrive_policy(text: &str, naming: &Naming) -> Result<Option<RedrivePolicy>, QueueError> {
@@ -366,23 +296,15 @@ fn read_redrive_policy(text: &str, naming: &Naming) -> Result<Option<RedrivePoli
         dead_letter_target_arn: String,
         max_receive_count: Value,
     }
-    let refuse = |reason: &str| QueueError::InvalidAttributeValue {
-        name: "RedrivePolicy",
-        reason: reason.to_owned(),
-    };
+    let refuse = |reason: &str| QueueError::InvalidAttributeValue { name: "RedrivePolicy", reason: reason.to_owned() };
     if text.is_empty() {
         return Ok(None);
     }
-    let wire: Wire = serde_json::from_str(text).map_err(|_| {
-        refuse(
-            "must be a JSON object with deadLetterTargetArn and maxReceiveCount, and nothing else",
-        )
-    })?;
+    let wire: Wire = serde_json::from_str(text)
+        .map_err(|_| refuse("must be a JSON object with deadLetterTargetArn and maxReceiveCount, and nothing else"))?;
     let name = naming
         .name_of_arn(&wire.dead_letter_target_arn)
-        .ok_or_else(|| {
-            refuse("deadLetterTargetArn must be the ARN of a queue of this region and account")
-        })?;
+        .ok_or_else(|| refuse("deadLetterTargetArn must be the ARN of a queue of this region and account"))?;
     // Tools send the count as a number or as a string; SQS takes both.
     let count = match &wire.max_receive_count {
         Value::Number(number) => number.to_string(),
@@ -394,10 +316,7 @@ fn read_redrive_policy(text: &str, naming: &Naming) -> Result<Option<RedrivePoli
         .ok()
         .filter(|count| RECEIVE_COUNT.contains(count))
         .ok_or_else(|| refuse("maxReceiveCount must be 1 to 1000"))?;
-    Ok(Some(RedrivePolicy {
-        dead_letter_queue: name.to_owned(),
-        max_receive_count: count,
-    }))
+    Ok(Some(RedrivePolicy { dead_letter_queue: name.to_owned(), max_receive_count: count }))
 }
 
 fn read_allow_policy(text: &str, naming: &Naming) -> Result<RedriveAllowPolicy, QueueError> {
@@ -408,19 +327,13 @@ fn read_allow_policy(text: &str, naming: &Naming) -> Result<RedriveAllowPolicy, 
         #[serde(default)]
         source_queue_arns: Vec<String>,
     }
-    let refuse = |reason: &str| QueueError::InvalidAttributeValue {
-        name: "RedriveAllowPolicy",
-        reason: reason.to_owned(),
-    };
+    let refuse =
+        |reason: &str| QueueError::InvalidAttributeValue { name: "RedriveAllowPolicy", reason: reason.to_owned() };
     if text.is_empty() {
         return Ok(RedriveAllowPolicy::AllowAll);
     }
-    let wire: Wire = serde_json::from_str(text)
-        .map_err(|_| refuse("must be a JSON object with redrivePermission"))?;
-    match (
-        wire.redrive_permission.as_str(),
-        wire.source_queue_arns.as_slice(),
-    ) {
+    let wire: Wire = serde_json::from_str(text).map_err(|_| refuse("must be a JSON object with redrivePermission"))?;
+    match (wire.redrive_permission.as_str(), wire.source_queue_arns.as_slice()) {
         ("allowAll", []) => Ok(RedriveAllowPolicy::AllowAll),
         ("denyAll", []) => Ok(RedriveAllowPolicy::DenyAll),
         ("byQueue", arns) => arns
@@ -428,11 +341,7 @@ fn read_allow_policy(text: &str, naming: &Naming) -> Result<RedriveAllowPolicy, 
             .map(|arn| naming.name_of_arn(arn).map(str::to_owned))
             .collect::<Option<Vec<_>>>()
             .map(RedriveAllowPolicy::ByQueue)
-            .ok_or_else(|| {
-                refuse("sourceQueueArns must be ARNs of queues of this region and account")
-            }),
-        _ => Err(refuse(
-            "redrivePermission must be allowAll or denyAll without sourceQueueArns, or byQueue with them",
-        )),
+            .ok_or_else(|| refuse("sourceQueueArns must be ARNs of queues of this region and account")),
+        _ => Err(refuse("redrivePermission must be allowAll or denyAll without sourceQueueArns, or byQueue with them")),
     }
 }

@@ -11,9 +11,7 @@ pub enum QueueError {
         name: String,
     },
     /// A queue of this name exists with another value of the attribute.
-    #[error(
-        "queue {name} exists with another value of {attribute}: use SetQueueAttributes to change it"
-    )]
+    #[error("queue {name} exists with another value of {attribute}: use SetQueueAttributes to change it")]
     QueueNameExists {
         /// The queue.
         name: String,
@@ -136,9 +134,7 @@ pub enum QueueError {
         what: &'static str,
     },
     /// The file was written by another version.
-    #[error(
-        "the queue file has schema version {found}, this program reads {expected}: start with an empty file"
-    )]
+    #[error("the queue file has schema version {found}, this program reads {expected}: start with an empty file")]
     OtherSchema {
         /// The version in the file.
         found: i64,
@@ -170,96 +166,70 @@ impl QueueError {
     }
 
     pub(super) fn wire(&self) -> WireCode {
-        let sender = |shape, query| WireCode {
-            status: 400,
-            shape,
-            query,
-        };
+        let sender = |shape, query| WireCode { status: 400, shape, query };
         match self {
-            Self::NoSuchQueue { .. } => sender(
-                "com.amazonaws.sqs#QueueDoesNotExist",
-                "AWS.SimpleQueueService.NonExistentQueue",
-            ),
-            Self::QueueNameExists { .. } => {
-                sender("com.amazonaws.sqs#QueueNameExists", "QueueAlreadyExists")
+            Self::NoSuchQueue { .. } => {
+                sender("com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
             }
-            Self::QueueDeletedRecently { .. } => sender(
-                "com.amazonaws.sqs#QueueDeletedRecently",
-                "AWS.SimpleQueueService.QueueDeletedRecently",
-            ),
-            Self::InvalidAttributeName { .. } => sender(
-                "com.amazonaws.sqs#InvalidAttributeName",
-                "InvalidAttributeName",
-            ),
-            Self::InvalidAttributeValue { .. } => sender(
-                "com.amazonaws.sqs#InvalidAttributeValue",
-                "InvalidAttributeValue",
-            ),
-            Self::InvalidParameter { .. } => sender(
-                "com.amazon.coral.service#InvalidParameterValueException",
-                "InvalidParameterValue",
-            ),
-            Self::MissingParameter { .. } => sender(
-                "com.amazon.coral.service#MissingRequiredParameterException",
-                "MissingParameter",
-            ),
-            Self::InvalidMessageContents { .. } => sender(
-                "com.amazonaws.sqs#InvalidMessageContents",
-                "InvalidMessageContents",
-            ),
-            Self::ReceiptHandleIsInvalid => sender(
-                "com.amazonaws.sqs#ReceiptHandleIsInvalid",
-                "ReceiptHandleIsInvalid",
-            ),
-            Self::MessageNotInFlight => sender(
-                "com.amazonaws.sqs#MessageNotInflight",
-                "AWS.SimpleQueueService.MessageNotInflight",
-            ),
-            Self::EmptyBatch => sender(
-                "com.amazonaws.sqs#EmptyBatchRequest",
-                "AWS.SimpleQueueService.EmptyBatchRequest",
-            ),
+            Self::QueueNameExists { .. } => sender("com.amazonaws.sqs#QueueNameExists", "QueueAlreadyExists"),
+            Self::QueueDeletedRecently { .. } => {
+                sender("com.amazonaws.sqs#QueueDeletedRecently", "AWS.SimpleQueueService.QueueDeletedRecently")
+            }
+            Self::InvalidAttributeName { .. } => {
+                sender("com.amazonaws.sqs#InvalidAttributeName", "InvalidAttributeName")
+            }
+            Self::InvalidAttributeValue { .. } => {
+                sender("com.amazonaws.sqs#InvalidAttributeValue", "InvalidAttributeValue")
+            }
+            Self::InvalidParameter { .. } => {
+                sender("com.amazon.coral.service#InvalidParameterValueException", "InvalidParameterValue")
+            }
+            Self::MissingParameter { .. } => {
+                sender("com.amazon.coral.service#MissingRequiredParameterException", "MissingParameter")
+            }
+            Self::InvalidMessageContents { .. } => {
+                sender("com.amazonaws.sqs#InvalidMessageContents", "InvalidMessageContents")
+            }
+            Self::ReceiptHandleIsInvalid => {
+                sender("com.amazonaws.sqs#ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid")
+            }
+            Self::MessageNotInFlight => {
+                sender("com.amazonaws.sqs#MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight")
+            }
+            Self::EmptyBatch => {
+                sender("com.amazonaws.sqs#EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest")
+            }
             Self::TooManyEntries { .. } => sender(
                 "com.amazonaws.sqs#TooManyEntriesInBatchRequest",
                 "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
             ),
-            Self::BatchEntryIdsNotDistinct { .. } => sender(
-                "com.amazonaws.sqs#BatchEntryIdsNotDistinct",
-                "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
-            ),
-            Self::InvalidBatchEntryId => sender(
-                "com.amazonaws.sqs#InvalidBatchEntryId",
-                "AWS.SimpleQueueService.InvalidBatchEntryId",
-            ),
-            Self::BatchTooLong { .. } => sender(
-                "com.amazonaws.sqs#BatchRequestTooLong",
-                "AWS.SimpleQueueService.BatchRequestTooLong",
-            ),
-            Self::PurgeInProgress { .. } => sender(
-                "com.amazonaws.sqs#PurgeQueueInProgress",
-                "AWS.SimpleQueueService.PurgeQueueInProgress",
-            ),
-            Self::Unsupported { .. } => sender(
-                "com.amazonaws.sqs#UnsupportedOperation",
-                "AWS.SimpleQueueService.UnsupportedOperation",
-            ),
-            Self::ResourceNotFound { .. } => sender(
-                "com.amazonaws.sqs#ResourceNotFoundException",
-                "ResourceNotFoundException",
-            ),
-            Self::Malformed { .. } => sender(
-                "com.amazon.coral.service#SerializationException",
-                "SerializationException",
-            ),
-            Self::UnknownAction { .. } => sender(
-                "com.amazon.coral.service#UnknownOperationException",
-                "UnknownOperationException",
-            ),
-            Self::Storage(_) | Self::Corrupt { .. } | Self::OtherSchema { .. } => WireCode {
-                status: 500,
-                shape: "com.amazonaws.sqs#InternalFailure",
-                query: "InternalFailure",
-            },
+            Self::BatchEntryIdsNotDistinct { .. } => {
+                sender("com.amazonaws.sqs#BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct")
+            }
+            Self::InvalidBatchEntryId => {
+                sender("com.amazonaws.sqs#InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId")
+            }
+            Self::BatchTooLong { .. } => {
+                sender("com.amazonaws.sqs#BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong")
+            }
+            Self::PurgeInProgress { .. } => {
+                sender("com.amazonaws.sqs#PurgeQueueInProgress", "AWS.SimpleQueueService.PurgeQueueInProgress")
+            }
+            Self::Unsupported { .. } => {
+                sender("com.amazonaws.sqs#UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation")
+            }
+            Self::ResourceNotFound { .. } => {
+                sender("com.amazonaws.sqs#ResourceNotFoundException", "ResourceNotFoundException")
+            }
+            Self::Malformed { .. } => {
+                sender("com.amazon.coral.service#SerializationException", "SerializationException")
+            }
+            Self::UnknownAction { .. } => {
+                sender("com.amazon.coral.service#UnknownOperationException", "UnknownOperationException")
+            }
+            Self::Storage(_) | Self::Corrupt { .. } | Self::OtherSchema { .. } => {
+                WireCode { status: 500, shape: "com.amazonaws.sqs#InternalFailure", query: "InternalFailure" }
+            }
         }
     }
 }

@@ -67,22 +67,10 @@ impl Ids {
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
         let text = hex::encode(bytes);
-        format!(
-            "{}-{}-{}-{}-{}",
-            &text[..8],
-            &text[8..12],
-            &text[12..16],
-            &text[16..20],
-            &text[20..]
-        )
+        format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
     }
 
     fn digest(self, kind: &str, bytes: &[u8]) -> [u8; 32] {
-        Sha256::new()
-            .chain_update(self.seed.to_be_bytes())
-            .chain_update(kind)
-            .chain_update(bytes)
-            .finalize()
-            .into()
+        Sha256::new().chain_update(self.seed.to_be_bytes()).chain_update(kind).chain_update(bytes).finalize().into()
     }
 }

@@ -105,10 +105,7 @@ impl ReceivedMessage {
             ("SenderId", ACCOUNT_ID.to_owned()),
             ("SentTimestamp", self.sent_at_ms.to_string()),
             ("ApproximateReceiveCount", self.receive_count.to_string()),
-            (
-                "ApproximateFirstReceiveTimestamp",
-                self.first_received_at_ms.to_string(),
-            ),
+            ("ApproximateFirstReceiveTimestamp", self.first_received_at_ms.to_string()),
         ]);
         let optional = [
             ("MessageGroupId", &self.group_id),
@@ -127,10 +124,7 @@ impl ReceivedMessage {
 impl OutgoingMessage {
     /// A message of this body and nothing else.
     pub fn new(body: impl Into<String>) -> Self {
-        Self {
-            body: body.into(),
-            ..Self::default()
-        }
+        Self { body: body.into(), ..Self::default() }
     }
 
     /// Its length in bytes, as SQS limits it: the body and each attribute's name, type and value.
@@ -148,16 +142,12 @@ impl OutgoingMessage {
     /// Refuses what SQS refuses, `bytes_max` being the queue's limit.
     pub(super) fn check(&self, bytes_max: u32) -> Result<(), QueueError> {
         if self.body.is_empty() {
-            return Err(QueueError::MissingParameter {
-                name: "MessageBody",
-            });
+            return Err(QueueError::MissingParameter { name: "MessageBody" });
         }
         if self.size_bytes() > bytes_max as usize {
             return Err(QueueError::InvalidParameter {
                 name: "MessageBody",
-                reason: format!(
-                    "the message with its attributes must be at most {bytes_max} bytes long"
-                ),
+                reason: format!("the message with its attributes must be at most {bytes_max} bytes long"),
             });
         }
         check_text(&self.body, "the message body")?;
@@ -186,17 +176,13 @@ impl OutgoingMessage {
                 reason: "AWSTraceHeader must not be empty".into(),
             });
         }
-        self.attributes
-            .iter()
-            .try_for_each(|(name, attribute)| check_attribute(name, attribute))
+        self.attributes.iter().try_for_each(|(name, attribute)| check_attribute(name, attribute))
     }
 
     pub(super) fn answer(&self, message_id: String) -> SentMessage {
         let system = self.trace_header.as_ref().map(|header| {
-            let attribute = MessageAttribute {
-                data_type: "String".into(),
-                value: AttributeValue::Text(header.clone()),
-            };
+            let attribute =
+                MessageAttribute { data_type: "String".into(), value: AttributeValue::Text(header.clone()) };
             BTreeMap::from([(TRACE_HEADER.to_owned(), attribute)])
         });
         SentMessage {
@@ -209,12 +195,9 @@ impl OutgoingMessage {
 }
 
 fn check_text(text: &str, place: &'static str) -> Result<(), QueueError> {
-    let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
-    if text.chars().all(allowed) {
-        Ok(())
-    } else {
-        Err(QueueError::InvalidMessageContents { place })
-    }
+    let allowed =
+        |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    if text.chars().all(allowed) { Ok(()) } else { Err(QueueError::InvalidMessageContents { place }) }
 }
 
 fn check_group_id(group: &str) -> Result<(), QueueError> {
@@ -229,12 +212,8 @@ fn check_group_id(group: &str) -> Result<(), QueueError> {
 }
 
 fn check_attribute(name: &str, attribute: &MessageAttribute) -> Result<(), QueueError> {
-    let refuse = |reason: &str| {
-        Err(QueueError::InvalidParameter {
-            name: "MessageAttributes",
-            reason: reason.to_owned(),
-        })
-    };
+    let refuse =
+        |reason: &str| Err(QueueError::InvalidParameter { name: "MessageAttributes", reason: reason.to_owned() });
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let lower = name.to_ascii_lowercase();
     if name.is_empty()
@@ -256,17 +235,15 @@ fn check_attribute(name: &str, attribute: &MessageAttribute) -> Result<(), Queue
     check_text(&attribute.data_type, "an attribute's DataType")?;
     let kind = attribute.data_type.split('.').next().unwrap_or_default();
     match (kind, &attribute.value) {
-        ("String", AttributeValue::Text(text)) if !text.is_empty() => {
-            check_text(text, "a message attribute")
-        }
+        ("String", AttributeValue::Text(text)) if !text.is_empty() => check_text(text, "a message attribute"),
         ("Number", AttributeValue::Text(text)) if !text.is_empty() => match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(()),
             Ok(_) | Err(_) => refuse("the value of a Number attribute must be a number"),
         },
         ("Binary", AttributeValue::Binary(bytes)) if !bytes.is_empty() => Ok(()),
-        ("String" | "Number" | "Binary", _) => refuse(
-            "a String or Number attribute needs a StringValue and a Binary one a BinaryValue, not empty",
-        ),
+        ("String" | "Number" | "Binary", _) => {
+            refuse("a String or Number attribute needs a StringValue and a Binary one a BinaryValue, not empty")
+        }
         _ => refuse("a DataType must start with String, Number or Binary"),
     }
 }
@@ -288,10 +265,7 @@ pub(super) struct WireAttribute {
 
 impl From<&MessageAttribute> for WireAttribute {
     fn from(attribute: &MessageAttribute) -> Self {
-        let mut wire = Self {
-            data_type: attribute.data_type.clone(),
-            ..Self::default()
-        };
+        let mut wire = Self { data_type: attribute.data_type.clone(), ..Self::default() };
         match &attribute.value {
             AttributeValue::Text(text) => wire.string_value = Some(text.clone()),
             AttributeValue::Binary(bytes) => wire.binary_value = Some(STANDARD.encode(bytes)),
@@ -304,29 +278,20 @@ impl TryFrom<WireAttribute> for MessageAttribute {
     type Error = QueueError;
 
     fn try_from(wire: WireAttribute) -> Result<Self, QueueError> {
-        let refuse = |reason: &str| QueueError::InvalidParameter {
-            name: "MessageAttributes",
-            reason: reason.to_owned(),
-        };
+        let refuse =
+            |reason: &str| QueueError::InvalidParameter { name: "MessageAttributes", reason: reason.to_owned() };
         if !wire.string_list_values.is_empty() || !wire.binary_list_values.is_empty() {
-            return Err(refuse(
-                "SQS does not carry list values; use StringValue or BinaryValue",
-            ));
+            return Err(refuse("SQS does not carry list values; use StringValue or BinaryValue"));
         }
         let value = match (wire.string_value, wire.binary_value) {
             (Some(text), None) => AttributeValue::Text(text),
-            (None, Some(encoded)) => AttributeValue::Binary(
-                STANDARD
-                    .decode(encoded)
-                    .map_err(|_| refuse("a BinaryValue must be Base64"))?,
-            ),
+            (None, Some(encoded)) => {
+                AttributeValue::Binary(STANDARD.decode(encoded).map_err(|_| refuse("a BinaryValue must be Base64"))?)
+            }
             (None, None) | (Some(_), Some(_)) => {
                 return Err(refuse("give either StringValue or BinaryValue"));
             }
         };
-        Ok(Self {
-            data_type: wire.data_type,
-            value,
-        })
+        Ok(Self { data_type: wire.data_type, value })
     }
 }

@@ -23,13 +23,12 @@ mod store;
 mod tests;
 
 pub use attributes::{
-    AttributeChanges, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, VISIBILITY_SECONDS_MAX,
-    WAIT_SECONDS_MAX,
+    AttributeChanges, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, VISIBILITY_SECONDS_MAX, WAIT_SECONDS_MAX,
 };
 pub use error::QueueError;
 pub use message::{
-    AttributeValue, DELAY_SECONDS_MAX, MESSAGE_BYTES_MAX, MessageAttribute, OutgoingMessage,
-    ReceivedMessage, SentMessage,
+    AttributeValue, DELAY_SECONDS_MAX, MESSAGE_BYTES_MAX, MessageAttribute, OutgoingMessage, ReceivedMessage,
+    SentMessage,
 };
 pub use moves::MoveTask;
 pub use naming::ACCOUNT_ID;
@@ -60,11 +59,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            seed: 0,
-            region: "eu-central-1".into(),
-            authority: "127.0.0.1:4566".into(),
-        }
+        Self { seed: 0, region: "eu-central-1".into(), authority: "127.0.0.1:4566".into() }
     }
 }
 
@@ -107,11 +102,7 @@ impl Queues {
     ///
     /// # Errors
     /// If the file cannot be opened, is in use, or was written by another version.
-    pub fn open(
-        path: &Path,
-        clock: Arc<dyn Clock>,
-        settings: Settings,
-    ) -> Result<Self, QueueError> {
+    pub fn open(path: &Path, clock: Arc<dyn Clock>, settings: Settings) -> Result<Self, QueueError> {
         Self::start(Some(path), clock, settings)
     }
 
@@ -123,42 +114,23 @@ impl Queues {
         Self::start(None, clock, settings)
     }
 
-    fn start(
-        path: Option<&Path>,
-        clock: Arc<dyn Clock>,
-        settings: Settings,
-    ) -> Result<Self, QueueError> {
+    fn start(path: Option<&Path>, clock: Arc<dyn Clock>, settings: Settings) -> Result<Self, QueueError> {
         let connection = store::open(path)?;
         let core = Core {
-            ids: ids::Ids {
-                seed: store::seed(&connection, settings.seed)?,
-            },
-            naming: naming::Naming {
-                region: settings.region,
-                authority: settings.authority,
-            },
+            ids: ids::Ids { seed: store::seed(&connection, settings.seed)? },
+            naming: naming::Naming { region: settings.region, authority: settings.authority },
             queues: store::load_queues(&connection)?,
             next_sequence: store::next_sequence(&connection)?,
             connection,
         };
-        Ok(Self {
-            inner: Arc::new(Inner {
-                clock,
-                core: Mutex::new(core),
-                hooks: RwLock::default(),
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { clock, core: Mutex::new(core), hooks: RwLock::default() }) })
     }
 
     /// Adds a hook, called after each call that made a message available or brought the next availability
     /// forward (a delayed message, a shortened time-out), outside the lock: it may call the queues. Messages
     /// that appear by the passing of time alone are not announced; see [`Self::next_visible_at_ms`].
     pub fn on_arrival(&self, hook: ArrivalHook) {
-        self.inner
-            .hooks
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(hook);
+        self.inner.hooks.write().unwrap_or_else(PoisonError::into_inner).push(hook);
     }
 
     /// Sets the host and port that queue URLs show from now on.
@@ -183,10 +155,7 @@ impl Queues {
 
     fn lock(&self) -> MutexGuard<'_, Core> {
         // A panic in another thread rolled its transaction back, so the state is whole.
-        self.inner
-            .core
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs one call under the lock, then tells the hooks of what it made available.
@@ -206,12 +175,7 @@ impl Queues {
             answer
         };
         if answer.is_ok() && !arrivals.is_empty() {
-            let hooks = self
-                .inner
-                .hooks
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone();
+            let hooks = self.inner.hooks.read().unwrap_or_else(PoisonError::into_inner).clone();
             for name in &arrivals {
                 for hook in &hooks {
                     hook(name);
@@ -229,10 +193,7 @@ impl Core {
 
     /// Drops the queue's messages whose retention has passed.
     fn sweep(&mut self, name: &str, now: u64) -> Result<(), QueueError> {
-        let queue = self
-            .queues
-            .get_mut(name)
-            .ok_or_else(|| no_such_queue(name))?;
+        let queue = self.queues.get_mut(name).ok_or_else(|| no_such_queue(name))?;
         let retention_ms = u64::from(queue.attributes.retention_seconds) * 1_000;
         let Some(limit) = now.checked_sub(retention_ms) else {
             return Ok(());
@@ -240,32 +201,23 @@ impl Core {
         if queue.oldest_sent_at_ms.is_none_or(|oldest| oldest > limit) {
             return Ok(());
         }
-        self.connection.execute(
-            "DELETE FROM messages WHERE queue = ?1 AND sent_at_ms <= ?2",
-            (queue.key, limit),
-        )?;
-        queue.oldest_sent_at_ms = self.connection.query_row(
-            "SELECT MIN(sent_at_ms) FROM messages WHERE queue = ?1",
-            [queue.key],
-            |row| row.get(0),
-        )?;
+        self.connection.execute("DELETE FROM messages WHERE queue = ?1 AND sent_at_ms <= ?2", (queue.key, limit))?;
+        queue.oldest_sent_at_ms =
+            self.connection
+                .query_row("SELECT MIN(sent_at_ms) FROM messages WHERE queue = ?1", [queue.key], |row| row.get(0))?;
         Ok(())
     }
 }
 
 impl store::Queue {
     fn note_sent_at(&mut self, sent_at_ms: u64) {
-        let oldest = self
-            .oldest_sent_at_ms
-            .map_or(sent_at_ms, |oldest| oldest.min(sent_at_ms));
+        let oldest = self.oldest_sent_at_ms.map_or(sent_at_ms, |oldest| oldest.min(sent_at_ms));
         self.oldest_sent_at_ms = Some(oldest);
     }
 }
 
 fn no_such_queue(name: &str) -> QueueError {
-    QueueError::NoSuchQueue {
-        name: name.to_owned(),
-    }
+    QueueError::NoSuchQueue { name: name.to_owned() }
 }
 
 fn check_batch_length(count: usize) -> Result<(), QueueError> {

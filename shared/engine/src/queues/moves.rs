@@ -33,11 +33,7 @@ impl Queues {
     ///
     /// # Errors
     /// If a queue does not exist, or `source` is not the dead-letter queue of any.
-    pub fn start_move(
-        &self,
-        source: &str,
-        destination: Option<&str>,
-    ) -> Result<MoveTask, QueueError> {
+    pub fn start_move(&self, source: &str, destination: Option<&str>) -> Result<MoveTask, QueueError> {
         self.with(|core, now, arrivals| {
             core.queue(source)?;
             if let Some(destination) = destination {
@@ -78,8 +74,7 @@ impl Queues {
                 "SELECT key, source, destination, started_at_ms, to_move, moved, failure
                  FROM move_tasks WHERE source = ?1 ORDER BY key DESC LIMIT ?2",
             )?;
-            let rows =
-                statement.query_map((source, TASKS_LISTED_MAX), |row| core.read_task(row))?;
+            let rows = statement.query_map((source, TASKS_LISTED_MAX), |row| core.read_task(row))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
@@ -102,8 +97,7 @@ impl Core {
         let mut failure = None;
         for (sequence, origin) in waiting {
             let target = destination.map(str::to_owned).or(origin);
-            let target =
-                target.and_then(|name| self.queues.get(&name).map(|queue| (name, queue.key)));
+            let target = target.and_then(|name| self.queues.get(&name).map(|queue| (name, queue.key)));
             let Some((name, key)) = target else {
                 failure = Some(UNKNOWN_SOURCE.to_owned());
                 continue;
@@ -119,9 +113,7 @@ impl Core {
                      FROM messages WHERE sequence = ?1",
                 )?
                 .execute((sequence, new_sequence, key, id, now))?;
-            transaction
-                .prepare_cached("DELETE FROM messages WHERE sequence = ?1")?
-                .execute([sequence])?;
+            transaction.prepare_cached("DELETE FROM messages WHERE sequence = ?1")?.execute([sequence])?;
             moved += 1;
             if !destinations.contains(&name) {
                 destinations.push(name);
@@ -162,11 +154,7 @@ impl Core {
 }
 
 /// The visible messages and the queues that they came from, soonest visible first.
-fn visible(
-    connection: &Connection,
-    queue: i64,
-    now: u64,
-) -> Result<Vec<(i64, Option<String>)>, QueueError> {
+fn visible(connection: &Connection, queue: i64, now: u64) -> Result<Vec<(i64, Option<String>)>, QueueError> {
     let mut statement = connection.prepare_cached(
         "SELECT sequence, dead_letter_source FROM messages
          WHERE queue = ?1 AND visible_at_ms <= ?2 ORDER BY visible_at_ms, sequence",

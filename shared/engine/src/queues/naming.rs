@@ -37,10 +37,7 @@ impl Naming {
 /// The queue's name in a URL: its last path segment, whatever host the caller reached us by.
 pub(super) fn name_of_url(url: &str) -> &str {
     let path = url.split(['?', '#']).next().unwrap_or(url);
-    path.trim_end_matches('/')
-        .rsplit('/')
-        .next()
-        .unwrap_or(path)
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
 }
 
 /// Refuses names that SQS refuses, and those of FIFO queues.
@@ -49,9 +46,7 @@ pub(super) fn check_name(name: &str) -> Result<(), QueueError> {
         return Err(QueueError::MissingParameter { name: "QueueName" });
     }
     if name.ends_with(".fifo") {
-        return Err(QueueError::Unsupported {
-            what: "FIFO queues; use a standard queue",
-        });
+        return Err(QueueError::Unsupported { what: "FIFO queues; use a standard queue" });
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.len() > 80 || !name.chars().all(allowed) {

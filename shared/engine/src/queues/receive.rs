@@ -2,10 +2,7 @@
 
 use super::attributes::{RedrivePolicy, VISIBILITY_SECONDS_MAX};
 use super::ids::Receipt;
-use super::{
-    Arrivals, BATCH_ENTRIES_MAX, Core, QueueError, Queues, ReceivedMessage, check_batch_length,
-    store,
-};
+use super::{Arrivals, BATCH_ENTRIES_MAX, Core, QueueError, Queues, ReceivedMessage, check_batch_length, store};
 use rusqlite::{Connection, OptionalExtension};
 
 /// A visible message that a receive may take.
@@ -78,14 +75,12 @@ impl Queues {
             let transaction = core.connection.unchecked_transaction()?;
             let mut answers = Vec::with_capacity(receipt_handles.len());
             {
-                let mut statement = transaction.prepare_cached(
-                    "DELETE FROM messages WHERE sequence = ?1 AND queue = ?2 AND receives = ?3",
-                )?;
+                let mut statement = transaction
+                    .prepare_cached("DELETE FROM messages WHERE sequence = ?1 AND queue = ?2 AND receives = ?3")?;
                 for handle in receipt_handles {
                     answers.push(match core.receipt(key, handle) {
                         Ok(receipt) => {
-                            let deleted =
-                                statement.execute((receipt.sequence, key, receipt.receive))?;
+                            let deleted = statement.execute((receipt.sequence, key, receipt.receive))?;
                             Ok(deleted > 0)
                         }
                         Err(refused) => Err(refused),
@@ -102,12 +97,7 @@ impl Queues {
     /// # Errors
     /// If the queue does not exist or never issued the handle, if the message is gone or no longer in flight,
     /// or would be hidden for more than 12 hours since its receive.
-    pub fn change_visibility(
-        &self,
-        name: &str,
-        receipt_handle: &str,
-        seconds: u32,
-    ) -> Result<(), QueueError> {
+    pub fn change_visibility(&self, name: &str, receipt_handle: &str, seconds: u32) -> Result<(), QueueError> {
         let mut answers = self.change_visibility_batch(name, &[(receipt_handle, seconds)])?;
         answers.pop().unwrap_or(Err(QueueError::EmptyBatch))
     }
@@ -201,11 +191,7 @@ impl Core {
             received.push(self.deliver(queue.key, pick.sequence, visibility, now)?);
         }
         transaction.commit()?;
-        self.note_dead_letters(
-            redrive.map(|(policy, _)| policy),
-            moved_sent_at_ms,
-            arrivals,
-        );
+        self.note_dead_letters(redrive.map(|(policy, _)| policy), moved_sent_at_ms, arrivals);
         if let (Some(group), Some(queue)) = (last_group, self.queues.get_mut(name)) {
             queue.last_group = group;
         }
@@ -248,19 +234,13 @@ impl Core {
         )?;
         let visible_at_ms = now + u64::from(visibility_seconds) * 1_000;
         let mut rows = statement.query((sequence, visible_at_ms, now))?;
-        let row = rows
-            .next()?
-            .ok_or(QueueError::Corrupt { what: "message" })?;
+        let row = rows.next()?.ok_or(QueueError::Corrupt { what: "message" })?;
         let receive: u32 = row.get(7)?;
         let group: String = row.get(4)?;
         let source: Option<String> = row.get(8)?;
         let received = ReceivedMessage {
             message_id: row.get(0)?,
-            receipt_handle: self.ids.receipt_handle(Receipt {
-                queue,
-                sequence,
-                receive,
-            }),
+            receipt_handle: self.ids.receipt_handle(Receipt { queue, sequence, receive }),
             body: row.get(1)?,
             attributes: store::read_attributes(row, 2)?,
             trace_header: row.get(3)?,
@@ -277,13 +257,7 @@ impl Core {
         Ok(received)
     }
 
-    fn change_visibility(
-        &self,
-        queue: i64,
-        handle: &str,
-        seconds: u32,
-        now: u64,
-    ) -> Result<(), QueueError> {
+    fn change_visibility(&self, queue: i64, handle: &str, seconds: u32, now: u64) -> Result<(), QueueError> {
         check_visibility(seconds)?;
         let receipt = self.receipt(queue, handle)?;
         let found: Option<(u64, Option<u64>, u32)> = self
@@ -292,9 +266,7 @@ impl Core {
                 "SELECT visible_at_ms, received_at_ms, receives FROM messages
                  WHERE sequence = ?1 AND queue = ?2",
             )?
-            .query_row((receipt.sequence, queue), |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
+            .query_row((receipt.sequence, queue), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         let Some((visible_at_ms, received_at_ms, receives)) = found else {
             return Err(QueueError::InvalidParameter {
@@ -323,9 +295,7 @@ impl Core {
 
     fn receipt(&self, queue: i64, handle: &str) -> Result<Receipt, QueueError> {
         if handle.is_empty() {
-            return Err(QueueError::MissingParameter {
-                name: "ReceiptHandle",
-            });
+            return Err(QueueError::MissingParameter { name: "ReceiptHandle" });
         }
         self.ids
             .read_receipt_handle(handle)
@@ -354,10 +324,10 @@ fn lanes(
     now: u64,
     count_max: usize,
 ) -> Result<Vec<Lane>, QueueError> {
-    let mut first = connection
-        .prepare_cached("SELECT MIN(group_id) FROM messages WHERE queue = ?1 AND group_id >= ?2")?;
-    let mut following = connection
-        .prepare_cached("SELECT MIN(group_id) FROM messages WHERE queue = ?1 AND group_id > ?2")?;
+    let mut first =
+        connection.prepare_cached("SELECT MIN(group_id) FROM messages WHERE queue = ?1 AND group_id >= ?2")?;
+    let mut following =
+        connection.prepare_cached("SELECT MIN(group_id) FROM messages WHERE queue = ?1 AND group_id > ?2")?;
     let mut visible = connection.prepare_cached(
         "SELECT sequence, receives_here FROM messages
          WHERE queue = ?1 AND group_id = ?2 AND visible_at_ms <= ?3
@@ -380,10 +350,7 @@ fn lanes(
         }
         let candidates = visible
             .query_map((queue, &group, now, count_max), |row| {
-                Ok(Candidate {
-                    sequence: row.get(0)?,
-                    receives_here: row.get(1)?,
-                })
+                Ok(Candidate { sequence: row.get(0)?, receives_here: row.get(1)? })
             })?
             .collect::<Result<Vec<_>, _>>()?;
         next = following.query_row((queue, &group), |row| row.get(0))?;
@@ -424,8 +391,7 @@ fn move_to_dead_letters(
         "UPDATE messages SET queue = ?2, visible_at_ms = ?3, receives_here = 0, dead_letter_source = ?4
          WHERE sequence = ?1",
     )?;
-    let mut sent =
-        connection.prepare_cached("SELECT sent_at_ms FROM messages WHERE sequence = ?1")?;
+    let mut sent = connection.prepare_cached("SELECT sent_at_ms FROM messages WHERE sequence = ?1")?;
     let mut oldest: Option<u64> = None;
     for sequence in sequences {
         statement.execute((sequence, target, now, source))?;

@@ -2,8 +2,7 @@
 
 use super::store::NewMessage;
 use super::{
-    MESSAGE_BYTES_MAX, OutgoingMessage, QueueError, Queues, SentMessage, check_batch_length,
-    no_such_queue, store,
+    MESSAGE_BYTES_MAX, OutgoingMessage, QueueError, Queues, SentMessage, check_batch_length, no_such_queue, store,
 };
 
 impl Queues {
@@ -29,17 +28,11 @@ impl Queues {
         messages: &[OutgoingMessage],
     ) -> Result<Vec<Result<SentMessage, QueueError>>, QueueError> {
         self.with(|core, now, arrivals| {
-            let queue = core
-                .queues
-                .get_mut(name)
-                .ok_or_else(|| no_such_queue(name))?;
+            let queue = core.queues.get_mut(name).ok_or_else(|| no_such_queue(name))?;
             check_batch_length(messages.len())?;
             let bytes = messages.iter().map(OutgoingMessage::size_bytes).sum();
             if messages.len() > 1 && bytes > MESSAGE_BYTES_MAX {
-                return Err(QueueError::BatchTooLong {
-                    bytes,
-                    bytes_max: MESSAGE_BYTES_MAX,
-                });
+                return Err(QueueError::BatchTooLong { bytes, bytes_max: MESSAGE_BYTES_MAX });
             }
             let transaction = core.connection.unchecked_transaction()?;
             let mut answers = Vec::with_capacity(messages.len());
@@ -52,9 +45,7 @@ impl Queues {
                 let sequence = core.next_sequence;
                 core.next_sequence += 1;
                 let id = core.ids.message_id(sequence);
-                let delay = message
-                    .delay_seconds
-                    .unwrap_or(queue.attributes.delay_seconds);
+                let delay = message.delay_seconds.unwrap_or(queue.attributes.delay_seconds);
                 store::insert_message(
                     &transaction,
                     &NewMessage {

@@ -90,10 +90,7 @@ pub(super) fn open(path: Option<&Path>) -> Result<Connection, QueueError> {
             transaction.commit()?;
         }
         _ => {
-            return Err(QueueError::OtherSchema {
-                found,
-                expected: SCHEMA_VERSION,
-            });
+            return Err(QueueError::OtherSchema { found, expected: SCHEMA_VERSION });
         }
     }
     Ok(connection)
@@ -101,26 +98,15 @@ pub(super) fn open(path: Option<&Path>) -> Result<Connection, QueueError> {
 
 /// The seed of the file: the first one that it was opened with, since handles issued from it are still out.
 pub(super) fn seed(connection: &Connection, wanted: u64) -> Result<u64, QueueError> {
-    connection.execute(
-        "INSERT OR IGNORE INTO settings (name, value) VALUES ('seed', ?1)",
-        [wanted.cast_signed()],
-    )?;
-    let stored: i64 = connection.query_row(
-        "SELECT value FROM settings WHERE name = 'seed'",
-        [],
-        |row| row.get(0),
-    )?;
+    connection.execute("INSERT OR IGNORE INTO settings (name, value) VALUES ('seed', ?1)", [wanted.cast_signed()])?;
+    let stored: i64 = connection.query_row("SELECT value FROM settings WHERE name = 'seed'", [], |row| row.get(0))?;
     Ok(stored.cast_unsigned())
 }
 
 /// The next free message sequence.
 pub(super) fn next_sequence(connection: &Connection) -> Result<i64, QueueError> {
     let last: Option<i64> = connection
-        .query_row(
-            "SELECT seq FROM sqlite_sequence WHERE name = 'messages'",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'messages'", [], |row| row.get(0))
         .optional()?;
     Ok(last.unwrap_or(0) + 1)
 }
@@ -154,11 +140,7 @@ pub(super) fn load_queues(connection: &Connection) -> Result<BTreeMap<String, Qu
 }
 
 /// Writes the queue's attributes and tags; `key` 0 inserts. Answers the row's key.
-pub(super) fn save_queue(
-    connection: &Connection,
-    name: &str,
-    queue: &Queue,
-) -> Result<i64, QueueError> {
+pub(super) fn save_queue(connection: &Connection, name: &str, queue: &Queue) -> Result<i64, QueueError> {
     let corrupt = |_| QueueError::Corrupt { what: "queue" };
     let attributes = serde_json::to_string(&queue.attributes).map_err(corrupt)?;
     let tags = serde_json::to_string(&queue.tags).map_err(corrupt)?;
@@ -166,13 +148,7 @@ pub(super) fn save_queue(
         connection.execute(
             "INSERT INTO queues (name, attributes, tags, created_at_ms, modified_at_ms)
              VALUES (?1, ?2, ?3, ?4, ?5)",
-            (
-                name,
-                attributes,
-                tags,
-                queue.created_at_ms,
-                queue.modified_at_ms,
-            ),
+            (name, attributes, tags, queue.created_at_ms, queue.modified_at_ms),
         )?;
         return Ok(connection.last_insert_rowid());
     }
@@ -194,22 +170,13 @@ pub(super) struct NewMessage<'a> {
 }
 
 /// Inserts a message that was checked before.
-pub(super) fn insert_message(
-    connection: &Connection,
-    new: &NewMessage<'_>,
-) -> Result<(), QueueError> {
+pub(super) fn insert_message(connection: &Connection, new: &NewMessage<'_>) -> Result<(), QueueError> {
     let attributes = if new.message.attributes.is_empty() {
         None
     } else {
-        let wire: BTreeMap<&String, message::WireAttribute> = new
-            .message
-            .attributes
-            .iter()
-            .map(|(name, attribute)| (name, attribute.into()))
-            .collect();
-        let text = serde_json::to_string(&wire).map_err(|_| QueueError::Corrupt {
-            what: "message attribute",
-        })?;
+        let wire: BTreeMap<&String, message::WireAttribute> =
+            new.message.attributes.iter().map(|(name, attribute)| (name, attribute.into())).collect();
+        let text = serde_json::to_string(&wire).map_err(|_| QueueError::Corrupt { what: "message attribute" })?;
         Some(text)
     };
     let mut statement = connection.prepare_cached(
@@ -236,14 +203,11 @@ pub(super) fn read_attributes(
     row: &Row<'_>,
     column: usize,
 ) -> Result<BTreeMap<String, message::MessageAttribute>, QueueError> {
-    let corrupt = || QueueError::Corrupt {
-        what: "message attribute",
-    };
+    let corrupt = || QueueError::Corrupt { what: "message attribute" };
     let Some(text) = row.get::<_, Option<String>>(column)? else {
         return Ok(BTreeMap::new());
     };
-    let wire: BTreeMap<String, message::WireAttribute> =
-        serde_json::from_str(&text).map_err(|_| corrupt())?;
+    let wire: BTreeMap<String, message::WireAttribute> = serde_json::from_str(&text).map_err(|_| corrupt())?;
     wire.into_iter()
         .map(|(name, attribute)| {
             let attribute = attribute.try_into().map_err(|_| corrupt())?;

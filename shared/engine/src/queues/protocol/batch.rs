@@ -84,10 +84,7 @@ pub(super) fn delete(queues: &Queues, request: Batch<DeleteEntry>) -> Result<Ans
     )
 }
 
-pub(super) fn change_visibility(
-    queues: &Queues,
-    request: Batch<ChangeEntry>,
-) -> Result<Answer, QueueError> {
+pub(super) fn change_visibility(queues: &Queues, request: Batch<ChangeEntry>) -> Result<Answer, QueueError> {
     let name = queue_of(&request.queue_url)?;
     let entries = identified(request.entries, |entry| entry.id.take())?;
     run(
@@ -99,10 +96,8 @@ pub(super) fn change_visibility(
             Ok((handle, timeout))
         },
         |changes: &[(String, u32)]| {
-            let changes: Vec<(&str, u32)> = changes
-                .iter()
-                .map(|(handle, timeout)| (handle.as_str(), *timeout))
-                .collect();
+            let changes: Vec<(&str, u32)> =
+                changes.iter().map(|(handle, timeout)| (handle.as_str(), *timeout)).collect();
             queues.change_visibility_batch(name, &changes)
         },
         || queues.attributes(name).map(drop),
@@ -111,10 +106,7 @@ pub(super) fn change_visibility(
 }
 
 /// The entries with their ids, or the reason why the whole batch is refused.
-fn identified<E>(
-    entries: Vec<E>,
-    take_id: impl Fn(&mut E) -> Option<String>,
-) -> Result<Vec<(String, E)>, QueueError> {
+fn identified<E>(entries: Vec<E>, take_id: impl Fn(&mut E) -> Option<String>) -> Result<Vec<(String, E)>, QueueError> {
     check_batch_length(entries.len())?;
     let mut seen = BTreeSet::new();
     let mut identified = Vec::with_capacity(entries.len());

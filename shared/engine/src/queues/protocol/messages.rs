@@ -2,8 +2,7 @@
 
 use super::super::attributes::{VISIBILITY_SECONDS_MAX, WAIT_SECONDS_MAX};
 use super::super::message::{
-    AttributeValue, DELAY_SECONDS_MAX, MessageAttribute, OutgoingMessage, SentMessage,
-    TRACE_HEADER, WireAttribute,
+    AttributeValue, DELAY_SECONDS_MAX, MessageAttribute, OutgoingMessage, SentMessage, TRACE_HEADER, WireAttribute,
 };
 use super::super::{BATCH_ENTRIES_MAX, QueueError, Queues, ReceivedMessage, digest};
 use super::{Answer, LongPoll, queue_of, required, seconds};
@@ -40,18 +39,11 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn message(self) -> Result<OutgoingMessage, QueueError> {
         if self.deduplication_id.is_some() {
-            return Err(QueueError::InvalidParameter {
-                name: "MessageDeduplicationId",
-                reason: FIFO_ONLY.into(),
-            });
+            return Err(QueueError::InvalidParameter { name: "MessageDeduplicationId", reason: FIFO_ONLY.into() });
         }
-        let delay = self
-            .delay_seconds
-            .map(|delay| seconds(delay, DELAY_SECONDS_MAX, "DelaySeconds"));
-        let attributes = self
-            .attributes
-            .into_iter()
-            .map(|(name, attribute)| Ok((name, MessageAttribute::try_from(attribute)?)));
+        let delay = self.delay_seconds.map(|delay| seconds(delay, DELAY_SECONDS_MAX, "DelaySeconds"));
+        let attributes =
+            self.attributes.into_iter().map(|(name, attribute)| Ok((name, MessageAttribute::try_from(attribute)?)));
         Ok(OutgoingMessage {
             body: required(self.body, "MessageBody")?,
             delay_seconds: delay.transpose()?,
@@ -126,10 +118,7 @@ pub(super) struct Receive {
 pub(super) fn receive(queues: &Queues, request: Receive) -> Result<Answer, QueueError> {
     let name = queue_of(&request.queue_url)?;
     if request.receive_request_attempt_id.is_some() {
-        return Err(QueueError::InvalidParameter {
-            name: "ReceiveRequestAttemptId",
-            reason: FIFO_ONLY.into(),
-        });
+        return Err(QueueError::InvalidParameter { name: "ReceiveRequestAttemptId", reason: FIFO_ONLY.into() });
     }
     let count_max = usize::try_from(request.max_number_of_messages.unwrap_or(1))
         .ok()
@@ -142,19 +131,10 @@ pub(super) fn receive(queues: &Queues, request: Receive) -> Result<Answer, Queue
         .visibility_timeout
         .map(|timeout| seconds(timeout, VISIBILITY_SECONDS_MAX, "VisibilityTimeout"))
         .transpose()?;
-    let wait = request
-        .wait_time_seconds
-        .map(|wait| seconds(wait, WAIT_SECONDS_MAX, "WaitTimeSeconds"))
-        .transpose()?;
-    let system_names = [
-        request.attribute_names,
-        request.message_system_attribute_names,
-    ]
-    .concat();
+    let wait = request.wait_time_seconds.map(|wait| seconds(wait, WAIT_SECONDS_MAX, "WaitTimeSeconds")).transpose()?;
+    let system_names = [request.attribute_names, request.message_system_attribute_names].concat();
     if let Some(unknown) = system_names.iter().find(|name| !is_system_attribute(name)) {
-        return Err(QueueError::InvalidAttributeName {
-            name: unknown.clone(),
-        });
+        return Err(QueueError::InvalidAttributeName { name: unknown.clone() });
     }
     let messages = queues.receive(name, count_max, visibility)?;
     if messages.is_empty() {
@@ -164,10 +144,7 @@ pub(super) fn receive(queues: &Queues, request: Receive) -> Result<Answer, Queue
         };
         return Ok(Answer {
             body: Some(json!({})),
-            long_poll: (wait > 0).then(|| LongPoll {
-                queue: name.to_owned(),
-                wait_ms: u64::from(wait) * 1_000,
-            }),
+            long_poll: (wait > 0).then(|| LongPoll { queue: name.to_owned(), wait_ms: u64::from(wait) * 1_000 }),
         });
     }
     let messages: Vec<Value> = messages
@@ -181,9 +158,7 @@ fn describe(mut message: ReceivedMessage, system: &[String], wanted: &[String]) 
     let everything = system.iter().any(|name| name == "All");
     let mut system_attributes = message.system_attributes();
     system_attributes.retain(|name, _| everything || system.iter().any(|wanted| wanted == name));
-    message
-        .attributes
-        .retain(|name, _| wanted.iter().any(|wanted| selects(wanted, name)));
+    message.attributes.retain(|name, _| wanted.iter().any(|wanted| selects(wanted, name)));
     let mut body = json!({
         "MessageId": message.message_id,
         "ReceiptHandle": message.receipt_handle,
@@ -194,11 +169,8 @@ fn describe(mut message: ReceivedMessage, system: &[String], wanted: &[String]) 
     }
     // The digest covers the attributes that are returned, so that the caller can check it.
     if let Some(md5) = digest::of_attributes(&message.attributes) {
-        let attributes: BTreeMap<&String, WireAttribute> = message
-            .attributes
-            .iter()
-            .map(|(name, attribute)| (name, attribute.into()))
-            .collect();
+        let attributes: BTreeMap<&String, WireAttribute> =
+            message.attributes.iter().map(|(name, attribute)| (name, attribute.into())).collect();
         body["MessageAttributes"] = json!(attributes);
         body["MD5OfMessageAttributes"] = md5.into();
     }
@@ -254,10 +226,7 @@ pub(super) struct ChangeVisibility {
     visibility_timeout: Option<i64>,
 }
 
-pub(super) fn change_visibility(
-    queues: &Queues,
-    request: ChangeVisibility,
-) -> Result<Answer, QueueError> {
+pub(super) fn change_visibility(queues: &Queues, request: ChangeVisibility) -> Result<Answer, QueueError> {
     let name = queue_of(&request.queue_url)?;
     let handle = required(request.receipt_handle, "ReceiptHandle")?;
     let timeout = required(request.visibility_timeout, "VisibilityTimeout")?;

@@ -49,16 +49,10 @@ impl Reply {
 
     fn error(error: &QueueError) -> Self {
         let wire = error.wire();
-        let fault = if error.is_sender_fault() {
-            "Sender"
-        } else {
-            "Receiver"
-        };
+        let fault = if error.is_sender_fault() { "Sender" } else { "Receiver" };
         Self {
             status: wire.status,
-            body: json!({ "__type": wire.shape, "message": error.to_string() })
-                .to_string()
-                .into_bytes(),
+            body: json!({ "__type": wire.shape, "message": error.to_string() }).to_string().into_bytes(),
             query_error: Some(format!("{};{fault}", wire.query)),
             long_poll: None,
         }
@@ -74,10 +68,7 @@ struct Answer {
 
 impl From<Value> for Answer {
     fn from(body: Value) -> Self {
-        Self {
-            body: Some(body),
-            long_poll: None,
-        }
+        Self { body: Some(body), long_poll: None }
     }
 }
 
@@ -88,10 +79,7 @@ pub fn call(queues: &Queues, action: &str, body: &[u8]) -> Reply {
     match dispatch(queues, name, body) {
         Ok(answer) => Reply {
             status: 200,
-            body: answer
-                .body
-                .map(|body| body.to_string().into_bytes())
-                .unwrap_or_default(),
+            body: answer.body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
             query_error: None,
             long_poll: answer.long_poll,
         },
@@ -122,12 +110,10 @@ fn dispatch(queues: &Queues, action: &str, body: &[u8]) -> Result<Answer, QueueE
         "SendMessageBatch" => batch::send(queues, read(body)?),
         "DeleteMessageBatch" => batch::delete(queues, read(body)?),
         "ChangeMessageVisibilityBatch" => batch::change_visibility(queues, read(body)?),
-        "AddPermission" | "RemovePermission" => Err(QueueError::Unsupported {
-            what: "queue policies: every local caller is trusted; leave the call out",
-        }),
-        _ => Err(QueueError::UnknownAction {
-            action: action.to_owned(),
-        }),
+        "AddPermission" | "RemovePermission" => {
+            Err(QueueError::Unsupported { what: "queue policies: every local caller is trusted; leave the call out" })
+        }
+        _ => Err(QueueError::UnknownAction { action: action.to_owned() }),
     }
 }
 
@@ -141,11 +127,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, QueueError> {
         let reason = if names_only {
             text
         } else {
-            let kind = if error.is_data() {
-                "a value of the wrong type"
-            } else {
-                "no valid JSON"
-            };
+            let kind = if error.is_data() { "a value of the wrong type" } else { "no valid JSON" };
             format!("{kind} at line {} column {}", error.line(), error.column())
         };
         QueueError::Malformed { reason }
@@ -168,10 +150,7 @@ fn seconds(value: i64, max: u32, name: &'static str) -> Result<u32, QueueError> 
     u32::try_from(value)
         .ok()
         .filter(|seconds| *seconds <= max)
-        .ok_or_else(|| QueueError::InvalidParameter {
-            name,
-            reason: format!("must be 0 to {max}"),
-        })
+        .ok_or_else(|| QueueError::InvalidParameter { name, reason: format!("must be 0 to {max}") })
 }
 
 type Text = BTreeMap<String, String>;

@@ -67,13 +67,7 @@ pub(super) struct List {
 
 pub(super) fn list(queues: &Queues, request: List) -> Result<Answer, QueueError> {
     let names = queues.names(&request.queue_name_prefix);
-    page(
-        queues,
-        names,
-        request.max_results,
-        request.next_token,
-        "QueueUrls",
-    )
+    page(queues, names, request.max_results, request.next_token, "QueueUrls")
 }
 
 #[derive(Deserialize)]
@@ -84,19 +78,10 @@ pub(super) struct DeadLetterSources {
     next_token: Option<String>,
 }
 
-pub(super) fn dead_letter_sources(
-    queues: &Queues,
-    request: DeadLetterSources,
-) -> Result<Answer, QueueError> {
+pub(super) fn dead_letter_sources(queues: &Queues, request: DeadLetterSources) -> Result<Answer, QueueError> {
     let names = queues.dead_letter_sources(queue_of(&request.queue_url)?)?;
     // SQS spells this list in lower case.
-    page(
-        queues,
-        names,
-        request.max_results,
-        request.next_token,
-        "queueUrls",
-    )
+    page(queues, names, request.max_results, request.next_token, "queueUrls")
 }
 
 /// One page of queue URLs. A token names the last queue of the page before; as on AWS, it is given only to
@@ -109,32 +94,22 @@ fn page(
     list: &'static str,
 ) -> Result<Answer, QueueError> {
     if max_results.is_some_and(|max| !(1..=PAGE_MAX).contains(&max)) {
-        return Err(QueueError::InvalidParameter {
-            name: "MaxResults",
-            reason: format!("must be 1 to {PAGE_MAX}"),
-        });
+        return Err(QueueError::InvalidParameter { name: "MaxResults", reason: format!("must be 1 to {PAGE_MAX}") });
     }
     let after = match token {
         None => None,
         Some(token) => {
-            let name = STANDARD
-                .decode(token)
-                .ok()
-                .and_then(|bytes| String::from_utf8(bytes).ok())
-                .ok_or(QueueError::InvalidParameter {
+            let name = STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(
+                QueueError::InvalidParameter {
                     name: "NextToken",
                     reason: "must be the token of the page before".into(),
-                })?;
+                },
+            )?;
             Some(name)
         }
     };
-    let mut rest = names
-        .into_iter()
-        .filter(|name| after.as_ref().is_none_or(|after| name > after));
-    let page: Vec<String> = rest
-        .by_ref()
-        .take(max_results.unwrap_or(PAGE_MAX))
-        .collect();
+    let mut rest = names.into_iter().filter(|name| after.as_ref().is_none_or(|after| name > after));
+    let page: Vec<String> = rest.by_ref().take(max_results.unwrap_or(PAGE_MAX)).collect();
     let naming = queues.naming();
     let urls: Vec<String> = page.iter().map(|name| naming.url(name)).collect();
     let mut body = json!({ list: urls });
@@ -156,9 +131,7 @@ pub(super) fn attributes(queues: &Queues, request: GetAttributes) -> Result<Answ
     let all = queues.describe(queue_of(&request.queue_url)?)?;
     let wanted = &request.attribute_names;
     if let Some(unknown) = wanted.iter().find(|name| !is_readable(name)) {
-        return Err(QueueError::InvalidAttributeName {
-            name: unknown.clone(),
-        });
+        return Err(QueueError::InvalidAttributeName { name: unknown.clone() });
     }
     let everything = wanted.iter().any(|name| name == "All");
     let attributes: serde_json::Map<String, Value> = all
@@ -176,10 +149,7 @@ pub(super) struct SetAttributes {
     attributes: Option<Text>,
 }
 
-pub(super) fn set_attributes(
-    queues: &Queues,
-    request: SetAttributes,
-) -> Result<Answer, QueueError> {
+pub(super) fn set_attributes(queues: &Queues, request: SetAttributes) -> Result<Answer, QueueError> {
     let name = queue_of(&request.queue_url)?;
     let attributes = required(request.attributes, "Attributes")?;
     let changes = AttributeChanges::read(&attributes, &queues.naming())?;
@@ -232,11 +202,7 @@ pub(super) fn list_moves(queues: &Queues, request: ListMoves) -> Result<Answer, 
         });
     }
     let tasks = queues.moves(&source)?;
-    let results: Vec<Value> = tasks
-        .iter()
-        .take(max as usize)
-        .map(|task| describe_move(queues, task))
-        .collect();
+    let results: Vec<Value> = tasks.iter().take(max as usize).map(|task| describe_move(queues, task)).collect();
     Ok(json!({ "Results": results }).into())
 }
 
@@ -266,21 +232,13 @@ pub(super) struct CancelMove {
 /// A move is over as soon as it was started, so there is never one to cancel.
 pub(super) fn cancel_move(request: CancelMove) -> Result<Answer, QueueError> {
     required(request.task_handle, "TaskHandle")?;
-    Err(QueueError::ResourceNotFound {
-        parameter: "TaskHandle",
-    })
+    Err(QueueError::ResourceNotFound { parameter: "TaskHandle" })
 }
 
 /// The existing queue that an ARN names.
-fn resource(
-    queues: &Queues,
-    arn: Option<String>,
-    parameter: &'static str,
-) -> Result<String, QueueError> {
+fn resource(queues: &Queues, arn: Option<String>, parameter: &'static str) -> Result<String, QueueError> {
     let arn = required(arn, parameter)?;
-    let name = queues
-        .name_of_arn(&arn)
-        .ok_or(QueueError::ResourceNotFound { parameter })?;
+    let name = queues.name_of_arn(&arn).ok_or(QueueError::ResourceNotFound { parameter })?;
     match queues.attributes(&name) {
         Ok(_) => Ok(name),
         Err(QueueError::NoSuchQueue { .. }) => Err(QueueError::ResourceNotFound { parameter }),

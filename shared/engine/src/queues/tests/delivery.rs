@@ -7,10 +7,7 @@ fn a_received_message_is_hidden_until_its_time_out_passes() {
     let (queues, clock) = start();
     let id = send(&queues, "a");
     let first = receive(&queues, 10).remove(0);
-    assert_eq!(
-        (first.message_id.as_str(), first.receive_count),
-        (id.as_str(), 1)
-    );
+    assert_eq!((first.message_id.as_str(), first.receive_count), (id.as_str(), 1));
     clock.advance_ms(29_999);
     assert!(receive(&queues, 10).is_empty());
     clock.advance_ms(1);
@@ -36,20 +33,11 @@ fn a_receive_may_choose_its_own_visibility() {
 #[test]
 fn a_delayed_message_appears_when_its_delay_is_over() {
     let (queues, clock) = start();
-    let delayed = OutgoingMessage {
-        delay_seconds: Some(10),
-        ..OutgoingMessage::new("a")
-    };
+    let delayed = OutgoingMessage { delay_seconds: Some(10), ..OutgoingMessage::new("a") };
     queues.send("orders", &delayed).unwrap();
-    let expected = Depth {
-        delayed: 1,
-        ..Depth::default()
-    };
+    let expected = Depth { delayed: 1, ..Depth::default() };
     assert_eq!(queues.depth("orders").unwrap(), expected);
-    assert_eq!(
-        queues.next_visible_at_ms("orders").unwrap(),
-        Some(START_MS + 10_000)
-    );
+    assert_eq!(queues.next_visible_at_ms("orders").unwrap(), Some(START_MS + 10_000));
     clock.advance_ms(9_999);
     assert!(receive(&queues, 1).is_empty());
     clock.advance_ms(1);
@@ -59,16 +47,10 @@ fn a_delayed_message_appears_when_its_delay_is_over() {
 #[test]
 fn the_queues_delay_holds_unless_the_message_has_its_own() {
     let (queues, clock) = start();
-    let changes = AttributeChanges {
-        delay_seconds: Some(60),
-        ..AttributeChanges::default()
-    };
+    let changes = AttributeChanges { delay_seconds: Some(60), ..AttributeChanges::default() };
     queues.set_attributes("orders", &changes).unwrap();
     send(&queues, "late");
-    let soon = OutgoingMessage {
-        delay_seconds: Some(0),
-        ..OutgoingMessage::new("soon")
-    };
+    let soon = OutgoingMessage { delay_seconds: Some(0), ..OutgoingMessage::new("soon") };
     queues.send("orders", &soon).unwrap();
     assert_eq!(bodies(&queues, 10), ["soon"]);
     clock.advance_s(60);
@@ -134,30 +116,19 @@ fn a_message_stays_hidden_for_twelve_hours_at_most() {
     let handle = receive(&queues, 1).remove(0).receipt_handle;
     clock.advance_s(10);
     queues.change_visibility("orders", &handle, 43_190).unwrap();
-    let error = queues
-        .change_visibility("orders", &handle, 43_191)
-        .unwrap_err();
+    let error = queues.change_visibility("orders", &handle, 43_191).unwrap_err();
     assert_eq!(error.code(), "InvalidParameterValue");
 }
 
 #[test]
 fn handles_of_another_queue_and_invented_ones_are_refused() {
     let (queues, _) = start();
-    queues
-        .create("other", &AttributeChanges::default())
-        .unwrap();
+    queues.create("other", &AttributeChanges::default()).unwrap();
     send(&queues, "a");
     let handle = receive(&queues, 1).remove(0).receipt_handle;
-    for (queue, handle) in [
-        ("other", handle.as_str()),
-        ("orders", "invented"),
-        ("orders", &handle[4..]),
-    ] {
+    for (queue, handle) in [("other", handle.as_str()), ("orders", "invented"), ("orders", &handle[4..])] {
         let error = queues.delete(queue, handle).unwrap_err();
-        assert!(
-            matches!(error, QueueError::ReceiptHandleIsInvalid),
-            "{error}"
-        );
+        assert!(matches!(error, QueueError::ReceiptHandleIsInvalid), "{error}");
     }
     assert_eq!(queues.depth("orders").unwrap().in_flight, 1);
 }
@@ -187,10 +158,7 @@ fn single_receives_go_round_the_groups_too() {
         }
     }
     let order: Vec<String> = (0..9).flat_map(|_| bodies(&queues, 1)).collect();
-    assert_eq!(
-        order,
-        ["a0", "b0", "c0", "a1", "b1", "c1", "a2", "b2", "c2"]
-    );
+    assert_eq!(order, ["a0", "b0", "c0", "a1", "b1", "c1", "a2", "b2", "c2"]);
 }
 
 #[test]
@@ -212,10 +180,7 @@ fn a_message_is_dropped_when_its_retention_has_passed_even_in_flight() {
     let handle = receive(&queues, 1).remove(0).receipt_handle;
     send(&queues, "new");
     clock.advance_ms(1);
-    assert!(
-        !queues.delete("orders", &handle).unwrap(),
-        "gone before the delete"
-    );
+    assert!(!queues.delete("orders", &handle).unwrap(), "gone before the delete");
     assert_eq!(bodies(&queues, 10), ["new"]);
     clock.advance_ms(4 * DAY_MS);
     assert_eq!(queues.depth("orders").unwrap(), Depth::default());
@@ -227,10 +192,7 @@ fn a_shorter_retention_reaches_messages_sent_before() {
     let (queues, clock) = start();
     send(&queues, "a");
     clock.advance_s(61);
-    let changes = AttributeChanges {
-        retention_seconds: Some(60),
-        ..AttributeChanges::default()
-    };
+    let changes = AttributeChanges { retention_seconds: Some(60), ..AttributeChanges::default() };
     queues.set_attributes("orders", &changes).unwrap();
     assert!(receive(&queues, 1).is_empty());
 }
@@ -242,14 +204,8 @@ fn a_batch_takes_the_good_messages_and_names_the_bad_ones() {
         OutgoingMessage::new("good"),
         OutgoingMessage::new(""),
         OutgoingMessage::new("\u{0}"),
-        OutgoingMessage {
-            delay_seconds: Some(901),
-            ..OutgoingMessage::new("delay")
-        },
-        OutgoingMessage {
-            group_id: Some("with space".into()),
-            ..OutgoingMessage::new("group")
-        },
+        OutgoingMessage { delay_seconds: Some(901), ..OutgoingMessage::new("delay") },
+        OutgoingMessage { group_id: Some("with space".into()), ..OutgoingMessage::new("group") },
         OutgoingMessage::new("also good"),
     ];
     let codes: Vec<Option<&str>> = queues
@@ -275,26 +231,14 @@ fn sizes_count_the_body_and_attributes_up_to_one_mebibyte() {
     let (queues, _) = start();
     let mut message = OutgoingMessage::new("x".repeat(MESSAGE_BYTES_MAX));
     queues.send("orders", &message).unwrap();
-    message.attributes.insert(
-        "n".into(),
-        MessageAttribute {
-            data_type: "String".into(),
-            value: AttributeValue::Text("v".into()),
-        },
-    );
-    assert_eq!(
-        queues.send("orders", &message).unwrap_err().code(),
-        "InvalidParameterValue"
-    );
+    message
+        .attributes
+        .insert("n".into(), MessageAttribute { data_type: "String".into(), value: AttributeValue::Text("v".into()) });
+    assert_eq!(queues.send("orders", &message).unwrap_err().code(), "InvalidParameterValue");
     let half = OutgoingMessage::new("x".repeat(MESSAGE_BYTES_MAX / 2));
     let more = OutgoingMessage::new("x".repeat(MESSAGE_BYTES_MAX / 2 + 1));
-    queues
-        .send_batch("orders", &[half.clone(), half.clone()])
-        .unwrap();
-    assert!(matches!(
-        queues.send_batch("orders", &[half, more]).unwrap_err(),
-        QueueError::BatchTooLong { .. }
-    ));
+    queues.send_batch("orders", &[half.clone(), half.clone()]).unwrap();
+    assert!(matches!(queues.send_batch("orders", &[half, more]).unwrap_err(), QueueError::BatchTooLong { .. }));
 }
 
 #[test]
@@ -305,10 +249,7 @@ fn next_visible_tells_when_looking_is_worth_it() {
     assert_eq!(queues.next_visible_at_ms("orders").unwrap(), Some(START_MS));
     clock.advance_s(1);
     let handle = receive(&queues, 1).remove(0).receipt_handle;
-    assert_eq!(
-        queues.next_visible_at_ms("orders").unwrap(),
-        Some(START_MS + 31_000)
-    );
+    assert_eq!(queues.next_visible_at_ms("orders").unwrap(), Some(START_MS + 31_000));
     queues.delete("orders", &handle).unwrap();
     assert_eq!(queues.next_visible_at_ms("orders").unwrap(), None);
 }

@@ -17,20 +17,14 @@ fn a_restart_keeps_queues_messages_delays_and_handles() {
     queues.create("dead", &AttributeChanges::default()).unwrap();
     let attributes = AttributeChanges {
         visibility_timeout_seconds: Some(40),
-        redrive_policy: Some(Some(RedrivePolicy {
-            dead_letter_queue: "dead".into(),
-            max_receive_count: 1,
-        })),
+        redrive_policy: Some(Some(RedrivePolicy { dead_letter_queue: "dead".into(), max_receive_count: 1 })),
         ..AttributeChanges::default()
     };
     queues.create("orders", &attributes).unwrap();
     let mut message = OutgoingMessage::new("done");
     message.attributes.insert(
         "blob".into(),
-        MessageAttribute {
-            data_type: "Binary".into(),
-            value: AttributeValue::Binary(vec![0, 255]),
-        },
+        MessageAttribute { data_type: "Binary".into(), value: AttributeValue::Binary(vec![0, 255]) },
     );
     message.group_id = Some("m-1".into());
     queues.send("orders", &message).unwrap();
@@ -44,17 +38,10 @@ fn a_restart_keeps_queues_messages_delays_and_handles() {
     let queues = Queues::open(&path, clock.clone(), settings(2)).unwrap();
     assert_eq!(queues.describe("orders").unwrap(), described);
     assert_eq!(received[0].attributes, message.attributes);
-    assert!(
-        queues
-            .delete("orders", &received[0].receipt_handle)
-            .unwrap()
-    );
+    assert!(queues.delete("orders", &received[0].receipt_handle).unwrap());
     assert_eq!(bodies(&queues, 10), ["waiting"]);
     clock.advance_s(40);
-    assert!(
-        receive(&queues, 10).is_empty(),
-        "both were delivered once: dead letters"
-    );
+    assert!(receive(&queues, 10).is_empty(), "both were delivered once: dead letters");
     assert_eq!(queues.depth("dead").unwrap().visible, 2);
 }
 
@@ -63,9 +50,7 @@ fn ids_go_on_after_a_restart_even_when_all_messages_were_deleted() {
     let (_folder, path) = file();
     let clock = ManualClock::new();
     let queues = Queues::open(&path, clock.clone(), settings(1)).unwrap();
-    queues
-        .create("orders", &AttributeChanges::default())
-        .unwrap();
+    queues.create("orders", &AttributeChanges::default()).unwrap();
     let first = send(&queues, "a");
     queues.purge("orders").unwrap();
     drop(queues);
@@ -78,9 +63,7 @@ fn what_was_accepted_survives_a_crash() {
     let (folder, path) = file();
     let clock = ManualClock::new();
     let queues = Queues::open(&path, clock.clone(), settings(1)).unwrap();
-    queues
-        .create("orders", &AttributeChanges::default())
-        .unwrap();
+    queues.create("orders", &AttributeChanges::default()).unwrap();
     for number in 0..50 {
         send(&queues, &number.to_string());
     }
@@ -100,9 +83,7 @@ fn deleted_bodies_leave_no_trace_after_a_sweep() {
     let (folder, path) = file();
     let clock = ManualClock::new();
     let queues = Queues::open(&path, clock, settings(1)).unwrap();
-    queues
-        .create("orders", &AttributeChanges::default())
-        .unwrap();
+    queues.create("orders", &AttributeChanges::default()).unwrap();
     send(&queues, "a-needle-in-the-file");
     let found = |queues: &Queues| {
         queues.sweep().unwrap();
@@ -125,19 +106,14 @@ fn a_file_of_another_version_is_refused() {
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
     let refused = Queues::open(&path, ManualClock::new(), settings(1)).err();
-    assert!(matches!(
-        refused,
-        Some(QueueError::OtherSchema { found: 99, .. })
-    ));
+    assert!(matches!(refused, Some(QueueError::OtherSchema { found: 99, .. })));
 }
 
 #[test]
 fn the_same_seed_and_calls_give_the_same_ids_and_another_seed_does_not() {
     let run = |seed| {
         let queues = Queues::memory(ManualClock::new(), settings(seed)).unwrap();
-        queues
-            .create("orders", &AttributeChanges::default())
-            .unwrap();
+        queues.create("orders", &AttributeChanges::default()).unwrap();
         let ids: Vec<String> = (0..5).map(|_| send(&queues, "a")).collect();
         (ids, receive(&queues, 10))
     };

@@ -10,23 +10,11 @@ const DELIVERIES_MAX: u32 = 3;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Send {
-        group: u8,
-        delay_s: u32,
-    },
-    Receive {
-        dead: bool,
-        count: usize,
-        visibility_s: u32,
-    },
+    Send { group: u8, delay_s: u32 },
+    Receive { dead: bool, count: usize, visibility_s: u32 },
     Delete(Index),
-    Hide {
-        delivery: Index,
-        seconds: u32,
-    },
-    Advance {
-        ms: u64,
-    },
+    Hide { delivery: Index, seconds: u32 },
+    Advance { ms: u64 },
     MoveBack,
     Restart,
 }
@@ -71,39 +59,22 @@ impl World {
         let path = folder.path().join("queues.sqlite");
         let clock = ManualClock::new();
         let queues = Queues::open(&path, clock.clone(), settings(3)).unwrap();
-        let mut attributes = AttributeChanges {
-            retention_seconds: Some(RETENTION_S as u32),
-            ..AttributeChanges::default()
-        };
+        let mut attributes =
+            AttributeChanges { retention_seconds: Some(RETENTION_S as u32), ..AttributeChanges::default() };
         queues.create("dead", &attributes).unwrap();
-        attributes.redrive_policy = Some(Some(RedrivePolicy {
-            dead_letter_queue: "dead".into(),
-            max_receive_count: DELIVERIES_MAX,
-        }));
+        attributes.redrive_policy =
+            Some(Some(RedrivePolicy { dead_letter_queue: "dead".into(), max_receive_count: DELIVERIES_MAX }));
         queues.create("orders", &attributes).unwrap();
-        Self {
-            _folder: folder,
-            path,
-            clock,
-            queues,
-            alive: BTreeMap::new(),
-            deliveries: Vec::new(),
-        }
+        Self { _folder: folder, path, clock, queues, alive: BTreeMap::new(), deliveries: Vec::new() }
     }
 
     fn take(&mut self, queue: &'static str, count: usize, visibility_s: u32) -> usize {
         let now = self.clock.now_ms();
-        let received = self
-            .queues
-            .receive(queue, count, Some(visibility_s))
-            .unwrap();
+        let received = self.queues.receive(queue, count, Some(visibility_s)).unwrap();
         assert!(received.len() <= count);
         for message in &received {
             let id = &message.message_id;
-            let known = self
-                .alive
-                .get_mut(id)
-                .expect("only what is alive is delivered");
+            let known = self.alive.get_mut(id).expect("only what is alive is delivered");
             assert!(known.hidden_until_ms <= now, "delivered while hidden");
             assert_eq!(known.sent_at_ms, message.sent_at_ms);
             if queue == "orders" {
@@ -114,9 +85,7 @@ impl World {
             known.latest_handle = Some(message.receipt_handle.clone());
             let handle = message.receipt_handle.clone();
             assert!(
-                self.deliveries
-                    .iter()
-                    .all(|(_, _, earlier)| *earlier != handle),
+                self.deliveries.iter().all(|(_, _, earlier)| *earlier != handle),
                 "each delivery has its own handle"
             );
             self.deliveries.push((queue, id.clone(), handle));
@@ -126,8 +95,7 @@ impl World {
 
     fn forget_expired(&mut self) {
         let now = self.clock.now_ms();
-        self.alive
-            .retain(|_, known| known.sent_at_ms + RETENTION_S * 1_000 > now);
+        self.alive.retain(|_, known| known.sent_at_ms + RETENTION_S * 1_000 > now);
     }
 
     fn run(&mut self, step: Step) {
@@ -140,21 +108,11 @@ impl World {
                     ..OutgoingMessage::new("body")
                 };
                 let id = self.queues.send("orders", &message).unwrap().message_id;
-                let known = Known {
-                    sent_at_ms: now,
-                    hidden_until_ms: now + u64::from(delay_s) * 1_000,
-                    ..Known::default()
-                };
-                assert!(
-                    self.alive.insert(id, known).is_none(),
-                    "ids are never reused"
-                );
+                let known =
+                    Known { sent_at_ms: now, hidden_until_ms: now + u64::from(delay_s) * 1_000, ..Known::default() };
+                assert!(self.alive.insert(id, known).is_none(), "ids are never reused");
             }
-            Step::Receive {
-                dead,
-                count,
-                visibility_s,
-            } => {
+            Step::Receive { dead, count, visibility_s } => {
                 let queue = if dead { "dead" } else { "orders" };
                 self.take(queue, count, visibility_s);
             }
@@ -162,8 +120,7 @@ impl World {
             Step::Delete(delivery) => {
                 let (queue, id, handle) = delivery.get(&self.deliveries).clone();
                 let known = self.alive.get(&id);
-                let latest =
-                    known.is_some_and(|known| known.latest_handle.as_ref() == Some(&handle));
+                let latest = known.is_some_and(|known| known.latest_handle.as_ref() == Some(&handle));
                 let deleted = self.queues.delete(queue, &handle).unwrap();
                 if deleted {
                     assert!(latest, "only the latest handle deletes");
@@ -177,15 +134,8 @@ impl World {
             }
             Step::Hide { delivery, seconds } => {
                 let (queue, id, handle) = delivery.get(&self.deliveries).clone();
-                if self
-                    .queues
-                    .change_visibility(queue, &handle, seconds)
-                    .is_ok()
-                {
-                    let known = self
-                        .alive
-                        .get_mut(&id)
-                        .expect("only what is alive is in flight");
+                if self.queues.change_visibility(queue, &handle, seconds).is_ok() {
+                    let known = self.alive.get_mut(&id).expect("only what is alive is in flight");
                     assert_eq!(known.latest_handle.as_ref(), Some(&handle));
                     assert!(known.hidden_until_ms > now);
                     known.hidden_until_ms = now + u64::from(seconds) * 1_000;
@@ -214,28 +164,18 @@ impl World {
         let now = self.clock.now_ms();
         let core = self.queues.lock();
         let mut statement = core.connection.prepare("SELECT id FROM messages").unwrap();
-        let ids: BTreeSet<String> = statement
-            .query_map([], |row| row.get(0))
-            .unwrap()
-            .collect::<Result<_, _>>()
-            .unwrap();
+        let ids: BTreeSet<String> =
+            statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
         let before = self.alive.len();
         let gone = self.alive.keys().filter(|id| !ids.contains(*id)).count();
         // Messages that expired at this very moment are gone as well.
         assert!(gone as u64 >= moved);
         self.alive.retain(|id, _| ids.contains(id));
-        let new: Vec<&String> = ids
-            .iter()
-            .filter(|id| !self.alive.contains_key(*id))
-            .collect();
+        let new: Vec<&String> = ids.iter().filter(|id| !self.alive.contains_key(*id)).collect();
         assert_eq!(new.len() as u64, moved);
         assert!(self.alive.len() + new.len() <= before);
         for id in new {
-            let known = Known {
-                sent_at_ms: now,
-                hidden_until_ms: now,
-                ..Known::default()
-            };
+            let known = Known { sent_at_ms: now, hidden_until_ms: now, ..Known::default() };
             self.alive.insert(id.clone(), known);
         }
     }

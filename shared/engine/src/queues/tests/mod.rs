@@ -38,34 +38,23 @@ impl Clock for ManualClock {
 }
 
 fn settings(seed: u64) -> Settings {
-    Settings {
-        seed,
-        ..Settings::default()
-    }
+    Settings { seed, ..Settings::default() }
 }
 
 /// Queues in memory, with the queue `orders` of default attributes.
 fn start() -> (Queues, Arc<ManualClock>) {
     let clock = ManualClock::new();
     let queues = Queues::memory(clock.clone(), settings(7)).unwrap();
-    queues
-        .create("orders", &AttributeChanges::default())
-        .unwrap();
+    queues.create("orders", &AttributeChanges::default()).unwrap();
     (queues, clock)
 }
 
 fn send(queues: &Queues, body: &str) -> String {
-    queues
-        .send("orders", &OutgoingMessage::new(body))
-        .unwrap()
-        .message_id
+    queues.send("orders", &OutgoingMessage::new(body)).unwrap().message_id
 }
 
 fn send_as(queues: &Queues, group: &str, body: &str) {
-    let message = OutgoingMessage {
-        group_id: Some(group.into()),
-        ..OutgoingMessage::new(body)
-    };
+    let message = OutgoingMessage { group_id: Some(group.into()), ..OutgoingMessage::new(body) };
     queues.send("orders", &message).unwrap();
 }
 
@@ -83,10 +72,7 @@ fn start_with_dead_letters(max_receive_count: u32) -> (Queues, Arc<ManualClock>)
     let (queues, clock) = start();
     queues.create("dead", &AttributeChanges::default()).unwrap();
     let changes = AttributeChanges {
-        redrive_policy: Some(Some(RedrivePolicy {
-            dead_letter_queue: "dead".into(),
-            max_receive_count,
-        })),
+        redrive_policy: Some(Some(RedrivePolicy { dead_letter_queue: "dead".into(), max_receive_count })),
         ..AttributeChanges::default()
     };
     queues.set_attributes("orders", &changes).unwrap();

@@ -28,14 +28,8 @@ fn the_life_of_a_message() {
                 "StringValue": "Root=1-5759e988-bd862e3fe1be46a994272793" } } }),
     );
     assert_eq!(sent["MD5OfMessageBody"], "5d41402abc4b2a76b9719d911017c592");
-    assert_eq!(
-        sent["MD5OfMessageAttributes"],
-        "235c5c510d26fb653d073faed50ae77c"
-    );
-    assert_eq!(
-        sent["MD5OfMessageSystemAttributes"],
-        "62a56dd927315f2b2e12832b84617ea5"
-    );
+    assert_eq!(sent["MD5OfMessageAttributes"], "235c5c510d26fb653d073faed50ae77c");
+    assert_eq!(sent["MD5OfMessageSystemAttributes"], "62a56dd927315f2b2e12832b84617ea5");
 
     clock.advance_s(1);
     let received = ok(
@@ -48,10 +42,7 @@ fn the_life_of_a_message() {
     assert_eq!(message["MessageId"], sent["MessageId"]);
     assert_eq!(message["Body"], "hello");
     assert_eq!(message["MD5OfBody"], sent["MD5OfMessageBody"]);
-    assert_eq!(
-        message["MD5OfMessageAttributes"],
-        sent["MD5OfMessageAttributes"]
-    );
+    assert_eq!(message["MD5OfMessageAttributes"], sent["MD5OfMessageAttributes"]);
     assert_eq!(
         message["MessageAttributes"],
         json!({ "timestamp": { "DataType": "Number", "StringValue": "1493147359900" } })
@@ -81,8 +72,7 @@ fn the_life_of_a_message() {
 fn attribute_digests_are_those_that_sdks_verify() {
     let (queues, _) = start();
     let check = |attributes: Value, expected: &str| {
-        let request =
-            json!({ "QueueUrl": URL, "MessageBody": "x", "MessageAttributes": attributes });
+        let request = json!({ "QueueUrl": URL, "MessageBody": "x", "MessageAttributes": attributes });
         let sent = ok(&queues, "SendMessage", request);
         assert_eq!(sent["MD5OfMessageAttributes"], expected);
     };
@@ -109,10 +99,8 @@ fn the_digest_covers_just_the_attributes_returned() {
         clock.advance_s(30);
         let request = json!({ "QueueUrl": URL, "MessageAttributeNames": names });
         let message = ok(&queues, "ReceiveMessage", request)["Messages"][0].clone();
-        let names: Vec<String> = message["MessageAttributes"]
-            .as_object()
-            .map(|map| map.keys().cloned().collect())
-            .unwrap_or_default();
+        let names: Vec<String> =
+            message["MessageAttributes"].as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default();
         (names, message["MD5OfMessageAttributes"].clone())
     };
     assert_eq!(select(json!([])), (vec![], Value::Null));
@@ -139,23 +127,15 @@ fn batches_report_each_entry() {
     );
     let ids = |list: &Value| -> Vec<String> {
         let entries = list.as_array().unwrap().iter();
-        entries
-            .map(|entry| entry["Id"].as_str().unwrap().to_owned())
-            .collect()
+        entries.map(|entry| entry["Id"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(ids(&sent["Successful"]), ["good", "also-good"]);
-    assert_eq!(
-        sent["Successful"][0]["MD5OfMessageBody"],
-        "9dd4e461268c8034f5c8564e155c67a6"
-    );
+    assert_eq!(sent["Successful"][0]["MD5OfMessageBody"], "9dd4e461268c8034f5c8564e155c67a6");
     assert_eq!(ids(&sent["Failed"]), ["slow", "empty", "fifo"]);
     assert_eq!(sent["Failed"][1]["Code"], "MissingParameter");
     assert_eq!(sent["Failed"][1]["SenderFault"], true);
 
-    let handles: Vec<String> = receive(&queues, 10)
-        .into_iter()
-        .map(|message| message.receipt_handle)
-        .collect();
+    let handles: Vec<String> = receive(&queues, 10).into_iter().map(|message| message.receipt_handle).collect();
     let changed = ok(
         &queues,
         "ChangeMessageVisibilityBatch",
@@ -164,10 +144,7 @@ fn batches_report_each_entry() {
             { "Id": "2", "ReceiptHandle": handles[1], "VisibilityTimeout": 43_201 },
         ] }),
     );
-    assert_eq!(
-        (ids(&changed["Successful"]), ids(&changed["Failed"])),
-        (vec!["1".into()], vec!["2".into()])
-    );
+    assert_eq!((ids(&changed["Successful"]), ids(&changed["Failed"])), (vec!["1".into()], vec!["2".into()]));
     let deleted = ok(
         &queues,
         "DeleteMessageBatch",
@@ -186,30 +163,16 @@ fn batches_report_each_entry() {
 fn an_empty_receive_says_how_long_to_wait() {
     let (queues, _) = start();
     let wait = |request: Value| {
-        let reply = call(
-            &queues,
-            "AmazonSQS.ReceiveMessage",
-            request.to_string().as_bytes(),
-        );
-        assert_eq!(
-            (reply.status, reply.body.as_slice()),
-            (200, b"{}".as_slice())
-        );
+        let reply = call(&queues, "AmazonSQS.ReceiveMessage", request.to_string().as_bytes());
+        assert_eq!((reply.status, reply.body.as_slice()), (200, b"{}".as_slice()));
         reply.long_poll.map(|poll| (poll.queue, poll.wait_ms))
     };
     assert_eq!(wait(json!({ "QueueUrl": URL })), None);
     let asked = wait(json!({ "QueueUrl": URL, "WaitTimeSeconds": 20 }));
     assert_eq!(asked, Some(("orders".into(), 20_000)));
     let attributes = json!({ "ReceiveMessageWaitTimeSeconds": "5" });
-    ok(
-        &queues,
-        "SetQueueAttributes",
-        json!({ "QueueUrl": URL, "Attributes": attributes }),
-    );
-    assert_eq!(
-        wait(json!({ "QueueUrl": URL })),
-        Some(("orders".into(), 5_000))
-    );
+    ok(&queues, "SetQueueAttributes", json!({ "QueueUrl": URL, "Attributes": attributes }));
+    assert_eq!(wait(json!({ "QueueUrl": URL })), Some(("orders".into(), 5_000)));
     assert_eq!(wait(json!({ "QueueUrl": URL, "WaitTimeSeconds": 0 })), None);
 }
 
@@ -226,17 +189,10 @@ fn queues_are_created_described_and_listed() {
     );
     let url = created["QueueUrl"].clone();
     assert_eq!(url, "http://127.0.0.1:4566/000000000000/picks");
-    assert_eq!(
-        ok(&queues, "GetQueueUrl", json!({ "QueueName": "picks" }))["QueueUrl"],
-        url
-    );
+    assert_eq!(ok(&queues, "GetQueueUrl", json!({ "QueueName": "picks" }))["QueueUrl"], url);
     queues.send("picks", &OutgoingMessage::new("x")).unwrap();
     clock.advance_ms(2_500);
-    let all = ok(
-        &queues,
-        "GetQueueAttributes",
-        json!({ "QueueUrl": url, "AttributeNames": ["All"] }),
-    );
+    let all = ok(&queues, "GetQueueAttributes", json!({ "QueueUrl": url, "AttributeNames": ["All"] }));
     let created_s = (START_MS / 1_000).to_string();
     assert_eq!(
         all["Attributes"],
@@ -261,37 +217,18 @@ fn queues_are_created_described_and_listed() {
     assert_eq!(some["Attributes"].as_object().unwrap().len(), 1);
 
     let dead_url = queues.url("dead");
-    let sources = ok(
-        &queues,
-        "ListDeadLetterSourceQueues",
-        json!({ "QueueUrl": dead_url }),
-    );
+    let sources = ok(&queues, "ListDeadLetterSourceQueues", json!({ "QueueUrl": dead_url }));
     assert_eq!(sources["queueUrls"], json!([url]));
 
     let first = ok(&queues, "ListQueues", json!({ "MaxResults": 2 }));
     assert_eq!(first["QueueUrls"], json!([dead_url, URL]));
     let token = &first["NextToken"];
-    let second = ok(
-        &queues,
-        "ListQueues",
-        json!({ "MaxResults": 2, "NextToken": token }),
-    );
+    let second = ok(&queues, "ListQueues", json!({ "MaxResults": 2, "NextToken": token }));
     assert_eq!(second, json!({ "QueueUrls": [url] }));
 
-    ok(
-        &queues,
-        "TagQueue",
-        json!({ "QueueUrl": url, "Tags": { "cost": "1" } }),
-    );
-    ok(
-        &queues,
-        "UntagQueue",
-        json!({ "QueueUrl": url, "TagKeys": ["team"] }),
-    );
-    assert_eq!(
-        ok(&queues, "ListQueueTags", json!({ "QueueUrl": url })),
-        json!({ "Tags": { "cost": "1" } })
-    );
+    ok(&queues, "TagQueue", json!({ "QueueUrl": url, "Tags": { "cost": "1" } }));
+    ok(&queues, "UntagQueue", json!({ "QueueUrl": url, "TagKeys": ["team"] }));
+    assert_eq!(ok(&queues, "ListQueueTags", json!({ "QueueUrl": url })), json!({ "Tags": { "cost": "1" } }));
 
     ok(&queues, "PurgeQueue", json!({ "QueueUrl": url }));
     assert_eq!(queues.depth("picks").unwrap(), Depth::default());
@@ -307,17 +244,9 @@ fn dead_letters_are_moved_back() {
     clock.advance_s(30);
     receive(&queues, 1);
     let source = queues.arn("dead");
-    let task = ok(
-        &queues,
-        "StartMessageMoveTask",
-        json!({ "SourceArn": source }),
-    );
+    let task = ok(&queues, "StartMessageMoveTask", json!({ "SourceArn": source }));
     assert!(task["TaskHandle"].is_string());
-    let listed = ok(
-        &queues,
-        "ListMessageMoveTasks",
-        json!({ "SourceArn": source }),
-    );
+    let listed = ok(&queues, "ListMessageMoveTasks", json!({ "SourceArn": source }));
     assert_eq!(
         listed["Results"],
         json!([{
@@ -339,11 +268,7 @@ fn any_host_in_the_queue_url_will_do() {
         "http://localhost:9/000000000000/orders/",
         "orders",
     ] {
-        ok(
-            &queues,
-            "SendMessage",
-            json!({ "QueueUrl": url, "MessageBody": "x" }),
-        );
+        ok(&queues, "SendMessage", json!({ "QueueUrl": url, "MessageBody": "x" }));
     }
     assert_eq!(queues.depth("orders").unwrap().visible, 3);
 }

@@ -15,20 +15,13 @@ fn error(queues: &Queues, action: &str, request: &Value) -> (u16, String, Value)
 fn an_unknown_queue_is_spelt_as_aws_spells_it() {
     let (queues, _) = start();
     let request = json!({ "QueueUrl": "http://h/000000000000/none", "MessageBody": "x" });
-    let reply = call(
-        &queues,
-        "AmazonSQS.SendMessage",
-        request.to_string().as_bytes(),
-    );
+    let reply = call(&queues, "AmazonSQS.SendMessage", request.to_string().as_bytes());
     assert_eq!(reply.status, 400);
     assert_eq!(
         reply.headers(),
         [
             ("content-type", "application/x-amz-json-1.0".to_owned()),
-            (
-                "x-amzn-query-error",
-                "AWS.SimpleQueueService.NonExistentQueue;Sender".to_owned()
-            ),
+            ("x-amzn-query-error", "AWS.SimpleQueueService.NonExistentQueue;Sender".to_owned()),
         ]
     );
     let body: Value = serde_json::from_slice(&reply.body).unwrap();
@@ -43,84 +36,29 @@ fn refusals_carry_their_codes() {
         let entry = |id: usize| json!({ "Id": id.to_string(), "MessageBody": "x" });
         (0..count).map(entry).collect()
     };
-    let attribute = |attribute: Value| json!({ "QueueUrl": URL, "MessageBody": "x", "MessageAttributes": { "a": attribute } });
+    let attribute =
+        |attribute: Value| json!({ "QueueUrl": URL, "MessageBody": "x", "MessageAttributes": { "a": attribute } });
     let mega = "x".repeat(600_000);
     let cases = [
-        (
-            "SendMessage",
-            json!({ "MessageBody": "x" }),
-            "MissingParameter",
-        ),
-        (
-            "SendMessage",
-            json!({ "QueueUrl": URL }),
-            "MissingParameter",
-        ),
-        (
-            "SendMessage",
-            json!({ "QueueUrl": URL, "MessageBody": "" }),
-            "MissingParameter",
-        ),
-        (
-            "SendMessage",
-            json!({ "QueueUrl": URL, "MessageBody": "\u{1}" }),
-            "InvalidMessageContents",
-        ),
-        (
-            "SendMessage",
-            json!({ "QueueUrl": URL, "MessageBody": "x", "DelaySeconds": -1 }),
-            "InvalidParameterValue",
-        ),
+        ("SendMessage", json!({ "MessageBody": "x" }), "MissingParameter"),
+        ("SendMessage", json!({ "QueueUrl": URL }), "MissingParameter"),
+        ("SendMessage", json!({ "QueueUrl": URL, "MessageBody": "" }), "MissingParameter"),
+        ("SendMessage", json!({ "QueueUrl": URL, "MessageBody": "\u{1}" }), "InvalidMessageContents"),
+        ("SendMessage", json!({ "QueueUrl": URL, "MessageBody": "x", "DelaySeconds": -1 }), "InvalidParameterValue"),
         (
             "SendMessage",
             json!({ "QueueUrl": URL, "MessageBody": "x", "MessageDeduplicationId": "1" }),
             "InvalidParameterValue",
         ),
-        (
-            "SendMessage",
-            json!({ "QueueUrl": URL, "MessageBody": "x", "MessageGroupId": "" }),
-            "InvalidParameterValue",
-        ),
-        (
-            "SendMessage",
-            json!({ "QueueUrl": URL, "MessageBody": "x", "Priority": 1 }),
-            "SerializationException",
-        ),
-        (
-            "SendMessage",
-            json!({ "QueueUrl": URL, "MessageBody": 1 }),
-            "SerializationException",
-        ),
-        (
-            "SendMessage",
-            attribute(json!({ "DataType": "Text", "StringValue": "x" })),
-            "InvalidParameterValue",
-        ),
-        (
-            "SendMessage",
-            attribute(json!({ "DataType": "Number", "StringValue": "x" })),
-            "InvalidParameterValue",
-        ),
-        (
-            "SendMessage",
-            attribute(json!({ "DataType": "Binary", "BinaryValue": "%" })),
-            "InvalidParameterValue",
-        ),
-        (
-            "SendMessage",
-            attribute(json!({ "DataType": "Binary", "StringValue": "x" })),
-            "InvalidParameterValue",
-        ),
-        (
-            "SendMessage",
-            attribute(json!({ "DataType": "String" })),
-            "InvalidParameterValue",
-        ),
-        (
-            "SendMessageBatch",
-            json!({ "QueueUrl": URL, "Entries": [] }),
-            "AWS.SimpleQueueService.EmptyBatchRequest",
-        ),
+        ("SendMessage", json!({ "QueueUrl": URL, "MessageBody": "x", "MessageGroupId": "" }), "InvalidParameterValue"),
+        ("SendMessage", json!({ "QueueUrl": URL, "MessageBody": "x", "Priority": 1 }), "SerializationException"),
+        ("SendMessage", json!({ "QueueUrl": URL, "MessageBody": 1 }), "SerializationException"),
+        ("SendMessage", attribute(json!({ "DataType": "Text", "StringValue": "x" })), "InvalidParameterValue"),
+        ("SendMessage", attribute(json!({ "DataType": "Number", "StringValue": "x" })), "InvalidParameterValue"),
+        ("SendMessage", attribute(json!({ "DataType": "Binary", "BinaryValue": "%" })), "InvalidParameterValue"),
+        ("SendMessage", attribute(json!({ "DataType": "Binary", "StringValue": "x" })), "InvalidParameterValue"),
+        ("SendMessage", attribute(json!({ "DataType": "String" })), "InvalidParameterValue"),
+        ("SendMessageBatch", json!({ "QueueUrl": URL, "Entries": [] }), "AWS.SimpleQueueService.EmptyBatchRequest"),
         (
             "SendMessageBatch",
             json!({ "QueueUrl": URL, "Entries": entries(11) }),
@@ -146,61 +84,21 @@ fn refusals_carry_their_codes() {
             json!({ "QueueUrl": "none", "Entries": [{ "Id": "1" }] }),
             "AWS.SimpleQueueService.NonExistentQueue",
         ),
-        (
-            "ReceiveMessage",
-            json!({ "QueueUrl": URL, "MaxNumberOfMessages": 11 }),
-            "InvalidParameterValue",
-        ),
-        (
-            "ReceiveMessage",
-            json!({ "QueueUrl": URL, "WaitTimeSeconds": 21 }),
-            "InvalidParameterValue",
-        ),
-        (
-            "ReceiveMessage",
-            json!({ "QueueUrl": URL, "VisibilityTimeout": 43_201 }),
-            "InvalidParameterValue",
-        ),
-        (
-            "ReceiveMessage",
-            json!({ "QueueUrl": URL, "AttributeNames": ["Colour"] }),
-            "InvalidAttributeName",
-        ),
-        (
-            "ReceiveMessage",
-            json!({ "QueueUrl": URL, "ReceiveRequestAttemptId": "1" }),
-            "InvalidParameterValue",
-        ),
-        (
-            "DeleteMessage",
-            json!({ "QueueUrl": URL, "ReceiptHandle": "x" }),
-            "ReceiptHandleIsInvalid",
-        ),
-        (
-            "ChangeMessageVisibility",
-            json!({ "QueueUrl": URL, "ReceiptHandle": "x" }),
-            "MissingParameter",
-        ),
-        (
-            "GetQueueUrl",
-            json!({ "QueueName": "none" }),
-            "AWS.SimpleQueueService.NonExistentQueue",
-        ),
+        ("ReceiveMessage", json!({ "QueueUrl": URL, "MaxNumberOfMessages": 11 }), "InvalidParameterValue"),
+        ("ReceiveMessage", json!({ "QueueUrl": URL, "WaitTimeSeconds": 21 }), "InvalidParameterValue"),
+        ("ReceiveMessage", json!({ "QueueUrl": URL, "VisibilityTimeout": 43_201 }), "InvalidParameterValue"),
+        ("ReceiveMessage", json!({ "QueueUrl": URL, "AttributeNames": ["Colour"] }), "InvalidAttributeName"),
+        ("ReceiveMessage", json!({ "QueueUrl": URL, "ReceiveRequestAttemptId": "1" }), "InvalidParameterValue"),
+        ("DeleteMessage", json!({ "QueueUrl": URL, "ReceiptHandle": "x" }), "ReceiptHandleIsInvalid"),
+        ("ChangeMessageVisibility", json!({ "QueueUrl": URL, "ReceiptHandle": "x" }), "MissingParameter"),
+        ("GetQueueUrl", json!({ "QueueName": "none" }), "AWS.SimpleQueueService.NonExistentQueue"),
         (
             "GetQueueUrl",
             json!({ "QueueName": "orders", "QueueOwnerAWSAccountId": "1" }),
             "AWS.SimpleQueueService.NonExistentQueue",
         ),
-        (
-            "GetQueueAttributes",
-            json!({ "QueueUrl": URL, "AttributeNames": ["Colour"] }),
-            "InvalidAttributeName",
-        ),
-        (
-            "SetQueueAttributes",
-            json!({ "QueueUrl": URL, "Attributes": { "Colour": "red" } }),
-            "InvalidAttributeName",
-        ),
+        ("GetQueueAttributes", json!({ "QueueUrl": URL, "AttributeNames": ["Colour"] }), "InvalidAttributeName"),
+        ("SetQueueAttributes", json!({ "QueueUrl": URL, "Attributes": { "Colour": "red" } }), "InvalidAttributeName"),
         (
             "SetQueueAttributes",
             json!({ "QueueUrl": URL, "Attributes": { "VisibilityTimeout": "x" } }),
@@ -211,16 +109,8 @@ fn refusals_carry_their_codes() {
             json!({ "QueueUrl": URL, "Attributes": { "RedrivePolicy": "{}" } }),
             "InvalidAttributeValue",
         ),
-        (
-            "CreateQueue",
-            json!({ "QueueName": "orders", "Attributes": { "DelaySeconds": "1" } }),
-            "QueueAlreadyExists",
-        ),
-        (
-            "CreateQueue",
-            json!({ "QueueName": "a b" }),
-            "InvalidParameterValue",
-        ),
+        ("CreateQueue", json!({ "QueueName": "orders", "Attributes": { "DelaySeconds": "1" } }), "QueueAlreadyExists"),
+        ("CreateQueue", json!({ "QueueName": "a b" }), "InvalidParameterValue"),
         (
             "CreateQueue",
             json!({ "QueueName": "a.fifo", "Attributes": { "FifoQueue": "true" } }),
@@ -236,58 +126,26 @@ fn refusals_carry_their_codes() {
             json!({ "QueueName": "a", "Attributes": { "KmsMasterKeyId": "alias/x" } }),
             "AWS.SimpleQueueService.UnsupportedOperation",
         ),
-        (
-            "StartMessageMoveTask",
-            json!({ "SourceArn": queues.arn("none") }),
-            "ResourceNotFoundException",
-        ),
-        (
-            "StartMessageMoveTask",
-            json!({ "SourceArn": queues.arn("orders") }),
-            "InvalidParameterValue",
-        ),
+        ("StartMessageMoveTask", json!({ "SourceArn": queues.arn("none") }), "ResourceNotFoundException"),
+        ("StartMessageMoveTask", json!({ "SourceArn": queues.arn("orders") }), "InvalidParameterValue"),
         (
             "StartMessageMoveTask",
             json!({ "SourceArn": queues.arn("orders"), "MaxNumberOfMessagesPerSecond": 1 }),
             "AWS.SimpleQueueService.UnsupportedOperation",
         ),
-        (
-            "CancelMessageMoveTask",
-            json!({ "TaskHandle": "x" }),
-            "ResourceNotFoundException",
-        ),
-        (
-            "ListQueues",
-            json!({ "MaxResults": 0 }),
-            "InvalidParameterValue",
-        ),
-        (
-            "ListQueues",
-            json!({ "NextToken": "%" }),
-            "InvalidParameterValue",
-        ),
-        (
-            "AddPermission",
-            json!({ "QueueUrl": URL }),
-            "AWS.SimpleQueueService.UnsupportedOperation",
-        ),
+        ("CancelMessageMoveTask", json!({ "TaskHandle": "x" }), "ResourceNotFoundException"),
+        ("ListQueues", json!({ "MaxResults": 0 }), "InvalidParameterValue"),
+        ("ListQueues", json!({ "NextToken": "%" }), "InvalidParameterValue"),
+        ("AddPermission", json!({ "QueueUrl": URL }), "AWS.SimpleQueueService.UnsupportedOperation"),
         ("SendCarrierPigeon", json!({}), "UnknownOperationException"),
     ];
     for (action, request, code) in cases {
         let (status, header, body) = error(&queues, action, &request);
-        assert_eq!(
-            (status, header),
-            (400, format!("{code};Sender")),
-            "{action} {body}"
-        );
+        assert_eq!((status, header), (400, format!("{code};Sender")), "{action} {body}");
         assert!(body["__type"].as_str().unwrap().contains('#'));
         assert!(!body["message"].as_str().unwrap().is_empty());
     }
-    assert_eq!(
-        queues.depth("orders").unwrap(),
-        Depth::default(),
-        "nothing was accepted"
-    );
+    assert_eq!(queues.depth("orders").unwrap(), Depth::default(), "nothing was accepted");
     assert_eq!(queues.names(""), ["orders"]);
 }
 
@@ -323,10 +181,7 @@ fn unreadable_requests_are_refused_without_quoting_them() {
     ] {
         let reply = call(&queues, "SendMessage", body.as_bytes());
         assert_eq!(reply.status, 400, "{body}");
-        assert_eq!(
-            reply.query_error.as_deref(),
-            Some("SerializationException;Sender")
-        );
+        assert_eq!(reply.query_error.as_deref(), Some("SerializationException;Sender"));
         assert!(!String::from_utf8(reply.body).unwrap().contains("secret"));
     }
 }

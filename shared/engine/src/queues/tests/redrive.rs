@@ -15,19 +15,13 @@ fn a_message_is_delivered_as_often_as_allowed_and_then_moved_with_its_id() {
     let (queues, clock) = start_with_dead_letters(2);
     let id = send(&queues, "poison");
     exhaust(&queues, &clock, 2);
-    assert!(
-        receive(&queues, 10).is_empty(),
-        "the third receive moves it"
-    );
+    assert!(receive(&queues, 10).is_empty(), "the third receive moves it");
     assert_eq!(queues.depth("orders").unwrap(), Depth::default());
     let dead = queues.receive("dead", 10, None).unwrap().remove(0);
     assert_eq!(dead.message_id, id);
     assert_eq!(dead.sent_at_ms, START_MS, "retention runs on");
     assert_eq!(dead.receive_count, 3, "receives in all queues count");
-    assert_eq!(
-        dead.dead_letter_source_arn.as_deref(),
-        Some("arn:aws:sqs:eu-central-1:000000000000:orders")
-    );
+    assert_eq!(dead.dead_letter_source_arn.as_deref(), Some("arn:aws:sqs:eu-central-1:000000000000:orders"));
 }
 
 #[test]
@@ -61,9 +55,7 @@ fn hooks_hear_of_dead_letters() {
     exhaust(&queues, &clock, 1);
     let heard = Arc::new(Mutex::new(Vec::new()));
     let log = heard.clone();
-    queues.on_arrival(Arc::new(move |name| {
-        log.lock().unwrap().push(name.to_owned())
-    }));
+    queues.on_arrival(Arc::new(move |name| log.lock().unwrap().push(name.to_owned())));
     receive(&queues, 1);
     assert_eq!(*heard.lock().unwrap(), ["dead"]);
 }
@@ -96,10 +88,7 @@ fn a_move_sends_dead_letters_back_as_new_messages() {
     exhaust(&queues, &clock, 1);
     receive(&queues, 1);
     let task = queues.start_move("dead", None).unwrap();
-    assert_eq!(
-        (task.to_move, task.moved, task.failure.clone()),
-        (1, 1, None)
-    );
+    assert_eq!((task.to_move, task.moved, task.failure.clone()), (1, 1, None));
     let back = receive(&queues, 1).remove(0);
     assert_ne!(back.message_id, id);
     assert_eq!(back.body, "poison");
@@ -112,18 +101,11 @@ fn a_move_sends_dead_letters_back_as_new_messages() {
 #[test]
 fn a_move_to_a_named_queue_takes_messages_of_unknown_origin_too() {
     let (queues, _) = start_with_dead_letters(1);
-    queues
-        .create("repair", &AttributeChanges::default())
-        .unwrap();
-    queues
-        .send("dead", &OutgoingMessage::new("direct"))
-        .unwrap();
+    queues.create("repair", &AttributeChanges::default()).unwrap();
+    queues.send("dead", &OutgoingMessage::new("direct")).unwrap();
     let stuck = queues.start_move("dead", None).unwrap();
     assert_eq!(stuck.moved, 0);
-    assert_eq!(
-        stuck.failure.as_deref(),
-        Some("CouldNotDetermineMessageSource")
-    );
+    assert_eq!(stuck.failure.as_deref(), Some("CouldNotDetermineMessageSource"));
     let moved = queues.start_move("dead", Some("repair")).unwrap();
     assert_eq!((moved.moved, moved.failure), (1, None));
     assert_eq!(queues.receive("repair", 1, None).unwrap()[0].body, "direct");
@@ -147,11 +129,7 @@ fn only_dead_letter_queues_can_be_moved_from() {
         ("orders", None, "InvalidParameterValue"),
         ("dead", Some("dead"), "InvalidParameterValue"),
         ("none", None, "AWS.SimpleQueueService.NonExistentQueue"),
-        (
-            "dead",
-            Some("none"),
-            "AWS.SimpleQueueService.NonExistentQueue",
-        ),
+        ("dead", Some("none"), "AWS.SimpleQueueService.NonExistentQueue"),
     ] {
         let error = queues.start_move(source, destination).unwrap_err();
         assert_eq!(error.code(), code, "{source} to {destination:?}");
