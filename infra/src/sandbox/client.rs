@@ -108,7 +108,13 @@ mod tests {
     fn only_this_machine_is_called() {
         assert_eq!(split_url("http://127.0.0.1:8080/a?b=1"), Some(("127.0.0.1:8080", "/a?b=1")));
         assert_eq!(split_url("http://localhost:1"), Some(("localhost:1", "/")));
-        for url in ["https://127.0.0.1:1/", "http://example.com:80/", "http://127.0.0.1/", "http://127.0.0.1:1@example.com:80/", "http://localhost:1/\r\nx: y"] {
+        for url in [
+            "https://127.0.0.1:1/",
+            "http://example.com:80/",
+            "http://127.0.0.1/",
+            "http://127.0.0.1:1@example.com:80/",
+            "http://localhost:1/\r\nx: y",
+        ] {
             assert_eq!(split_url(url), None, "{url}");
         }
     }

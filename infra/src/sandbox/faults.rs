@@ -87,7 +87,13 @@ pub(super) fn too_many_requests() -> Response {
 }
 
 /// Answers a call of `account` through the faults ordered for it. `changes` says whether the call buys or changes something.
-pub(super) async fn answer(shared: &Shared, account: &str, changes: bool, throttled: Throttled, work: impl FnOnce() -> Response) -> Response {
+pub(super) async fn answer(
+    shared: &Shared,
+    account: &str,
+    changes: bool,
+    throttled: Throttled,
+    work: impl FnOnce() -> Response,
+) -> Response {
     let fault = lock(&shared.faults).take(account, changes);
     let Some(fault) = fault else { return work() };
     match fault.kind {
@@ -107,7 +113,8 @@ pub(super) async fn answer(shared: &Shared, account: &str, changes: bool, thrott
 
 /// An answer that never arrives whole: the server breaks the connection when the body fails.
 fn torn() -> Response {
-    let failing = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("answer lost on request")) });
+    let failing =
+        futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("answer lost on request")) });
     Body::from_stream(failing).into_response()
 }
 

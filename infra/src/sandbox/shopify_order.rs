@@ -59,7 +59,16 @@ impl ShopOrder {
     /// An order without lines, paid by card, with delivery for 5.90 EUR. `id` is Shopify's, `number` the one people use.
     #[must_use]
     pub fn new(id: u64, number: u32, placed_at: Timestamp, shopper: Person) -> Self {
-        Self { id, number, placed_at, shopper, lines: Vec::new(), shipping_minor: 590, payment: Payment::Card, note: None }
+        Self {
+            id,
+            number,
+            placed_at,
+            shopper,
+            lines: Vec::new(),
+            shipping_minor: 590,
+            payment: Payment::Card,
+            note: None,
+        }
     }
 
     /// With one more line; `price_minor` is of one unit, in cents. An empty `sku` is a line without one.

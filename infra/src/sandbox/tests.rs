@@ -85,7 +85,13 @@ fn person(name: &str) -> Person {
         name: name.into(),
         phone: Some("+359888123456".into()),
         email: Some("ivan@example.com".into()),
-        address: Address { line1: "бул. Витоша 15".into(), city: "София".into(), postal_code: Some("1000".into()), country: "BG".into(), ..Address::default() },
+        address: Address {
+            line1: "бул. Витоша 15".into(),
+            city: "София".into(),
+            postal_code: Some("1000".into()),
+            country: "BG".into(),
+            ..Address::default()
+        },
         ..Person::default()
     }
 }

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 const SERVICES: &[(&str, i64, i64, u32)] =
     &[("pickup_point", 290, 40, 3), ("standard", 390, 60, 2), ("express", 690, 90, 1)];
 const COUNTRIES: &[&str] = &[
-    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT",
-    "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
+    "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
 ];
 const WEIGHT_GRAMS_MAX: u64 = 50_000;
 const SIDE_MM_MAX: u64 = 2000;
@@ -135,7 +135,8 @@ fn cash(field: &Field<'_>) -> Result<Option<Money>, ApiError> {
     let Some(field) = field.clone().present() else { return Ok(None) };
     let amount = field.get("amount_minor").at_least_one(CASH_MAX)?;
     let currency = field.get("currency").currency()?;
-    let minor = i64::try_from(amount).map_err(|_| ApiError::refused("invalid_field", "cash_on_delivery.amount_minor"))?;
+    let minor =
+        i64::try_from(amount).map_err(|_| ApiError::refused("invalid_field", "cash_on_delivery.amount_minor"))?;
     Ok(Some(Money::new(minor, currency)))
 }
 
@@ -168,7 +169,13 @@ pub(super) fn tracking_number(account: &str, reference: &str, now: Timestamp, at
         .enumerate()
         .map(|(place, byte)| {
             let digit = u32::from(byte - b'0');
-            if place % 2 == 1 { digit } else if digit > 4 { digit * 2 - 9 } else { digit * 2 }
+            if place % 2 == 1 {
+                digit
+            } else if digit > 4 {
+                digit * 2 - 9
+            } else {
+                digit * 2
+            }
         })
         .sum();
     format!("SBX{digits}{}", (10 - sum % 10) % 10)

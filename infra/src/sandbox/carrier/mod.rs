@@ -97,9 +97,14 @@ pub(super) fn routes() -> Router<Shared> {
 
 /// The account of a call: every key that looks like one is an account of its own. Keys are kept as digests only.
 fn account(headers: &HeaderMap) -> Result<String, ApiError> {
-    let key = headers.get("authorization").and_then(|value| value.to_str().ok()).and_then(|text| text.strip_prefix("Bearer "));
+    let key = headers
+        .get("authorization")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.strip_prefix("Bearer "));
     match key {
-        Some(key) if key.starts_with("sbx_") && (8..=100).contains(&key.len()) => Ok(domain::ids::digest(&["carrier", key], 16)),
+        Some(key) if key.starts_with("sbx_") && (8..=100).contains(&key.len()) => {
+            Ok(domain::ids::digest(&["carrier", key], 16))
+        }
         _ => Err(ApiError::new(StatusCode::UNAUTHORIZED, "invalid_api_key")),
     }
 }
@@ -170,7 +175,11 @@ struct ByReference {
     reference: String,
 }
 
-async fn find_shipments(State(shared): State<Shared>, headers: HeaderMap, Query(query): Query<ByReference>) -> Response {
+async fn find_shipments(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    Query(query): Query<ByReference>,
+) -> Response {
     let account = match account(&headers) {
         Ok(account) => account,
         Err(error) => return error.into_response(),
@@ -182,7 +191,8 @@ async fn find_shipments(State(shared): State<Shared>, headers: HeaderMap, Query(
             ids.into_iter().flatten().filter_map(|id| carrier.shipments.get(id)).cloned().collect()
         };
         let base = base_url(&headers);
-        let shown: Result<Vec<Value>, ApiError> = found.iter().map(|shipment| shipment_json(&shared, shipment, &base)).collect();
+        let shown: Result<Vec<Value>, ApiError> =
+            found.iter().map(|shipment| shipment_json(&shared, shipment, &base)).collect();
         respond(StatusCode::OK, shown.map(|shown| json!({ "count": shown.len(), "shipments": shown })))
     };
     faults::answer(&shared, &account, false, faults::too_many_requests, work).await
@@ -199,7 +209,8 @@ async fn show_shipment(State(shared): State<Shared>, headers: HeaderMap, Path(id
 }
 
 async fn label_pdf(State(shared): State<Shared>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let drawn = own(&shared, &headers, &id).and_then(|shipment| Ok(shared.labels.pdf(&shipment.label_facts()).map_err(label_error)?));
+    let drawn = own(&shared, &headers, &id)
+        .and_then(|shipment| Ok(shared.labels.pdf(&shipment.label_facts()).map_err(label_error)?));
     match drawn {
         Ok(bytes) => ([("content-type", "application/pdf")], bytes).into_response(),
         Err(error) => error.into_response(),
@@ -207,7 +218,8 @@ async fn label_pdf(State(shared): State<Shared>, headers: HeaderMap, Path(id): P
 }
 
 async fn label_zpl(State(shared): State<Shared>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let drawn = own(&shared, &headers, &id).and_then(|shipment| shared.labels.zpl(&shipment.label_facts()).map_err(label_error));
+    let drawn = own(&shared, &headers, &id)
+        .and_then(|shipment| shared.labels.zpl(&shipment.label_facts()).map_err(label_error));
     match drawn {
         Ok(text) => ([("content-type", "application/zpl; charset=utf-8")], text).into_response(),
         Err(error) => error.into_response(),

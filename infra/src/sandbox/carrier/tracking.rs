@@ -74,7 +74,9 @@ impl Life {
         match self {
             Self::Delivered => &["accepted", "in_transit", "out_for_delivery", "delivered"],
             Self::Refused => &["accepted", "in_transit", "out_for_delivery", "refused", "return_to_sender", "returned"],
-            Self::Attempted => &["accepted", "in_transit", "out_for_delivery", "delivery_attempted", "out_for_delivery", "delivered"],
+            Self::Attempted => {
+                &["accepted", "in_transit", "out_for_delivery", "delivery_attempted", "out_for_delivery", "delivered"]
+            }
             Self::Pickup => &["accepted", "in_transit", "available_for_pickup", "delivered"],
             Self::Lost => &["accepted", "in_transit", "lost"],
             Self::Return => &["accepted", "in_transit", "delivered"],
@@ -92,7 +94,12 @@ enum Order {
     Shuffled,
 }
 
-pub(super) async fn add_event(State(shared): State<Shared>, headers: HeaderMap, Path(id): Path<String>, body: Bytes) -> Response {
+pub(super) async fn add_event(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Response {
     let add = || -> Result<Value, ApiError> {
         let account = account(&headers)?;
         let event: NewEvent = read(&body)?;
@@ -101,7 +108,12 @@ pub(super) async fn add_event(State(shared): State<Shared>, headers: HeaderMap, 
     respond(StatusCode::CREATED, add())
 }
 
-pub(super) async fn play_script(State(shared): State<Shared>, headers: HeaderMap, Path(id): Path<String>, body: Bytes) -> Response {
+pub(super) async fn play_script(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Response {
     let play = || -> Result<Value, ApiError> {
         let account = account(&headers)?;
         let script: Script = read(&body)?;
@@ -112,7 +124,14 @@ pub(super) async fn play_script(State(shared): State<Shared>, headers: HeaderMap
 }
 
 /// Adds events and posts them. Those without an instant follow each other by a millisecond, after all earlier ones.
-fn move_parcel(shared: &Shared, account: &str, id: &str, steps: &[(&str, Option<Timestamp>)], order: Order, times: u32) -> Result<Value, ApiError> {
+fn move_parcel(
+    shared: &Shared,
+    account: &str,
+    id: &str,
+    steps: &[(&str, Option<Timestamp>)],
+    order: Order,
+    times: u32,
+) -> Result<Value, ApiError> {
     if !(1..=TIMES_MAX).contains(&times) {
         return Err(ApiError::refused("between_1_and_10", "times"));
     }
@@ -132,7 +151,9 @@ fn move_parcel(shared: &Shared, account: &str, id: &str, steps: &[(&str, Option<
             return Err(ApiError::refused("1_to_100_bytes", "status"));
         }
         let after = shipment.events.iter().map(|event| event.occurred_at).max();
-        let next = after.and_then(|last| last.checked_add(SignedDuration::from_millis(1)).ok()).map_or(now, |next| next.max(now));
+        let next = after
+            .and_then(|last| last.checked_add(SignedDuration::from_millis(1)).ok())
+            .map_or(now, |next| next.max(now));
         let event = Event {
             id: format!("ev_{}_{}", shipment.tracking_number, shipment.events.len() + 1),
             code: (*code).to_owned(),
@@ -150,8 +171,11 @@ fn move_parcel(shared: &Shared, account: &str, id: &str, steps: &[(&str, Option<
         Order::InOrder => {}
         Order::Reversed => ids.reverse(),
         Order::Shuffled => {
-            let mut mixed: Vec<(String, String)> =
-                ids.into_iter().enumerate().map(|(n, event)| (domain::ids::digest(&[&event, &n.to_string()], 8), event)).collect();
+            let mut mixed: Vec<(String, String)> = ids
+                .into_iter()
+                .enumerate()
+                .map(|(n, event)| (domain::ids::digest(&[&event, &n.to_string()], 8), event))
+                .collect();
             mixed.sort();
             ids = mixed.into_iter().map(|(_, event)| event).collect();
         }
@@ -161,7 +185,11 @@ fn move_parcel(shared: &Shared, account: &str, id: &str, steps: &[(&str, Option<
 }
 
 /// A tracker as polled.
-pub(super) async fn show_tracker(State(shared): State<Shared>, headers: HeaderMap, Path(number): Path<String>) -> Response {
+pub(super) async fn show_tracker(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    Path(number): Path<String>,
+) -> Response {
     let account = match account(&headers) {
         Ok(account) => account,
         Err(error) => return error.into_response(),

@@ -48,7 +48,8 @@ fn tokens(source: &str) -> Result<Vec<Token>, String> {
                         None => return Err("a text is not closed".into()),
                     }
                 };
-                let text = serde_json::from_str(&source[at..=end]).map_err(|_| "a text has an unknown escape".to_owned())?;
+                let text =
+                    serde_json::from_str(&source[at..=end]).map_err(|_| "a text has an unknown escape".to_owned())?;
                 tokens.push(Token::Text(text));
             }
             c if c.is_ascii_alphabetic() || c == '_' => {
@@ -60,7 +61,9 @@ fn tokens(source: &str) -> Result<Vec<Token>, String> {
             }
             c if c.is_ascii_digit() || c == '-' => {
                 let mut digits = String::from(c);
-                while let Some((_, c)) = rest.next_if(|(_, c)| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-')) {
+                while let Some((_, c)) =
+                    rest.next_if(|(_, c)| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'))
+                {
                     digits.push(c);
                 }
                 let number = serde_json::from_str(&digits).map_err(|_| format!("`{digits}` is no number"))?;
@@ -228,9 +231,11 @@ pub(super) fn select(value: &Value, field: &Field) -> Result<Value, String> {
 
 fn pick(value: &Value, field: &Field) -> Result<Value, String> {
     match value {
-        Value::Object(object) if field.fields.is_empty() => {
-            Err(format!("`{}` has fields ({}): choose some", field.name, object.keys().cloned().collect::<Vec<_>>().join(", ")))
-        }
+        Value::Object(object) if field.fields.is_empty() => Err(format!(
+            "`{}` has fields ({}): choose some",
+            field.name,
+            object.keys().cloned().collect::<Vec<_>>().join(", ")
+        )),
         Value::Object(object) => {
             let mut picked = Map::new();
             for own in &field.fields {
@@ -269,7 +274,9 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_an_error() {
         let deep = "{ a ".repeat(50_000);
-        for source in ["", "{", "{ a", "{ a( }", "subscription { a }", "{ a } { b }", "{ a(b: \"x) }", "{ ...F }", &deep] {
+        for source in
+            ["", "{", "{ a", "{ a( }", "subscription { a }", "{ a } { b }", "{ a(b: \"x) }", "{ ...F }", &deep]
+        {
             assert!(parse(source, &json!({})).is_err(), "{}", &source[..source.len().min(20)]);
         }
         assert!(parse("query($id: ID!) { a(id: $id) { b } }", &json!({})).unwrap_err().contains("$id"));
@@ -280,7 +287,10 @@ mod tests {
         let whole = json!({"a": 1, "list": {"pageInfo": {"hasNextPage": false}, "nodes": [{"id": 1, "x": 1}, {"id": 2, "x": 2}]}});
         let ask = |source: &str| {
             let operation = parse(source, &json!({})).unwrap();
-            pick(&whole, &Field { name: "root".into(), arguments: Map::new(), directives: vec![], fields: operation.fields })
+            pick(
+                &whole,
+                &Field { name: "root".into(), arguments: Map::new(), directives: vec![], fields: operation.fields },
+            )
         };
         assert_eq!(ask("{ a }").unwrap(), json!({"a": 1}));
         let cut = json!({"list": {"pageInfo": {"hasNextPage": true}, "nodes": [{"id": 1}]}});

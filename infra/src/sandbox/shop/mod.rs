@@ -34,7 +34,9 @@ impl Shops {
     /// Takes back a record that was kept; false if it is none of a shop's.
     pub(super) fn restore(&mut self, key: &str, value: &Value) -> Result<bool, JournalError> {
         let unknown = || JournalError::UnknownRecord { key: key.to_owned() };
-        let Some((account, rest)) = key.strip_prefix("shop/").and_then(|rest| rest.split_once('/')) else { return Ok(false) };
+        let Some((account, rest)) = key.strip_prefix("shop/").and_then(|rest| rest.split_once('/')) else {
+            return Ok(false);
+        };
         let shop = self.of(account);
         match rest.split_once('/') {
             Some(("order", id)) => {
@@ -94,7 +96,12 @@ struct Query {
     variables: Value,
 }
 
-async fn graphql_call(State(shared): State<Shared>, headers: HeaderMap, Path(version): Path<String>, body: Bytes) -> Response {
+async fn graphql_call(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    Path(version): Path<String>,
+    body: Bytes,
+) -> Response {
     let account = match account(&headers) {
         Ok(account) => account,
         Err(_) => {
@@ -104,7 +111,10 @@ async fn graphql_call(State(shared): State<Shared>, headers: HeaderMap, Path(ver
     };
     let query: Query = match serde_json::from_slice(&body) {
         Ok(query) => query,
-        Err(_) => return (StatusCode::BAD_REQUEST, axum::Json(json!({ "errors": "the body is no JSON with a query" }))).into_response(),
+        Err(_) => {
+            return (StatusCode::BAD_REQUEST, axum::Json(json!({ "errors": "the body is no JSON with a query" })))
+                .into_response();
+        }
     };
     let failed = |message: String| axum::Json(json!({ "errors": [{ "message": message }] })).into_response();
     let operation = match graphql::parse(&query.query, &query.variables) {
@@ -145,7 +155,13 @@ impl From<JournalError> for Unresolved {
     }
 }
 
-fn resolve(shared: &Shared, account: &str, version: &str, is_mutation: bool, field: &Field) -> Result<Value, Unresolved> {
+fn resolve(
+    shared: &Shared,
+    account: &str,
+    version: &str,
+    is_mutation: bool,
+    field: &Field,
+) -> Result<Value, Unresolved> {
     let mut shops = lock(&shared.shops);
     let shop = shops.of(account);
     *shop.calls.entry(field.name.clone()).or_default() += 1;
@@ -175,8 +191,18 @@ fn resolve(shared: &Shared, account: &str, version: &str, is_mutation: bool, fie
     }
 }
 
-fn set_stock(shared: &Shared, account: &str, version: &str, shop: &mut ShopState, field: &Field) -> Result<Value, Unresolved> {
-    let key = field.directives.iter().find(|(name, _)| name == "idempotent").and_then(|(_, arguments)| arguments.get("key")?.as_str());
+fn set_stock(
+    shared: &Shared,
+    account: &str,
+    version: &str,
+    shop: &mut ShopState,
+    field: &Field,
+) -> Result<Value, Unresolved> {
+    let key = field
+        .directives
+        .iter()
+        .find(|(name, _)| name == "idempotent")
+        .and_then(|(_, arguments)| arguments.get("key")?.as_str());
     if key.is_none() && version >= IDEMPOTENT_FROM {
         return Err(Unresolved::Query("the @idempotent directive with a key is required for this mutation".into()));
     }
@@ -187,7 +213,11 @@ fn set_stock(shared: &Shared, account: &str, version: &str, shop: &mut ShopState
         json!({ "inventoryAdjustmentGroup": null, "userErrors": [error] })
     };
     if let Some(before) = key.and_then(|key| shop.answered.get(key)) {
-        return Ok(if before.asked == asked { before.answer.clone() } else { refused("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", &[]) });
+        return Ok(if before.asked == asked {
+            before.answer.clone()
+        } else {
+            refused("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", &[])
+        });
     }
     let answer = match shop.set_stock(&input)? {
         Ok(changed) => {

@@ -108,9 +108,7 @@ impl Order {
                 "trackingInfo": [{ "number": fulfilment.tracking_number, "url": fulfilment.tracking_url, "company": fulfilment.company }],
             })
         };
-        let line = |line: &Line| {
-            json!({ "id": line.id, "remainingQuantity": line.remaining, "sku": line.sku, "lineItem": { "id": line.line_item } })
-        };
+        let line = |line: &Line| json!({ "id": line.id, "remainingQuantity": line.remaining, "sku": line.sku, "lineItem": { "id": line.line_item } });
         let orders = self.fulfilment_orders.iter().map(|order| {
             json!({
                 "id": order.id, "status": order.status, "assignedLocation": { "location": { "id": LOCATION } },
@@ -174,7 +172,10 @@ impl ShopState {
         let count: usize = order.fulfilment_orders.iter().map(|own| own.fulfilments.len()).sum();
         let id = format!("gid://shopify/Fulfillment/{}", domain::ids::digest(&[&order.id, &count.to_string()], 12));
         for part in parts {
-            let open = order.fulfilment_orders.iter_mut().find(|own| Some(own.id.as_str()) == part["fulfillmentOrderId"].as_str());
+            let open = order
+                .fulfilment_orders
+                .iter_mut()
+                .find(|own| Some(own.id.as_str()) == part["fulfillmentOrderId"].as_str());
             let open = open.ok_or("Fulfillment order does not exist.")?;
             open.fulfil(part, input, &id, now)?;
         }
@@ -193,17 +194,25 @@ impl FulfilmentOrder {
             Some(items) => {
                 for item in items {
                     let line = item["id"].as_str().ok_or("A line item has no id.")?;
-                    let units = item["quantity"].as_u64().filter(|units| *units > 0).ok_or("A quantity must be positive.")?;
+                    let units =
+                        item["quantity"].as_u64().filter(|units| *units > 0).ok_or("A quantity must be positive.")?;
                     wanted.push((line.to_owned(), units));
                 }
             }
             // Without lines the whole of it is fulfilled.
-            None => wanted.extend(self.lines.iter().filter(|line| line.remaining > 0).map(|line| (line.id.clone(), line.remaining))),
+            None => wanted.extend(
+                self.lines.iter().filter(|line| line.remaining > 0).map(|line| (line.id.clone(), line.remaining)),
+            ),
         }
         let mut lines = Vec::new();
         for (line, units) in wanted {
-            let own = self.lines.iter_mut().find(|own| own.id == line).ok_or("Fulfillment order line item does not exist.")?;
-            own.remaining = own.remaining.checked_sub(units).ok_or("Quantity is greater than the remaining quantity.")?;
+            let own = self
+                .lines
+                .iter_mut()
+                .find(|own| own.id == line)
+                .ok_or("Fulfillment order line item does not exist.")?;
+            own.remaining =
+                own.remaining.checked_sub(units).ok_or("Quantity is greater than the remaining quantity.")?;
             lines.push((own.line_item.clone(), units));
         }
         let done = self.lines.iter().all(|line| line.remaining == 0);
@@ -225,7 +234,10 @@ impl FulfilmentOrder {
 impl ShopState {
     /// Sets quantities, all or none. `Ok` holds the items changed or the first error's code with its place; `Err` is an
     /// error of the query itself.
-    pub(super) fn set_stock(&mut self, input: &Value) -> Result<Result<Vec<Item>, (&'static str, Vec<String>)>, String> {
+    pub(super) fn set_stock(
+        &mut self,
+        input: &Value,
+    ) -> Result<Result<Vec<Item>, (&'static str, Vec<String>)>, String> {
         let quantities = input["quantities"].as_array().ok_or("quantities is required")?;
         if input["name"].as_str() != Some("available") {
             return Ok(Err(("INVALID_NAME", vec!["input".into(), "name".into()])));
@@ -235,8 +247,12 @@ impl ShopState {
         }
         let mut changed: Vec<Item> = Vec::new();
         for (n, quantity) in quantities.iter().enumerate() {
-            let error = |code, field: &str| Ok(Err((code, vec!["input".into(), "quantities".into(), n.to_string(), field.into()])));
-            let Some(item) = self.items.values().find(|item| Some(item.id.as_str()) == quantity["inventoryItemId"].as_str()) else {
+            let error = |code, field: &str| {
+                Ok(Err((code, vec!["input".into(), "quantities".into(), n.to_string(), field.into()])))
+            };
+            let Some(item) =
+                self.items.values().find(|item| Some(item.id.as_str()) == quantity["inventoryItemId"].as_str())
+            else {
                 return error("INVALID_INVENTORY_ITEM", "inventoryItemId");
             };
             if quantity["locationId"].as_str() != Some(LOCATION) {
@@ -266,7 +282,8 @@ impl ShopState {
     /// Items found by the search `sku:"…"`, which as in Shopify matches the beginnings of words.
     pub(super) fn search(&self, query: &str) -> Vec<&Item> {
         let quoted = query.strip_prefix("sku:\"").and_then(|rest| rest.strip_suffix('"'));
-        let wanted = quoted.map(|text| text.replace("\\\"", "\"").replace("\\\\", "\\")).unwrap_or_default().to_lowercase();
+        let wanted =
+            quoted.map(|text| text.replace("\\\"", "\"").replace("\\\\", "\\")).unwrap_or_default().to_lowercase();
         self.items.values().filter(|item| !wanted.is_empty() && item.sku.to_lowercase().starts_with(&wanted)).collect()
     }
 }

@@ -1,10 +1,10 @@
 //! The carrier.
 
 use super::*;
+use domain::tracking_status::TrackingStatus;
 use partners::carriers::sandbox::Sandbox;
 use partners::carriers::{Book, Booked, CarrierError, LookUp, Poll, Rates, Void, Webhook};
 use partners::http::Headers;
-use domain::tracking_status::TrackingStatus;
 use tokio::sync::mpsc;
 
 const KEY: (&str, &str) = ("authorization", "Bearer sbx_test");
@@ -62,7 +62,15 @@ async fn real_labels_are_drawn() {
     let booked = purchase(&stack, &booking("shp_a_1_1")).await.unwrap();
     assert!(booked.label_pdf.starts_with(b"%PDF-1."));
     assert!(booked.label_zpl.starts_with("^XA") && booked.label_zpl.trim_end().ends_with("^XZ"));
-    let shown = call(&Request::new(Method::Get, format!("{}/carrier/v1/shipments/{}/label.pdf", stack.url, booked.carrier_shipment_id)).with_header(KEY.0, KEY.1)).await.unwrap();
+    let shown = call(
+        &Request::new(
+            Method::Get,
+            format!("{}/carrier/v1/shipments/{}/label.pdf", stack.url, booked.carrier_shipment_id),
+        )
+        .with_header(KEY.0, KEY.1),
+    )
+    .await
+    .unwrap();
     assert_eq!(shown.body, booked.label_pdf, "the same label each time");
 }
 
@@ -111,9 +119,12 @@ async fn prices_follow_weight_volume_and_cash() {
         rates.iter().map(|rate| (rate.service.clone(), rate.cost.amount_minor)).collect::<Vec<_>>()
     };
     let named = |prices: [(&str, i64); 3]| prices.map(|(name, minor)| (name.to_owned(), minor)).to_vec();
-    let light = |b: &mut BookingRequest| b.parcel = Parcel { weight_grams: 1000, length_mm: 200, width_mm: 150, height_mm: 100 };
+    let light = |b: &mut BookingRequest| {
+        b.parcel = Parcel { weight_grams: 1000, length_mm: 200, width_mm: 150, height_mm: 100 }
+    };
     assert_eq!(price(light).await, named([("pickup_point", 290), ("standard", 390), ("express", 690)]));
-    let bulky = |b: &mut BookingRequest| b.parcel = Parcel { weight_grams: 100, length_mm: 500, width_mm: 400, height_mm: 100 };
+    let bulky =
+        |b: &mut BookingRequest| b.parcel = Parcel { weight_grams: 100, length_mm: 500, width_mm: 400, height_mm: 100 };
     assert_eq!(price(bulky).await, named([("pickup_point", 410), ("standard", 570), ("express", 960)]));
     let cash = |b: &mut BookingRequest| {
         b.parcel = Parcel { weight_grams: 900, length_mm: 200, width_mm: 150, height_mm: 100 };
@@ -147,7 +158,10 @@ async fn faults_do_or_do_not_buy_as_their_kind_says() {
         result
     };
     assert!(matches!(check("error_5xx", "shp_a_1_1", 0).await, Err(CarrierError::Indeterminate { .. })));
-    assert!(matches!(check("answer_lost_after_purchase", "shp_a_1_2", 1).await, Err(CarrierError::Indeterminate { .. })));
+    assert!(matches!(
+        check("answer_lost_after_purchase", "shp_a_1_2", 1).await,
+        Err(CarrierError::Indeterminate { .. })
+    ));
     assert!(matches!(check("malformed", "shp_a_1_3", 1).await, Err(CarrierError::Indeterminate { .. })));
     let limited = check("rate_limited", "shp_a_1_4", 0).await;
     assert_eq!(limited, Err(CarrierError::Unavailable { retry_after_seconds: Some(1) }));
@@ -280,7 +294,10 @@ async fn a_webhook_is_posted_again_until_it_is_taken() {
     stack.send(Method::Post, &path, KEY, Some(json!({"status": "beamed_up"}))).await;
     assert_eq!(endpoint.next(&stack).await, "beamed_up");
     let delivery = settled(&stack).await["deliveries"][0].take();
-    assert_eq!((&delivery["state"], &delivery["attempts"], &delivery["status"]), (&json!("delivered"), &json!(4), &json!(204)));
+    assert_eq!(
+        (&delivery["state"], &delivery["attempts"], &delivery["status"]),
+        (&json!("delivered"), &json!(4), &json!(204))
+    );
 }
 
 #[tokio::test]
@@ -308,7 +325,10 @@ async fn what_was_bought_survives_a_restart() {
     let answer = call(&Sandbox.build_lookup(&account(&stack), &ShipmentId::parse("shp_a_1_1").unwrap())).await.unwrap();
     let found = Sandbox.read_lookup(&answer).unwrap();
     assert_eq!(found.len(), 1);
-    assert_eq!((&found[0].booked.tracking_number, &found[0].booked.label_pdf), (&booked.tracking_number, &booked.label_pdf));
+    assert_eq!(
+        (&found[0].booked.tracking_number, &found[0].booked.label_pdf),
+        (&booked.tracking_number, &booked.label_pdf)
+    );
     let answer = call(&Sandbox.build_poll(&account(&stack), &booked.tracking_number)).await.unwrap();
     assert_eq!(Sandbox.read_poll(&answer).unwrap().len(), 3);
     let kept = std::fs::read_to_string(stack.dir.path().join("sandbox.jsonl")).unwrap();

@@ -149,7 +149,11 @@ async fn stock_is_set_when_it_differs() {
     assert_eq!(publish(&stack, Some("1"), "TEA", 42).await, Ok(false));
     assert_eq!(publish(&stack, Some("1"), "TEA", 41).await, Ok(true));
     assert_eq!((available(&stack, "TEA").await, available(&stack, "TEA-2").await), (41, 1));
-    assert_eq!(publish(&stack, Some("9"), "TEA", 40).await.unwrap_err().retry(), Retry::Never, "a location that it is not at");
+    assert_eq!(
+        publish(&stack, Some("9"), "TEA", 40).await.unwrap_err().retry(),
+        Retry::Never,
+        "a location that it is not at"
+    );
     assert_eq!(publish(&stack, None, "NONE", 1).await.unwrap_err().retry(), Retry::Never);
 }
 
