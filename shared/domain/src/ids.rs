@@ -36,7 +36,10 @@ pub fn digest(parts: &[&str], len: usize) -> String {
 }
 
 fn tail_is_valid(tail: &str) -> bool {
-    !tail.is_empty() && tail.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    !tail.is_empty()
+        && tail
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 macro_rules! id {
@@ -44,7 +47,7 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         #[serde(try_from = "String", into = "String")]
-        #[schema(value_type = String, example = concat!($prefix, "_7k2m9x4q1p_41c0f2"))]
+        #[schema(value_type = String)]
         pub struct $name(String);
 
         impl $name {
@@ -164,7 +167,16 @@ id!(
     ReceiptId, "rec", "receipt"
 );
 
-owned_by_merchant!(ChannelId, CarrierAccountId, ApiKeyId, OrderId, PickTaskId, ShipmentId, ReturnId, ReceiptId);
+owned_by_merchant!(
+    ChannelId,
+    CarrierAccountId,
+    ApiKeyId,
+    OrderId,
+    PickTaskId,
+    ShipmentId,
+    ReturnId,
+    ReceiptId
+);
 
 impl MerchantId {
     /// The pseudo-merchant that owns what belongs to the whole deployment (administrators' keys, the list of merchants).
