@@ -1,6 +1,6 @@
 //! Rights: each function may do what it is there for, on what it is given, and nothing else.
 
-use super::declared;
+use super::{declared, text};
 use infra::template::Declared;
 use std::collections::BTreeSet;
 
@@ -130,4 +130,19 @@ fn no_right_is_a_wildcard() {
             );
         }
     }
+}
+
+#[test]
+fn the_only_wildcard_action_is_a_refusal() {
+    // The shared policies are not read into grants, so the text is searched.
+    let text = text();
+    let wildcards: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.contains("Action:") && line.contains('*'))
+        .collect();
+    assert_eq!(wildcards, ["Action: \"s3:*\""]);
+    assert!(
+        text.contains("Effect: Deny\n            Principal: \"*\"\n            Action: \"s3:*\"")
+    );
 }
