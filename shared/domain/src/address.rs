@@ -76,8 +76,6 @@ impl Person {
     #[must_use]
     pub fn has_email(&self, email: &str) -> bool {
         let normal = |text: &str| text.trim().to_lowercase();
-        self.email
-            .as_deref()
-            .is_some_and(|own| normal(own) == normal(email))
+        self.email.as_deref().is_some_and(|own| normal(own) == normal(email))
     }
 }

@@ -22,12 +22,7 @@ pub struct Decision<T> {
 impl<T> Decision<T> {
     /// A decision that only changes the state.
     pub fn of(next: T) -> Self {
-        Self {
-            next,
-            messages: Vec::new(),
-            stock: Vec::new(),
-            facts: Vec::new(),
-        }
+        Self { next, messages: Vec::new(), stock: Vec::new(), facts: Vec::new() }
     }
 
     /// Adds messages.
@@ -67,11 +62,7 @@ pub struct Rejected {
 impl Rejected {
     /// A rejection with a stable `code` and a `detail` that says what to do.
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            pointer: None,
-        }
+        Self { code, detail: detail.into(), pointer: None }
     }
 
     /// Names the field at fault by JSON pointer.
@@ -123,13 +114,7 @@ pub struct History(pub Vec<HistoryEntry>);
 impl History {
     /// Appends an event that no person caused.
     pub fn record(&mut self, at: Timestamp, event: &str, note: Option<String>) {
-        self.push(HistoryEntry {
-            at,
-            event: event.to_owned(),
-            note,
-            person: None,
-            station: None,
-        });
+        self.push(HistoryEntry { at, event: event.to_owned(), note, person: None, station: None });
     }
 
     /// Appends an event that a person caused.

@@ -36,10 +36,7 @@ pub fn digest(parts: &[&str], len: usize) -> String {
 }
 
 fn tail_is_valid(tail: &str) -> bool {
-    !tail.is_empty()
-        && tail
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    !tail.is_empty() && tail.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 macro_rules! id {
@@ -167,16 +164,7 @@ id!(
     ReceiptId, "rec", "receipt"
 );
 
-owned_by_merchant!(
-    ChannelId,
-    CarrierAccountId,
-    ApiKeyId,
-    OrderId,
-    PickTaskId,
-    ShipmentId,
-    ReturnId,
-    ReceiptId
-);
+owned_by_merchant!(ChannelId, CarrierAccountId, ApiKeyId, OrderId, PickTaskId, ShipmentId, ReturnId, ReceiptId);
 
 impl MerchantId {
     /// The pseudo-merchant that owns what belongs to the whole deployment (administrators' keys, the list of merchants).

@@ -1,8 +1,6 @@
 //! The messages between functions. They carry ids only: no personal data, no state.
 
-use crate::ids::{
-    CarrierAccountId, LocationId, MerchantId, OrderId, PickTaskId, ReturnId, ShipmentId, Sku,
-};
+use crate::ids::{CarrierAccountId, LocationId, MerchantId, OrderId, PickTaskId, ReturnId, ShipmentId, Sku};
 use crate::tracking_status::TrackingEvent;
 use serde::{Deserialize, Serialize};
 
@@ -21,14 +19,8 @@ pub enum Queue {
 
 impl Queue {
     /// Every queue.
-    pub const ALL: [Self; 6] = [
-        Self::Reservations,
-        Self::Picks,
-        Self::Bookings,
-        Self::Tracking,
-        Self::Returns,
-        Self::Fulfilments,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Reservations, Self::Picks, Self::Bookings, Self::Tracking, Self::Returns, Self::Fulfilments];
 
     /// Its name: what the template calls it.
     #[must_use]
@@ -179,34 +171,25 @@ impl MessageKind {
     #[must_use]
     pub fn queue(&self) -> Queue {
         match self {
-            Self::Reserve { .. }
-            | Self::Release { .. }
-            | Self::ShortPicked { .. }
-            | Self::StockArrived { .. } => Queue::Reservations,
+            Self::Reserve { .. } | Self::Release { .. } | Self::ShortPicked { .. } | Self::StockArrived { .. } => {
+                Queue::Reservations
+            }
             Self::CreatePickTasks { .. } | Self::CancelPickTasks { .. } => Queue::Picks,
-            Self::Book { .. }
-            | Self::BookReturn { .. }
-            | Self::Void { .. }
-            | Self::Reconcile { .. } => Queue::Bookings,
+            Self::Book { .. } | Self::BookReturn { .. } | Self::Void { .. } | Self::Reconcile { .. } => Queue::Bookings,
             Self::TrackingEvent { .. }
             | Self::ShipmentChanged { .. }
             | Self::TrackerChanged { .. }
             | Self::ReturnChanged { .. } => Queue::Tracking,
-            Self::ParcelRefused { .. }
-            | Self::ReturnParcelMoved { .. }
-            | Self::ReturnLabelBooked { .. } => Queue::Returns,
+            Self::ParcelRefused { .. } | Self::ReturnParcelMoved { .. } | Self::ReturnLabelBooked { .. } => {
+                Queue::Returns
+            }
             Self::ReportFulfilment { .. } | Self::PublishStock { .. } => Queue::Fulfilments,
         }
     }
 
     /// The message for `merchant` under `correlation_id`; its version is set by the commit.
     pub fn for_merchant(self, merchant: &MerchantId, correlation_id: impl ToString) -> Message {
-        Message {
-            merchant: merchant.clone(),
-            correlation_id: correlation_id.to_string(),
-            version: 0,
-            kind: self,
-        }
+        Message { merchant: merchant.clone(), correlation_id: correlation_id.to_string(), version: 0, kind: self }
     }
 }
 

@@ -5,9 +5,7 @@ use std::fmt;
 use utoipa::ToSchema;
 
 /// An ISO 4217 currency code, three capital letters.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schema(value_type = String, example = "EUR")]
 pub struct Currency([u8; 3]);
@@ -81,10 +79,7 @@ impl Money {
     /// An amount in minor units.
     #[must_use]
     pub fn new(amount_minor: i64, currency: Currency) -> Self {
-        Self {
-            amount_minor,
-            currency,
-        }
+        Self { amount_minor, currency }
     }
 
     /// Reads a decimal amount as shops write it ("12.5", "1200", "-3.00").
@@ -101,20 +96,13 @@ impl Money {
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let significant = fraction.trim_end_matches('0');
         let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-        if whole.is_empty()
-            || !all_digits(whole)
-            || !all_digits(fraction)
-            || significant.len() > decimals as usize
-        {
+        if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) || significant.len() > decimals as usize {
             return Err(error);
         }
         let mut minor: i64 = whole.parse().map_err(|_| error.clone())?;
         for position in 0..decimals as usize {
             let digit = i64::from(significant.as_bytes().get(position).map_or(0, |b| b - b'0'));
-            minor = minor
-                .checked_mul(10)
-                .and_then(|m| m.checked_add(digit))
-                .ok_or_else(|| error.clone())?;
+            minor = minor.checked_mul(10).and_then(|m| m.checked_add(digit)).ok_or_else(|| error.clone())?;
         }
         Ok(Self::new(if negative { -minor } else { minor }, currency))
     }
@@ -129,14 +117,7 @@ impl fmt::Display for Money {
         if decimals == 0 {
             write!(f, "{sign}{amount} {}", self.currency)
         } else {
-            write!(
-                f,
-                "{sign}{}.{:0width$} {}",
-                amount / unit,
-                amount % unit,
-                self.currency,
-                width = decimals as usize
-            )
+            write!(f, "{sign}{}.{:0width$} {}", amount / unit, amount % unit, self.currency, width = decimals as usize)
         }
     }
 }
@@ -153,13 +134,7 @@ mod tests {
     #[test]
     fn decimal_amounts_are_read_exactly() {
         let check = |text: &str, expect: Option<i64>| {
-            assert_eq!(
-                Money::parse_decimal(text, eur())
-                    .ok()
-                    .map(|m| m.amount_minor),
-                expect,
-                "{text}"
-            );
+            assert_eq!(Money::parse_decimal(text, eur()).ok().map(|m| m.amount_minor), expect, "{text}");
         };
         check("12.5", Some(1250));
         check("12.500", Some(1250));

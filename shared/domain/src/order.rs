@@ -34,9 +34,7 @@ pub enum FulfilmentState {
 }
 
 /// Axis: where the parcels are, derived from them.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum DeliveryState {
@@ -65,9 +63,7 @@ pub enum MoneyState {
 }
 
 /// Why an order may not move.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum HoldReason {
@@ -250,16 +246,13 @@ impl Order {
     /// The fulfilment order numbered `number`.
     #[must_use]
     pub fn fulfillment_order(&self, number: u32) -> Option<&FulfillmentOrder> {
-        self.fulfillment_orders
-            .iter()
-            .find(|fulfillment_order| fulfillment_order.number == number)
+        self.fulfillment_orders.iter().find(|fulfillment_order| fulfillment_order.number == number)
     }
 
     /// What the courier must collect.
     #[must_use]
     pub fn cash_on_delivery(&self) -> Option<Money> {
-        self.cash_on_delivery_minor
-            .map(|minor| Money::new(minor, self.currency))
+        self.cash_on_delivery_minor.map(|minor| Money::new(minor, self.currency))
     }
 
     /// Units of the line that no fulfilment order ships yet (none once the order is being cancelled).
@@ -271,9 +264,7 @@ impl Order {
         let allocated: u32 = self
             .fulfillment_orders
             .iter()
-            .filter(|fulfillment_order| {
-                fulfillment_order.status != FulfillmentOrderStatus::Cancelled
-            })
+            .filter(|fulfillment_order| fulfillment_order.status != FulfillmentOrderStatus::Cancelled)
             .flat_map(|fulfillment_order| &fulfillment_order.lines)
             .filter(|allocated| allocated.line == line.number)
             .map(|allocated| allocated.quantity)
@@ -296,10 +287,7 @@ impl Order {
             None => Ok(()),
             Some(hold) => Err(Rejected::new(
                 "order-on-hold",
-                format!(
-                    "the order is on hold ({:?}): release the hold first",
-                    hold.reason
-                ),
+                format!("the order is on hold ({:?}): release the hold first", hold.reason),
             )),
         }
     }
@@ -323,14 +311,9 @@ impl Order {
     /// Whether nothing more will happen to it by itself: the sweeper need not look at it.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        let shipped = self
-            .fulfillment_orders
-            .iter()
-            .all(|fulfillment_order| !fulfillment_order.is_active());
+        let shipped = self.fulfillment_orders.iter().all(|fulfillment_order| !fulfillment_order.is_active());
         match self.fulfilment {
-            FulfilmentState::Fulfilled
-            | FulfilmentState::Cancelled
-            | FulfilmentState::PartiallyCancelled => shipped,
+            FulfilmentState::Fulfilled | FulfilmentState::Cancelled | FulfilmentState::PartiallyCancelled => shipped,
             _ => false,
         }
     }
@@ -368,8 +351,7 @@ impl Order {
         }
         let mut next = self.clone();
         if !next.holds.iter().any(|held| held.reason == hold.reason) {
-            next.history
-                .record(at, "hold_placed", Some(reason_name(hold.reason)));
+            next.history.record(at, "hold_placed", Some(reason_name(hold.reason)));
             next.holds.push(hold);
         }
         Ok(Decision::of(next))
@@ -379,29 +361,15 @@ impl Order {
     ///
     /// # Errors
     /// `hold-not-found` when there is none with this reason.
-    pub fn release_hold(
-        &self,
-        reason: HoldReason,
-        at: Timestamp,
-    ) -> Result<Decision<Self>, Rejected> {
+    pub fn release_hold(&self, reason: HoldReason, at: Timestamp) -> Result<Decision<Self>, Rejected> {
         let mut next = self.clone();
         next.holds.retain(|held| held.reason != reason);
         if next.holds.len() == self.holds.len() {
-            return Err(Rejected::new(
-                "hold-not-found",
-                "the order has no hold with this reason: see its `holds`",
-            ));
+            return Err(Rejected::new("hold-not-found", "the order has no hold with this reason: see its `holds`"));
         }
-        next.history
-            .record(at, "hold_released", Some(reason_name(reason)));
+        next.history.record(at, "hold_released", Some(reason_name(reason)));
         let moves = next.holds.is_empty() && !next.cancel_requested;
-        let messages = if moves {
-            vec![self.message(MessageKind::Reserve {
-                order: self.id.clone(),
-            })]
-        } else {
-            vec![]
-        };
+        let messages = if moves { vec![self.message(MessageKind::Reserve { order: self.id.clone() })] } else { vec![] };
         Ok(Decision::of(next).with_messages(messages))
     }
 }

@@ -12,9 +12,7 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// A term of the stock equation (or `on_hand`, its left side, or `incoming`, outside of it), in units of the item.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Term {
@@ -225,9 +223,7 @@ impl StockChange {
 }
 
 /// Kinds of movement in the ledger of goods.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs)]
 pub enum MovementKind {
@@ -252,9 +248,7 @@ pub enum MovementKind {
 }
 
 /// Condition of goods.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Condition {
@@ -298,13 +292,7 @@ pub struct Goods {
 
 impl Default for Goods {
     fn default() -> Self {
-        Self {
-            bin: default_bin(),
-            lot: None,
-            expiry: None,
-            serial: None,
-            condition: Condition::New,
-        }
+        Self { bin: default_bin(), lot: None, expiry: None, serial: None, condition: Condition::New }
     }
 }
 
@@ -404,10 +392,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn key() -> (Sku, LocationId) {
-        (
-            Sku::parse("TEA").unwrap(),
-            LocationId::parse("SOF1").unwrap(),
-        )
+        (Sku::parse("TEA").unwrap(), LocationId::parse("SOF1").unwrap())
     }
 
     proptest! {

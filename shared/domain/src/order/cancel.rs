@@ -15,10 +15,7 @@ impl Order {
         if self.cancel_requested || self.fulfilment == FulfilmentState::Cancelled {
             return Ok(Decision::of(self.clone()));
         }
-        let active = self
-            .fulfillment_orders
-            .iter()
-            .any(super::FulfillmentOrder::is_active);
+        let active = self.fulfillment_orders.iter().any(super::FulfillmentOrder::is_active);
         let waiting = self.lines.iter().any(|line| self.unallocated(line) > 0);
         if !active && !waiting {
             return Err(Rejected::new(
@@ -31,9 +28,7 @@ impl Order {
         next.holds.clear();
         next.history.record(at, "cancel_requested", None);
         let messages = if active {
-            vec![self.message(MessageKind::CancelPickTasks {
-                order: self.id.clone(),
-            })]
+            vec![self.message(MessageKind::CancelPickTasks { order: self.id.clone() })]
         } else {
             next.settle_fulfilment();
             next.record_if_cancelled(at);
@@ -46,10 +41,8 @@ impl Order {
     #[must_use]
     pub fn fulfillment_order_cancelled(&self, number: u32, at: Timestamp) -> Decision<Self> {
         let mut next = self.clone();
-        if let Some(fulfillment_order) = next
-            .fulfillment_orders
-            .iter_mut()
-            .find(|f| f.number == number && f.is_active())
+        if let Some(fulfillment_order) =
+            next.fulfillment_orders.iter_mut().find(|f| f.number == number && f.is_active())
         {
             fulfillment_order.status = FulfillmentOrderStatus::Cancelled;
             next.settle_fulfilment();
@@ -61,9 +54,7 @@ impl Order {
     fn record_if_cancelled(&mut self, at: Timestamp) {
         match self.fulfilment {
             FulfilmentState::Cancelled => self.history.record(at, "cancelled", None),
-            FulfilmentState::PartiallyCancelled => {
-                self.history.record(at, "partially_cancelled", None)
-            }
+            FulfilmentState::PartiallyCancelled => self.history.record(at, "partially_cancelled", None),
             _ => {}
         }
     }

@@ -10,10 +10,8 @@ impl Order {
     #[must_use]
     pub fn handed_over(&self, number: u32, at: Timestamp) -> Decision<Self> {
         let mut next = self.clone();
-        if let Some(fulfillment_order) = next
-            .fulfillment_orders
-            .iter_mut()
-            .find(|f| f.number == number && f.is_active())
+        if let Some(fulfillment_order) =
+            next.fulfillment_orders.iter_mut().find(|f| f.number == number && f.is_active())
         {
             fulfillment_order.status = FulfillmentOrderStatus::Closed;
             if fulfillment_order.delivery == DeliveryState::None {
@@ -21,46 +19,29 @@ impl Order {
             }
             next.settle_fulfilment();
             next.settle_delivery();
-            next.history
-                .record(at, &super::serde_plain(&next.fulfilment), None);
+            next.history.record(at, &super::serde_plain(&next.fulfilment), None);
         }
         Decision::of(next)
     }
 
     /// The parcel of the fulfilment order numbered `number` is where its tracker says.
     #[must_use]
-    pub fn parcel_moved(
-        &self,
-        number: u32,
-        delivery: DeliveryState,
-        at: Timestamp,
-    ) -> Decision<Self> {
+    pub fn parcel_moved(&self, number: u32, delivery: DeliveryState, at: Timestamp) -> Decision<Self> {
         let mut next = self.clone();
-        if let Some(fulfillment_order) = next
-            .fulfillment_orders
-            .iter_mut()
-            .find(|f| f.number == number)
-        {
+        if let Some(fulfillment_order) = next.fulfillment_orders.iter_mut().find(|f| f.number == number) {
             if fulfillment_order.delivery == delivery || delivery == DeliveryState::None {
                 return Decision::of(next);
             }
             fulfillment_order.delivery = delivery;
             next.settle_delivery();
             if next.delivery != self.delivery {
-                next.history
-                    .record(at, &super::serde_plain(&next.delivery), None);
+                next.history.record(at, &super::serde_plain(&next.delivery), None);
             }
-            let paid_at_the_door =
-                next.cash_on_delivery_minor.is_some() && next.money == MoneyState::Expected;
+            let paid_at_the_door = next.cash_on_delivery_minor.is_some() && next.money == MoneyState::Expected;
             if paid_at_the_door && next.delivery == DeliveryState::Delivered {
                 next.money = MoneyState::Collected;
             }
-            if paid_at_the_door
-                && matches!(
-                    next.delivery,
-                    DeliveryState::Refused | DeliveryState::Returned
-                )
-            {
+            if paid_at_the_door && matches!(next.delivery, DeliveryState::Refused | DeliveryState::Returned) {
                 next.money = MoneyState::NotDue;
             }
         }
@@ -78,9 +59,7 @@ impl Order {
         let any = |state| parcels.contains(&state);
         use DeliveryState as D;
         self.delivery = if let Some(state) =
-            [D::Delivered, D::Refused, D::Returned, D::Lost, D::None]
-                .into_iter()
-                .find(|state| all(*state))
+            [D::Delivered, D::Refused, D::Returned, D::Lost, D::None].into_iter().find(|state| all(*state))
         {
             state
         } else if any(D::Delivered) || any(D::PartlyDelivered) {
@@ -103,20 +82,12 @@ impl Order {
                 let delivered: u32 = self
                     .fulfillment_orders
                     .iter()
-                    .filter(|f| {
-                        matches!(
-                            f.delivery,
-                            DeliveryState::Delivered | DeliveryState::PartlyDelivered
-                        )
-                    })
+                    .filter(|f| matches!(f.delivery, DeliveryState::Delivered | DeliveryState::PartlyDelivered))
                     .flat_map(|f| &f.lines)
                     .filter(|allocated| allocated.line == line.number)
                     .map(|allocated| allocated.quantity)
                     .sum();
-                AllocatedLine {
-                    line: line.number,
-                    quantity: delivered.saturating_sub(line.returned),
-                }
+                AllocatedLine { line: line.number, quantity: delivered.saturating_sub(line.returned) }
             })
             .filter(|line| line.quantity > 0)
             .collect()
@@ -126,11 +97,7 @@ impl Order {
     ///
     /// # Errors
     /// `not-returnable` when more is asked for than was shipped and is not being returned already.
-    pub fn open_return(
-        &self,
-        lines: &[AllocatedLine],
-        at: Timestamp,
-    ) -> Result<(ReturnId, Decision<Self>), Rejected> {
+    pub fn open_return(&self, lines: &[AllocatedLine], at: Timestamp) -> Result<(ReturnId, Decision<Self>), Rejected> {
         let mut next = self.clone();
         for (index, asked) in lines.iter().enumerate() {
             let shipped: u32 = self
@@ -142,9 +109,7 @@ impl Order {
                 .map(|allocated| allocated.quantity)
                 .sum();
             match next.lines.iter_mut().find(|line| line.number == asked.line) {
-                Some(line) if line.returned + asked.quantity <= shipped => {
-                    line.returned += asked.quantity
-                }
+                Some(line) if line.returned + asked.quantity <= shipped => line.returned += asked.quantity,
                 _ => {
                     return Err(Rejected::new(
                         "not-returnable",

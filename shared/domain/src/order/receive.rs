@@ -1,8 +1,6 @@
 //! From an incoming order to an order's head: what is wrong with it becomes a hold, not a loss.
 
-use super::{
-    AllocationRule, DeliveryState, FulfilmentState, Hold, HoldReason, MoneyState, Order, OrderLine,
-};
+use super::{AllocationRule, DeliveryState, FulfilmentState, Hold, HoldReason, MoneyState, Order, OrderLine};
 use crate::aggregate::{Decision, History};
 use crate::ids::{ChannelId, MerchantId, OrderId, Sku, digest};
 use crate::incoming::{IncomingOrder, LINES_MAX, QUANTITY_MAX};
@@ -39,10 +37,7 @@ pub struct OrderRejection {
 
 impl OrderRejection {
     fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            detail: detail.into(),
-        }
+        Self { pointer: pointer.into(), detail: detail.into() }
     }
 }
 
@@ -50,20 +45,14 @@ impl Order {
     /// The id of the order that the shop calls `source_id`: one shop order, one order here.
     #[must_use]
     pub fn id_for(merchant: &MerchantId, channel: Option<&ChannelId>, source_id: &str) -> OrderId {
-        OrderId::derive(
-            merchant,
-            &[channel.map_or("api", ChannelId::as_str), source_id],
-        )
+        OrderId::derive(merchant, &[channel.map_or("api", ChannelId::as_str), source_id])
     }
 
     /// Takes an order in.
     ///
     /// # Errors
     /// [`OrderRejection`] when it has no lines, too many, a quantity out of range or a negative amount.
-    pub fn receive(
-        incoming: &IncomingOrder,
-        facts: &IntakeFacts,
-    ) -> Result<Decision<Self>, OrderRejection> {
+    pub fn receive(incoming: &IncomingOrder, facts: &IntakeFacts) -> Result<Decision<Self>, OrderRejection> {
         check(incoming)?;
         let id = Self::id_for(&facts.merchant, facts.channel.as_ref(), &incoming.source_id);
         let lines = (1..)
@@ -81,11 +70,7 @@ impl Order {
         let mut history = History::default();
         history.record(facts.now, "received", None);
         for hold in &holds {
-            history.record(
-                facts.now,
-                "hold_placed",
-                Some(super::reason_name(hold.reason)),
-            );
+            history.record(facts.now, "hold_placed", Some(super::reason_name(hold.reason)));
         }
         let order = Self {
             channel: facts.channel.clone(),
@@ -97,10 +82,7 @@ impl Order {
             currency: incoming.currency,
             total_minor: incoming.total.amount_minor,
             cash_on_delivery_minor: incoming.cash_on_delivery.map(|money| money.amount_minor),
-            ship_to_country: incoming
-                .ship_to
-                .as_ref()
-                .map(|person| person.address.country.clone()),
+            ship_to_country: incoming.ship_to.as_ref().map(|person| person.address.country.clone()),
             rule: facts.rule,
             fulfilment: FulfilmentState::Received,
             delivery: DeliveryState::None,
@@ -120,9 +102,7 @@ impl Order {
             id,
         };
         let messages = if order.holds.is_empty() {
-            vec![order.message(MessageKind::Reserve {
-                order: order.id.clone(),
-            })]
+            vec![order.message(MessageKind::Reserve { order: order.id.clone() })]
         } else {
             vec![]
         };
@@ -138,40 +118,22 @@ pub fn content_digest(body: &str) -> String {
 
 fn check(incoming: &IncomingOrder) -> Result<(), OrderRejection> {
     if incoming.source_id.is_empty() || incoming.source_id.len() > 128 {
-        return Err(OrderRejection::new(
-            "/source_id",
-            "the shop's order id has 1 to 128 bytes",
-        ));
+        return Err(OrderRejection::new("/source_id", "the shop's order id has 1 to 128 bytes"));
     }
     if incoming.number.is_empty() || incoming.number.len() > 64 {
-        return Err(OrderRejection::new(
-            "/number",
-            "the order number has 1 to 64 bytes",
-        ));
+        return Err(OrderRejection::new("/number", "the order number has 1 to 64 bytes"));
     }
     if incoming.lines.is_empty() {
-        return Err(OrderRejection::new(
-            "/lines",
-            "an order has at least one line that needs shipping",
-        ));
+        return Err(OrderRejection::new("/lines", "an order has at least one line that needs shipping"));
     }
     if incoming.lines.len() > LINES_MAX {
-        return Err(OrderRejection::new(
-            "/lines",
-            format!("an order has at most {LINES_MAX} lines: split it"),
-        ));
+        return Err(OrderRejection::new("/lines", format!("an order has at most {LINES_MAX} lines: split it")));
     }
     if incoming.total.amount_minor < 0 {
         return Err(OrderRejection::new("/total", "the total is not negative"));
     }
-    if incoming
-        .cash_on_delivery
-        .is_some_and(|money| money.amount_minor <= 0)
-    {
-        return Err(OrderRejection::new(
-            "/cash_on_delivery",
-            "what the courier collects is positive, or absent",
-        ));
+    if incoming.cash_on_delivery.is_some_and(|money| money.amount_minor <= 0) {
+        return Err(OrderRejection::new("/cash_on_delivery", "what the courier collects is positive, or absent"));
     }
     for (index, line) in incoming.lines.iter().enumerate() {
         if line.quantity == 0 || line.quantity > QUANTITY_MAX {
@@ -181,10 +143,7 @@ fn check(incoming: &IncomingOrder) -> Result<(), OrderRejection> {
             ));
         }
         if line.unit_price_minor < 0 {
-            return Err(OrderRejection::new(
-                format!("/lines/{index}/unit_price_minor"),
-                "a price is not negative",
-            ));
+            return Err(OrderRejection::new(format!("/lines/{index}/unit_price_minor"), "a price is not negative"));
         }
     }
     Ok(())
@@ -204,39 +163,20 @@ fn holds(incoming: &IncomingOrder, known: &BTreeSet<Sku>) -> Vec<Hold> {
     if !unknown.is_empty() {
         let mut note = format!("unknown SKU: {}", unknown.join(", "));
         if note.len() > 200 {
-            let cut = (0..=200)
-                .rev()
-                .find(|at| note.is_char_boundary(*at))
-                .unwrap_or(0);
+            let cut = (0..=200).rev().find(|at| note.is_char_boundary(*at)).unwrap_or(0);
             note.truncate(cut);
         }
-        holds.push(Hold {
-            reason: HoldReason::MissingItemData,
-            note: Some(note),
-        });
+        holds.push(Hold { reason: HoldReason::MissingItemData, note: Some(note) });
     }
-    match incoming
-        .ship_to
-        .as_ref()
-        .map(|person| person.address.missing())
-    {
-        None => holds.push(Hold {
-            reason: HoldReason::IncorrectAddress,
-            note: Some("no shipping address".to_owned()),
-        }),
+    match incoming.ship_to.as_ref().map(|person| person.address.missing()) {
+        None => holds.push(Hold { reason: HoldReason::IncorrectAddress, note: Some("no shipping address".to_owned()) }),
         Some(Some(field)) => {
-            holds.push(Hold {
-                reason: HoldReason::IncorrectAddress,
-                note: Some(format!("address without {field}")),
-            });
+            holds.push(Hold { reason: HoldReason::IncorrectAddress, note: Some(format!("address without {field}")) });
         }
         Some(None) => {}
     }
     if !incoming.payment_settled && incoming.cash_on_delivery.is_none() {
-        holds.push(Hold {
-            reason: HoldReason::AwaitingPayment,
-            note: None,
-        });
+        holds.push(Hold { reason: HoldReason::AwaitingPayment, note: None });
     }
     holds
 }

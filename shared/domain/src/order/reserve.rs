@@ -1,8 +1,6 @@
 //! What a reservation does to the order's head. Which location gives what is decided elsewhere.
 
-use super::{
-    AllocatedLine, DeliveryState, FulfillmentOrder, FulfillmentOrderStatus, FulfilmentState, Order,
-};
+use super::{AllocatedLine, DeliveryState, FulfillmentOrder, FulfillmentOrderStatus, FulfilmentState, Order};
 use crate::aggregate::Decision;
 use crate::ids::LocationId;
 use crate::message::MessageKind;
@@ -52,20 +50,12 @@ impl Order {
         next.settle_fulfilment();
         let name = super::serde_plain(&next.fulfilment);
         if next.fulfilment != self.fulfilment || added > 0 {
-            let locations: Vec<&str> = next.fulfillment_orders[self.fulfillment_orders.len()..]
-                .iter()
-                .map(|f| f.location.as_str())
-                .collect();
-            next.history.record(
-                at,
-                &name,
-                (!locations.is_empty()).then(|| locations.join(", ")),
-            );
+            let locations: Vec<&str> =
+                next.fulfillment_orders[self.fulfillment_orders.len()..].iter().map(|f| f.location.as_str()).collect();
+            next.history.record(at, &name, (!locations.is_empty()).then(|| locations.join(", ")));
         }
         let messages = if added > 0 {
-            vec![self.message(MessageKind::CreatePickTasks {
-                order: self.id.clone(),
-            })]
+            vec![self.message(MessageKind::CreatePickTasks { order: self.id.clone() })]
         } else {
             vec![]
         };
@@ -74,24 +64,13 @@ impl Order {
 
     /// Derives the fulfilment axis from the fulfilment orders and what is unallocated.
     pub(super) fn settle_fulfilment(&mut self) {
-        let open = self
-            .fulfillment_orders
-            .iter()
-            .filter(|f| f.is_active())
-            .count();
-        let closed = self
-            .fulfillment_orders
-            .iter()
-            .filter(|f| f.status == FulfillmentOrderStatus::Closed)
-            .count();
+        let open = self.fulfillment_orders.iter().filter(|f| f.is_active()).count();
+        let closed = self.fulfillment_orders.iter().filter(|f| f.status == FulfillmentOrderStatus::Closed).count();
         let missing = self.lines.iter().any(|line| self.unallocated(line) > 0);
         self.fulfilment = match (self.cancel_requested, open, closed, missing) {
             (true, 0, 0, _) => FulfilmentState::Cancelled,
             (true, 0, _, _) => {
-                if self
-                    .fulfillment_orders
-                    .iter()
-                    .any(|f| f.status == FulfillmentOrderStatus::Cancelled)
+                if self.fulfillment_orders.iter().any(|f| f.status == FulfillmentOrderStatus::Cancelled)
                     || self.has_unshipped_units()
                 {
                     FulfilmentState::PartiallyCancelled
@@ -125,17 +104,9 @@ impl Order {
     #[must_use]
     pub fn short_picked(&self, number: u32, missing: &[AllocatedLine], at: Timestamp) -> Self {
         let mut next = self.clone();
-        if let Some(fulfillment_order) = next
-            .fulfillment_orders
-            .iter_mut()
-            .find(|f| f.number == number)
-        {
+        if let Some(fulfillment_order) = next.fulfillment_orders.iter_mut().find(|f| f.number == number) {
             for short in missing {
-                if let Some(line) = fulfillment_order
-                    .lines
-                    .iter_mut()
-                    .find(|line| line.line == short.line)
-                {
+                if let Some(line) = fulfillment_order.lines.iter_mut().find(|line| line.line == short.line) {
                     line.quantity = line.quantity.saturating_sub(short.quantity);
                 }
             }
@@ -145,11 +116,7 @@ impl Order {
             }
         }
         let units: u32 = missing.iter().map(|line| line.quantity).sum();
-        next.history.record(
-            at,
-            "short_picked",
-            Some(format!("{units} missing at fulfilment order {number}")),
-        );
+        next.history.record(at, "short_picked", Some(format!("{units} missing at fulfilment order {number}")));
         next.settle_fulfilment();
         next
     }
