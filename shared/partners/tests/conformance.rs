@@ -7,16 +7,7 @@ use partners::shops::PLATFORMS;
 use partners::{SignatureError, carriers, shops};
 use std::collections::BTreeSet;
 
-const HOSTILE: &[&[u8]] = &[
-    b"",
-    b"null",
-    b"[]",
-    b"{}",
-    b"\xff\x00",
-    b"{\"id\":1e400}",
-    b"\"text\"",
-    b"{\"type\":{}}",
-];
+const HOSTILE: &[&[u8]] = &[b"", b"null", b"[]", b"{}", b"\xff\x00", b"{\"id\":1e400}", b"\"text\"", b"{\"type\":{}}"];
 
 fn now() -> Timestamp {
     "2026-03-01T08:00:00Z".parse().unwrap()
@@ -28,37 +19,21 @@ fn names_are_unique_and_found() {
     assert_eq!(shops.len(), PLATFORMS.len());
     let carriers: BTreeSet<&str> = CARRIERS.iter().map(|row| row.name).collect();
     assert_eq!(carriers.len(), CARRIERS.len());
-    assert!(
-        shops
-            .iter()
-            .all(|name| shops::find(name).is_some_and(|row| row.name == *name))
-    );
-    assert!(
-        carriers
-            .iter()
-            .all(|name| carriers::find(name).is_some_and(|row| row.name == *name))
-    );
+    assert!(shops.iter().all(|name| shops::find(name).is_some_and(|row| row.name == *name)));
+    assert!(carriers.iter().all(|name| carriers::find(name).is_some_and(|row| row.name == *name)));
     assert!(shops::find("Shopify").is_none() && carriers::find("").is_none());
 }
 
 #[test]
 fn every_carrier_can_do_something_and_a_parcel_that_it_takes_can_be_followed() {
     for row in CARRIERS {
-        assert!(
-            row.book.is_some() || row.webhook.is_some() || row.poll.is_some(),
-            "{}",
-            row.name
-        );
+        assert!(row.book.is_some() || row.webhook.is_some() || row.poll.is_some(), "{}", row.name);
         assert!(
             row.book.is_none() || row.webhook.is_some() || row.poll.is_some(),
             "{} books but does not track",
             row.name
         );
-        assert!(
-            row.book.is_some() || !(row.cash_on_delivery || row.returns),
-            "{}",
-            row.name
-        );
+        assert!(row.book.is_some() || !(row.cash_on_delivery || row.returns), "{}", row.name);
     }
 }
 
@@ -66,40 +41,17 @@ fn every_carrier_can_do_something_and_a_parcel_that_it_takes_can_be_followed() {
 fn only_a_carriers_own_word_for_it_means_delivered() {
     for row in CARRIERS {
         let codes: BTreeSet<&str> = row.statuses.iter().map(|(code, _)| *code).collect();
-        assert_eq!(
-            codes.len(),
-            row.statuses.len(),
-            "{}: a code stands twice",
-            row.name
-        );
+        assert_eq!(codes.len(), row.statuses.len(), "{}: a code stands twice", row.name);
         for (code, status) in row.statuses {
             assert_eq!(row.status(code), *status, "{} {code}", row.name);
-            for variation in [
-                code.to_uppercase(),
-                format!("{code} "),
-                format!("{code}x"),
-                format!("un{code}"),
-            ] {
+            for variation in [code.to_uppercase(), format!("{code} "), format!("{code}x"), format!("un{code}")] {
                 if !codes.contains(variation.as_str()) {
-                    assert_eq!(
-                        row.status(&variation),
-                        TrackingStatus::Unknown,
-                        "{} {variation}",
-                        row.name
-                    );
+                    assert_eq!(row.status(&variation), TrackingStatus::Unknown, "{} {variation}", row.name);
                 }
             }
         }
-        for needed in [
-            TrackingStatus::InTransit,
-            TrackingStatus::Delivered,
-            TrackingStatus::ReturnToSender,
-        ] {
-            assert!(
-                row.statuses.iter().any(|(_, status)| *status == needed),
-                "{} never says {needed:?}",
-                row.name
-            );
+        for needed in [TrackingStatus::InTransit, TrackingStatus::Delivered, TrackingStatus::ReturnToSender] {
+            assert!(row.statuses.iter().any(|(_, status)| *status == needed), "{} never says {needed:?}", row.name);
         }
         assert_eq!(row.status(""), TrackingStatus::Unknown);
     }
@@ -111,21 +63,13 @@ fn unsigned_webhooks_are_refused_by_all() {
     for row in PLATFORMS {
         let Some(orders) = row.orders else { continue };
         let result = orders.verify(&secrets, &vec![], b"{}", now());
-        assert!(
-            matches!(result, Err(SignatureError::Missing { .. })),
-            "{}: {result:?}",
-            row.name
-        );
+        assert!(matches!(result, Err(SignatureError::Missing { .. })), "{}: {result:?}", row.name);
         assert!(orders.delivery(&vec![]).is_err(), "{}", row.name);
     }
     for row in CARRIERS {
         let Some(webhook) = row.webhook else { continue };
         let result = webhook.verify_webhook(&secrets, &vec![], b"{}", now());
-        assert!(
-            matches!(result, Err(SignatureError::Missing { .. })),
-            "{}: {result:?}",
-            row.name
-        );
+        assert!(matches!(result, Err(SignatureError::Missing { .. })), "{}: {result:?}", row.name);
     }
 }
 
@@ -139,13 +83,7 @@ fn hostile_bodies_are_errors_or_nothing_and_never_events_or_orders() {
         }
         for row in CARRIERS {
             if let Some(webhook) = row.webhook {
-                assert!(
-                    webhook
-                        .parse_webhook(body)
-                        .map_or(true, |events| events.is_empty()),
-                    "{} {body:?}",
-                    row.name
-                );
+                assert!(webhook.parse_webhook(body).map_or(true, |events| events.is_empty()), "{} {body:?}", row.name);
             }
         }
         assert!(shops::own::parse_own(body).is_err());

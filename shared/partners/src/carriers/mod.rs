@@ -24,9 +24,7 @@ pub struct Account {
 
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
+        f.debug_struct("Account").field("base_url", &self.base_url).finish_non_exhaustive()
     }
 }
 
@@ -240,9 +238,7 @@ pub enum CarrierError {
         retry_after_seconds: Option<u32>,
     },
     /// It is unknown whether the label was bought: look it up by reference, never buy again blindly.
-    #[error(
-        "the carrier's answer does not say whether it was done ({reason}): look it up by reference"
-    )]
+    #[error("the carrier's answer does not say whether it was done ({reason}): look it up by reference")]
     Indeterminate {
         /// What was seen.
         reason: String,
@@ -261,11 +257,7 @@ impl CarrierError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Refused { .. } | Self::Unauthorised | Self::Malformed { .. } => Retry::Never,
-            Self::Unavailable {
-                retry_after_seconds,
-            } => Retry::Later {
-                after_seconds: *retry_after_seconds,
-            },
+            Self::Unavailable { retry_after_seconds } => Retry::Later { after_seconds: *retry_after_seconds },
             Self::Indeterminate { .. } => Retry::LookFirst,
         }
     }
@@ -299,9 +291,7 @@ pub struct Carrier {
 
 impl fmt::Debug for Carrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Carrier")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Carrier").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -315,10 +305,7 @@ impl Carrier {
 
 /// Our status for `code` by `table`.
 fn status_in(table: &[(&str, TrackingStatus)], code: &str) -> TrackingStatus {
-    table
-        .iter()
-        .find(|(known, _)| *known == code)
-        .map_or(TrackingStatus::Unknown, |(_, status)| *status)
+    table.iter().find(|(known, _)| *known == code).map_or(TrackingStatus::Unknown, |(_, status)| *status)
 }
 
 /// Every carrier there is.

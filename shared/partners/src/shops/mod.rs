@@ -92,13 +92,7 @@ pub trait Orders: Sync {
     ///
     /// # Errors
     /// [`SignatureError`], fail closed.
-    fn verify(
-        &self,
-        secrets: &[String],
-        headers: &Headers,
-        body: &[u8],
-        now: Timestamp,
-    ) -> Result<(), SignatureError>;
+    fn verify(&self, secrets: &[String], headers: &Headers, body: &[u8], now: Timestamp) -> Result<(), SignatureError>;
 
     /// Reads the headers.
     ///
@@ -145,12 +139,8 @@ pub trait Stock: Sync {
     ///
     /// # Errors
     /// [`ShopError`], also when the shop does not know the item or does not track its stock.
-    fn plan(
-        &self,
-        account: &Account,
-        update: &StockUpdate,
-        looked_up: &Response,
-    ) -> Result<Option<Request>, ShopError>;
+    fn plan(&self, account: &Account, update: &StockUpdate, looked_up: &Response)
+    -> Result<Option<Request>, ShopError>;
 
     /// Reads the answer.
     ///
@@ -202,11 +192,7 @@ impl ShopError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Refused { .. } | Self::Unauthorised | Self::Malformed { .. } => Retry::Never,
-            Self::Unavailable {
-                retry_after_seconds,
-            } => Retry::Later {
-                after_seconds: *retry_after_seconds,
-            },
+            Self::Unavailable { retry_after_seconds } => Retry::Later { after_seconds: *retry_after_seconds },
             Self::Conflict | Self::Indeterminate { .. } => Retry::LookFirst,
         }
     }
@@ -226,9 +212,7 @@ pub struct Platform {
 
 impl fmt::Debug for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Platform")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Platform").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
