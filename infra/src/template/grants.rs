@@ -16,6 +16,18 @@ pub struct Grant {
     pub resources: Vec<String>,
 }
 
+impl Grant {
+    /// Whether this statement speaks of `action` on `arn`; `*` at the end of a resource stands for any rest.
+    #[must_use]
+    pub fn covers(&self, action: &str, arn: &str) -> bool {
+        let named = |resource: &String| match resource.strip_suffix('*') {
+            Some(start) => arn.starts_with(start),
+            None => resource == arn,
+        };
+        self.actions.iter().any(|granted| granted == action) && self.resources.iter().any(named)
+    }
+}
+
 /// The statements of a role's own policies.
 pub(super) fn role(resource: &Node) -> Checked<Vec<Grant>> {
     let (fields, _) = properties(resource, &[])?;
@@ -26,11 +38,7 @@ pub(super) fn role(resource: &Node) -> Checked<Vec<Grant>> {
     )?;
     let principal = document(fields.required("AssumeRolePolicyDocument")?)?;
     for statement in principal {
-        statement.fields(
-            "statement property",
-            &[],
-            &["Action", "Effect", "Principal"],
-        )?;
+        statement.fields("statement property", &[], &["Action", "Effect", "Principal"])?;
     }
     let mut grants = Vec::new();
     for policy in fields.required("Policies")?.list()? {
@@ -44,31 +52,16 @@ pub(super) fn role(resource: &Node) -> Checked<Vec<Grant>> {
 
 fn document(node: &Node) -> Checked<&[Node]> {
     let fields = node.fields("policy document property", &["Statement", "Version"], &[])?;
-    fields
-        .required("Version")?
-        .one_of("policy language version", &["2012-10-17"])?;
+    fields.required("Version")?.one_of("policy language version", &["2012-10-17"])?;
     fields.required("Statement")?.list()
 }
 
 fn grant(node: &Node) -> Checked<Grant> {
-    let fields = node.fields(
-        "statement property",
-        &["Action", "Effect", "Resource"],
-        &["Sid"],
-    )?;
-    let texts = |name: &str| -> Checked<Vec<String>> {
-        fields
-            .required(name)?
-            .one_or_many()
-            .iter()
-            .map(Node::text)
-            .collect()
-    };
+    let fields = node.fields("statement property", &["Action", "Effect", "Resource"], &["Sid"])?;
+    let texts =
+        |name: &str| -> Checked<Vec<String>> { fields.required(name)?.one_or_many().iter().map(Node::text).collect() };
     Ok(Grant {
-        allow: fields
-            .required("Effect")?
-            .one_of("effect", &["Allow", "Deny"])?
-            == "Allow",
+        allow: fields.required("Effect")?.one_of("effect", &["Allow", "Deny"])? == "Allow",
         actions: texts("Action")?,
         resources: texts("Resource")?,
     })
