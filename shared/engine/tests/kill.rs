@@ -23,10 +23,7 @@ fn ok(answer: Response<Vec<u8>>) -> Value {
 }
 
 fn json_call(engine: &Engine, target: &str, body: Value) -> Value {
-    let request = Request::post("/")
-        .header("x-amz-target", target)
-        .body(body.to_string().into_bytes())
-        .unwrap();
+    let request = Request::post("/").header("x-amz-target", target).body(body.to_string().into_bytes()).unwrap();
     ok(engine.call(request))
 }
 
@@ -55,16 +52,8 @@ fn a_writer_until_killed() {
     put_object(&engine, "/docs", "");
     for number in 0.. {
         let name = format!("n{number}");
-        json_call(
-            &engine,
-            "DynamoDB_20120810.PutItem",
-            json!({"TableName": "orders", "Item": {"pk": {"S": name}}}),
-        );
-        json_call(
-            &engine,
-            "AmazonSQS.SendMessage",
-            json!({"QueueUrl": queue["QueueUrl"], "MessageBody": name}),
-        );
+        json_call(&engine, "DynamoDB_20120810.PutItem", json!({"TableName": "orders", "Item": {"pk": {"S": name}}}));
+        json_call(&engine, "AmazonSQS.SendMessage", json!({"QueueUrl": queue["QueueUrl"], "MessageBody": name}));
         put_object(&engine, &format!("/docs/{name}"), &name);
         println!("acknowledged {number}");
     }
@@ -101,11 +90,8 @@ fn what_was_acknowledged_survives_kill_9() {
     assert!(records.len() > last as usize);
     for number in 0..=last {
         let name = format!("n{number}");
-        let item = json_call(
-            &engine,
-            "DynamoDB_20120810.GetItem",
-            json!({"TableName": "orders", "Key": {"pk": {"S": name}}}),
-        );
+        let item =
+            json_call(&engine, "DynamoDB_20120810.GetItem", json!({"TableName": "orders", "Key": {"pk": {"S": name}}}));
         assert_eq!(item["Item"]["pk"]["S"], name);
         let object = engine.call(Request::get(format!("/docs/{name}")).body(Vec::new()).unwrap());
         assert_eq!(object.body(), name.as_bytes());
@@ -116,9 +102,6 @@ fn what_was_acknowledged_survives_kill_9() {
         "AmazonSQS.GetQueueAttributes",
         json!({"QueueUrl": queue["QueueUrl"], "AttributeNames": ["ApproximateNumberOfMessages"]}),
     );
-    let depth: u32 = depth["Attributes"]["ApproximateNumberOfMessages"]
-        .as_str()
-        .and_then(|d| d.parse().ok())
-        .unwrap();
+    let depth: u32 = depth["Attributes"]["ApproximateNumberOfMessages"].as_str().and_then(|d| d.parse().ok()).unwrap();
     assert!(depth > last);
 }

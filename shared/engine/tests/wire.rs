@@ -12,10 +12,7 @@ fn engine() -> Engine {
 }
 
 fn error_type(target: &str, body: &str) -> (StatusCode, String) {
-    let request = Request::post("/")
-        .header("x-amz-target", target)
-        .body(body.as_bytes().to_vec())
-        .unwrap();
+    let request = Request::post("/").header("x-amz-target", target).body(body.as_bytes().to_vec()).unwrap();
     let answer = engine().call(request);
     let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
     let name = body["__type"].as_str().unwrap_or_default();
@@ -26,11 +23,7 @@ fn error_type(target: &str, body: &str) -> (StatusCode, String) {
 #[test]
 fn odd_requests_get_the_errors_of_aws() {
     let check = |target: &str, body: &str, name: &str| {
-        assert_eq!(
-            error_type(target, body),
-            (StatusCode::BAD_REQUEST, name.to_owned()),
-            "{target} {body}"
-        );
+        assert_eq!(error_type(target, body), (StatusCode::BAD_REQUEST, name.to_owned()), "{target} {body}");
     };
     check("DynamoDB_20120810.Nonsense", "{}", "UnknownOperationException");
     check("Elsewhere.PutItem", "{}", "UnknownOperationException");
@@ -41,11 +34,7 @@ fn odd_requests_get_the_errors_of_aws() {
         r#"{"TableName":"orders","Key":{"pk":{"S":"a"}},"ReturnConsumedCapacity":"SOME"}"#,
         "ValidationException",
     );
-    check(
-        "DynamoDB_20120810.GetItem",
-        r#"{"TableName":"orders","Key":{"pk":{"S":"a"}}}"#,
-        "ResourceNotFoundException",
-    );
+    check("DynamoDB_20120810.GetItem", r#"{"TableName":"orders","Key":{"pk":{"S":"a"}}}"#, "ResourceNotFoundException");
 }
 
 #[test]

@@ -101,21 +101,14 @@ pub struct EngineConnector {
 impl fmt::Debug for EngineConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let routes: Vec<_> = self.routes.iter().map(|(prefix, _)| prefix).collect();
-        f.debug_struct("EngineConnector")
-            .field("routes", &routes)
-            .finish_non_exhaustive()
+        f.debug_struct("EngineConnector").field("routes", &routes).finish_non_exhaustive()
     }
 }
 
 impl EngineConnector {
     /// A connector without faults that knows no partners.
     pub fn new(engine: Engine) -> Self {
-        Self {
-            engine,
-            faults: None,
-            routes: Vec::new(),
-            calls: Arc::default(),
-        }
+        Self { engine, faults: None, routes: Vec::new(), calls: Arc::default() }
     }
 
     /// Has `faults` decide over every call.
@@ -130,8 +123,7 @@ impl EngineConnector {
     #[must_use]
     pub fn route(mut self, prefix: impl Into<String>, handler: Handler) -> Self {
         self.routes.push((prefix.into(), handler));
-        self.routes
-            .sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        self.routes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
         self
     }
 
@@ -162,21 +154,15 @@ impl EngineConnector {
     /// The partner that answers; `None` for the engine. A host that is neither cannot be reached.
     fn handler(&self, request: &Request<Vec<u8>>) -> Result<Option<&Handler>, ConnectorError> {
         let url = request.uri().to_string();
-        if let Some((_, handler)) = self
-            .routes
-            .iter()
-            .find(|(prefix, _)| url.starts_with(prefix))
-        {
+        if let Some((_, handler)) = self.routes.iter().find(|(prefix, _)| url.starts_with(prefix)) {
             return Ok(Some(handler));
         }
         if request.uri().host() == Some(ENGINE_HOST) {
             return Ok(None);
         }
         let host = request.uri().host().unwrap_or("(none)");
-        Err(ConnectorError::io(
-            format!("no route to host {host}: register it with EngineConnector::route").into(),
-        )
-        .never_connected())
+        Err(ConnectorError::io(format!("no route to host {host}: register it with EngineConnector::route").into())
+            .never_connected())
     }
 }
 
@@ -187,31 +173,19 @@ impl HttpConnector for EngineConnector {
 }
 
 impl HttpClient for EngineConnector {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
 
 async fn collected(request: HttpRequest) -> Result<Request<Vec<u8>>, ConnectorError> {
-    let (parts, body) = request
-        .try_into_http1x()
-        .map_err(|error| ConnectorError::user(error.into()))?
-        .into_parts();
-    let bytes = body
-        .collect()
-        .await
-        .map_err(ConnectorError::user)?
-        .to_bytes();
+    let (parts, body) = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?.into_parts();
+    let bytes = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
     Ok(Request::from_parts(parts, bytes.to_vec()))
 }
 
 fn into_sdk(answer: Response<Vec<u8>>) -> Result<HttpResponse, ConnectorError> {
-    HttpResponse::try_from(answer.map(SdkBody::from))
-        .map_err(|error| ConnectorError::other(error.into(), None))
+    HttpResponse::try_from(answer.map(SdkBody::from)).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
 fn addressed(request: &Request<Vec<u8>>, partner: bool) -> (Service, String) {
@@ -234,21 +208,13 @@ fn addressed(request: &Request<Vec<u8>>, partner: bool) -> (Service, String) {
     }
 }
 
-fn fail(
-    fault: Fault,
-    service: Service,
-    request: &Request<Vec<u8>>,
-) -> Result<HttpResponse, ConnectorError> {
+fn fail(fault: Fault, service: Service, request: &Request<Vec<u8>>) -> Result<HttpResponse, ConnectorError> {
     let (status, code) = match fault {
         Fault::Connection => {
-            return Err(ConnectorError::io(
-                format!("the connection broke: {}", request.uri()).into(),
-            ));
+            return Err(ConnectorError::io(format!("the connection broke: {}", request.uri()).into()));
         }
         Fault::TimeOut => {
-            return Err(ConnectorError::timeout(
-                format!("no answer in time: {}", request.uri()).into(),
-            ));
+            return Err(ConnectorError::timeout(format!("no answer in time: {}", request.uri()).into()));
         }
         Fault::Answer { status, code } => (status, code),
     };

@@ -3,6 +3,7 @@
 mod dynamodb;
 mod faults;
 mod s3;
+mod sqs;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -31,11 +32,7 @@ impl Stack {
 
     pub(crate) fn over(clock: ManualClock, engine: Engine) -> Self {
         let connector = EngineConnector::new(engine.clone());
-        Self {
-            clock,
-            engine,
-            connector,
-        }
+        Self { clock, engine, connector }
     }
 
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
