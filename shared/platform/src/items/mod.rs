@@ -5,6 +5,7 @@ mod catalogue;
 mod idempotency;
 mod order;
 mod person;
+mod pick_task;
 mod stock;
 
 pub use account::{SealedCarrierAccount, SealedChannel, key_of_api_key, key_prefix, merchant_key};
@@ -12,6 +13,7 @@ pub use catalogue::{StoredItem, StoredLocation, item_key, items_partition, locat
 pub use idempotency::IdempotencyRecord;
 pub use order::order_key;
 pub use person::{PersonRecord, person_key};
+pub use pick_task::{WORK_INDEX, pick_task_key, work_parts};
 pub use stock::{Receipt, StoredLevel, WaitingOrder, receipt_key, waiting_prefix};
 
 use domain::ids::digest;
