@@ -3,6 +3,7 @@
 pub mod account;
 pub mod address;
 pub mod aggregate;
+pub mod allocation;
 pub mod catalogue;
 pub mod ids;
 pub mod incoming;
