@@ -2,6 +2,7 @@
 
 mod account;
 mod catalogue;
+mod close_out;
 mod idempotency;
 mod movement;
 mod order;
@@ -11,6 +12,7 @@ mod stock;
 
 pub use account::{SealedCarrierAccount, SealedChannel, key_of_api_key, key_prefix, merchant_key};
 pub use catalogue::{StoredItem, StoredLocation, item_key, items_partition, location_key, locations_partition};
+pub use close_out::{CloseOutOutcome, CloseOutRecord, CloseOutResult, close_out_key};
 pub use idempotency::IdempotencyRecord;
 pub use movement::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, movements_partition, sort_instant};
 pub use order::order_key;
