@@ -9,7 +9,9 @@ pub mod incoming;
 pub mod message;
 pub mod money;
 pub mod order;
+pub mod shipment;
 pub mod stock;
+pub mod tracker;
 pub mod tracking_status;
 
 pub use aggregate::{Decision, History, HistoryEntry, Rejected};

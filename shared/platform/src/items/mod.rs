@@ -5,14 +5,18 @@ mod catalogue;
 mod idempotency;
 mod order;
 mod person;
+mod shipment;
 mod stock;
+mod tracker;
 
 pub use account::{SealedCarrierAccount, SealedChannel, key_of_api_key, key_prefix, merchant_key};
 pub use catalogue::{StoredItem, StoredLocation, item_key, items_partition, location_key, locations_partition};
 pub use idempotency::IdempotencyRecord;
 pub use order::order_key;
 pub use person::{PersonRecord, person_key};
+pub use shipment::shipment_key;
 pub use stock::{Receipt, StoredLevel, WaitingOrder, receipt_key, waiting_prefix};
+pub use tracker::tracker_key;
 
 use domain::ids::digest;
 
