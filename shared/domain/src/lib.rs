@@ -3,12 +3,14 @@
 pub mod account;
 pub mod address;
 pub mod aggregate;
+pub mod allocation;
 pub mod catalogue;
 pub mod ids;
 pub mod incoming;
 pub mod message;
 pub mod money;
 pub mod order;
+pub mod pick_task;
 pub mod shipment;
 pub mod stock;
 pub mod tracker;

@@ -29,6 +29,7 @@ use crate::aggregate::History;
 use crate::ids::{CarrierAccountId, LocationId, MerchantId, OrderId, ReturnId, ShipmentId, Sku};
 use crate::message::{Message, MessageKind};
 use crate::money::Money;
+use crate::pick_task::Parcel;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -61,20 +62,6 @@ pub enum Leg {
     Outbound,
     /// Back to the warehouse, for this return.
     Return(ReturnId),
-}
-
-/// A parcel as measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Parcel {
-    /// Grams.
-    pub weight_grams: u32,
-    /// Millimetres.
-    pub length_mm: u32,
-    /// Millimetres.
-    pub width_mm: u32,
-    /// Millimetres.
-    pub height_mm: u32,
 }
 
 /// Units of one order line in the parcel.

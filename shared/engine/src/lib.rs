@@ -1,1 +1,4 @@
 //! `engine`.
+
+pub mod clock;
+pub mod queues;
