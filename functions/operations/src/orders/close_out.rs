@@ -8,8 +8,8 @@ use domain::shipment::Shipment;
 use domain::{Decision, MerchantId, Rejected, ShipmentId};
 use platform::auth::authenticate;
 use platform::items::{
-    CloseOutOutcome, CloseOutRecord, CloseOutResult, SealedCarrierAccount, StoredLocation, close_out_key,
-    location_key, order_key, shipment_key,
+    CloseOutOutcome, CloseOutRecord, CloseOutResult, SealedCarrierAccount, StoredLocation, close_out_key, location_key,
+    order_key, shipment_key,
 };
 use platform::listing::PageRequest;
 use platform::{Deps, Failure, Operation, Problem, Request, Response, Table, Versioned};
@@ -173,15 +173,11 @@ async fn finished(
 /// The reason of a parcel that was not handed over by mischance: the same request again may.
 const TRY_AGAIN: &str = "try-again";
 
-async fn hand_over(
-    deps: &Deps,
-    sent: &CloseOutRequest,
-    id: &ShipmentId,
-    close_out: &Operation,
-) -> CloseOutOutcome {
+async fn hand_over(deps: &Deps, sent: &CloseOutRequest, id: &ShipmentId, close_out: &Operation) -> CloseOutOutcome {
     let operation = Operation::of(&["close-out", close_out.id(), id.as_str()]);
     let now = deps.clock.now();
-    let changed = deps.store.change(&shipment_key(id), &operation, async |loaded: Option<&Versioned<Shipment>>| {
+    let stored_at = shipment_key(id);
+    let changed = deps.store.change(&stored_at, &operation, async |loaded: Option<&Versioned<Shipment>>| {
         let unknown = || Failure::NotFound("this shipment".to_owned());
         let shipment = loaded.map(|loaded| &loaded.body).ok_or_else(unknown)?;
         if shipment.merchant() != sent.carrier_account.merchant() {

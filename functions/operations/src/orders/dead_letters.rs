@@ -179,8 +179,7 @@ pub(crate) async fn redrive_dead_letters(deps: &Deps, request: &Request) -> Resu
         let detail = format!("name 1 to {LETTERS_MAX} messages, or leave the field out for all");
         return Err(Problem::invalid("/message_ids", detail));
     }
-    let wanted: Option<BTreeSet<&str>> =
-        sent.message_ids.as_ref().map(|ids| ids.iter().map(String::as_str).collect());
+    let wanted: Option<BTreeSet<&str>> = sent.message_ids.as_ref().map(|ids| ids.iter().map(String::as_str).collect());
     let from = deps.settings.dead_letters_url(queue)?;
     let limit = wanted.as_ref().map_or(LETTERS_MAX, BTreeSet::len);
     let is_wanted = |letter: &DeadLetter| {
@@ -257,9 +256,7 @@ impl Source {
     fn dead_letters_url(self, deps: &Deps) -> Result<&str, Failure> {
         match self {
             Self::Work(queue) => deps.settings.dead_letters_url(queue),
-            Self::Stream(name) => {
-                deps.settings.require(&format!("{}_DEAD_LETTERS_QUEUE_URL", name.to_uppercase()))
-            }
+            Self::Stream(name) => deps.settings.require(&format!("{}_DEAD_LETTERS_QUEUE_URL", name.to_uppercase())),
         }
     }
 }

@@ -37,7 +37,8 @@ pub(crate) async fn get_label(deps: &Deps, request: &Request) -> Result<Response
     };
     let shipment = deps.store.require::<Shipment>(&shipment_key(&id), "this shipment").await?.body;
     let is_valid = matches!(shipment.state, ShipmentState::LabelPurchased | ShipmentState::HandedOver);
-    let label = shipment.label.filter(|_| is_valid).ok_or_else(|| Problem::not_found("a valid label of this shipment"))?;
+    let label =
+        shipment.label.filter(|_| is_valid).ok_or_else(|| Problem::not_found("a valid label of this shipment"))?;
     link(deps, if is_zpl { &label.zpl_key } else { &label.pdf_key }).await
 }
 

@@ -23,10 +23,10 @@ pub(super) async fn change_order<S: Into<Step<Order>>>(
     let idempotency_key = request.idempotency_key(&*deps.ids)?;
     // The path, since it names the hold that is released.
     let subject = request.parameters.values().map(String::as_str).collect::<Vec<_>>().join("/");
-    let operation =
-        Operation::of_request(&id.merchant(), &request.route, &subject, &idempotency_key, &request.body);
+    let operation = Operation::of_request(&id.merchant(), &request.route, &subject, &idempotency_key, &request.body);
     let expected = request.if_match()?;
-    let changed = deps.store.change(&order_key(id), &operation, async |loaded: Option<&Versioned<Order>>| {
+    let stored_at = order_key(id);
+    let changed = deps.store.change(&stored_at, &operation, async |loaded: Option<&Versioned<Order>>| {
         let loaded = loaded.ok_or_else(|| Failure::NotFound("this order".to_owned()))?;
         if expected.is_some_and(|version| version != loaded.version) {
             return Err(Failure::Rejected(Rejected::new(
@@ -43,8 +43,7 @@ pub(super) async fn change_order<S: Into<Step<Order>>>(
 
 /// The order as it is after an edit.
 pub(super) fn answer(status: u16, changed: &Changed<Order>) -> Result<Response, Problem> {
-    let mut response =
-        Response::json(status, &OrderSummary::from(&changed.value))?.with_version(changed.value.version);
+    let mut response = Response::json(status, &OrderSummary::from(&changed.value))?.with_version(changed.value.version);
     if changed.replayed {
         response.headers.push(("idempotent-replayed".to_owned(), "true".to_owned()));
     }
@@ -73,7 +72,8 @@ pub(crate) async fn cancel_order(deps: &Deps, request: &Request) -> Result<Respo
     let (_, id) = order_of(deps, request, &EDITORS).await?;
     let sent: CancelRequest = if request.body.is_empty() { CancelRequest::default() } else { request.json()? };
     let now = deps.clock.now();
-    let changed = change_order(deps, request, &id, async |loaded, _| Ok(loaded.body.request_cancel(sent.reason, now)?));
+    let changed =
+        change_order(deps, request, &id, async |loaded, _| Ok(loaded.body.request_cancel(sent.reason, now)?));
     answer(202, &changed.await?)
 }
 
@@ -156,7 +156,8 @@ async fn items_are_known(deps: &Deps, order: &Order) -> Result<(), Failure> {
     match order.lines.iter().find(|line| line.sku.is_none()) {
         None => Ok(()),
         Some(line) => {
-            let detail = format!("line {} has no SKU: cancel the order and have the shop send it with one", line.number);
+            let detail =
+                format!("line {} has no SKU: cancel the order and have the shop send it with one", line.number);
             Err(Rejected::new("items-missing", detail).into())
         }
     }

@@ -1,8 +1,8 @@
 //! Orders, newest first.
 
+use super::by_name;
 use super::spec::{ForMerchant, PageQuery, Refusals};
 use super::wire::OrderSummary;
-use super::by_name;
 use domain::account::Scope;
 use domain::order::{FulfilmentState, Order};
 use domain::{ChannelId, MerchantId};

@@ -102,7 +102,10 @@ async fn no_label(deps: &Deps, order: &Order) -> Result<(), Failure> {
         None => Ok(()),
         Some(shipment) => Err(Rejected::new(
             "label-purchased",
-            format!("a label of {} is bought or being bought for the old address: cancel the order and have it sent anew", shipment.body.id),
+            format!(
+                "a label of {} is bought or being bought for the old address: cancel the order and have it sent anew",
+                shipment.body.id
+            ),
         )
         .into()),
     }

@@ -1,7 +1,8 @@
 //! What goes out of shipments, and the close-out.
 
 use domain::aggregate::Actor;
-use domain::shipment::{Leg, Parcel, Shipment, ShipmentState, ShippedLine};
+use domain::pick_task::Parcel;
+use domain::shipment::{Leg, Shipment, ShipmentState, ShippedLine};
 use domain::tracker::{KeptEvent, Tracker};
 use domain::tracking_status::TrackingStatus;
 use domain::{CarrierAccountId, LocationId, Money, OrderId, ReturnId, ShipmentId};
@@ -154,7 +155,12 @@ impl CloseOutReport {
             more,
             shipments: outcomes
                 .into_iter()
-                .map(|CloseOutOutcome { shipment, result, reason, detail }| CloseOutLine { shipment, result, reason, detail })
+                .map(|CloseOutOutcome { shipment, result, reason, detail }| CloseOutLine {
+                    shipment,
+                    result,
+                    reason,
+                    detail,
+                })
                 .collect(),
         }
     }

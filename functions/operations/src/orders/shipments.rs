@@ -58,7 +58,8 @@ pub(crate) async fn retry_booking(deps: &Deps, request: &Request) -> Result<Resp
     let operation = Operation::of_request(&id.merchant(), &request.route, id.as_str(), &key, &request.body);
     let expected = request.if_match()?;
     let now = deps.clock.now();
-    let changed = deps.store.change(&shipment_key(&id), &operation, async |loaded: Option<&Versioned<Shipment>>| {
+    let stored_at = shipment_key(&id);
+    let changed = deps.store.change(&stored_at, &operation, async |loaded: Option<&Versioned<Shipment>>| {
         let loaded = loaded.ok_or_else(|| Failure::NotFound("this shipment".to_owned()))?;
         if expected.is_some_and(|version| version != loaded.version) {
             let detail = "the shipment has changed since the version in If-Match: read it again and decide anew";
