@@ -1,1 +1,5 @@
-//! `infra`.
+//! One machine as the whole system: the host of `template.yaml` and what surrounds it.
+
+pub mod cli;
+pub mod host;
+pub mod template;

@@ -1,0 +1,23 @@
+//! Names that AWS would give: one account, one region, ARNs made from names.
+
+/// The region that everything is in.
+pub(crate) const REGION: &str = "eu-central-1";
+/// The account that owns everything.
+pub(crate) const ACCOUNT: &str = "000000000000";
+/// Id of the HTTP API.
+pub(crate) const API_ID: &str = "local";
+
+/// ARN of a queue.
+pub(crate) fn queue_arn(queue: &str) -> String {
+    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}")
+}
+
+/// ARN of a function.
+pub(crate) fn function_arn(function: &str) -> String {
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}")
+}
+
+/// ARN of the rule behind a schedule.
+pub(crate) fn rule_arn(rule: &str) -> String {
+    format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule}")
+}
