@@ -27,7 +27,10 @@ pub(crate) fn function(name: &str, routes: &[(&str, &str)]) -> Function {
 /// A stack of these functions.
 pub(crate) fn stack<const N: usize>(functions: [Function; N]) -> Stack {
     Stack {
-        functions: functions.into_iter().map(|function| (function.name.clone(), function)).collect(),
+        functions: functions
+            .into_iter()
+            .map(|function| (function.name.clone(), function))
+            .collect(),
         ..Stack::default()
     }
 }

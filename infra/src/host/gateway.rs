@@ -54,7 +54,12 @@ async fn answer(
 }
 
 impl Gateway {
-    async fn invoke(&self, client: SocketAddr, request: Request, request_id: &str) -> Result<Response<Body>, Problem> {
+    async fn invoke(
+        &self,
+        client: SocketAddr,
+        request: Request,
+        request_id: &str,
+    ) -> Result<Response<Body>, Problem> {
         let (parts, body) = request.into_parts();
         let method = parts.method.as_str();
         let path = parts.uri.path();
@@ -75,9 +80,11 @@ impl Gateway {
             Found::Nothing => {
                 return Err(Problem::new(
                     StatusCode::NOT_FOUND,
-                    "route-not-found",
+                    "no-such-route",
                     "No such route",
-                    format!("No route has this path. The API is described by GET /v1/openapi.json. Asked for: {method} {path}"),
+                    format!(
+                        "No route has this path. The API is described by GET /v1/openapi.json. Asked for: {method} {path}"
+                    ),
                 ));
             }
             Found::BadEncoding => {
@@ -90,7 +97,7 @@ impl Gateway {
             }
         };
         let Some(pool) = self.pools.get(matched.function) else {
-            return Err(internal("no-function", request_id));
+            return Err(internal("internal-error", request_id));
         };
         let body = read(body).await?;
         let arrival = Arrival {
@@ -103,25 +110,33 @@ impl Gateway {
         if event.len() > EVENT_BYTES_MAX {
             return Err(too_large(EVENT_BYTES_MAX));
         }
-        let outcome =
-            tokio::time::timeout(INTEGRATION_TIMEOUT, pool.invoke(request_id.to_owned(), event.into())).await;
+        let outcome = tokio::time::timeout(
+            INTEGRATION_TIMEOUT,
+            pool.invoke(request_id.to_owned(), event.into()),
+        )
+        .await;
         let answer = match outcome {
             Ok(Ok(answer)) => answer,
             Ok(Err(InvokeError::Function(_) | InvokeError::Crashed(_) | InvokeError::Init(_))) => {
-                return Err(internal("function-failed", request_id));
+                return Err(internal("internal-error", request_id));
             }
             Ok(Err(InvokeError::TimedOut(_) | InvokeError::ShuttingDown)) | Err(_) => {
                 return Err(Problem::new(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "function-unavailable",
-                    "No answer in time",
-                    format!("The function gave no answer in time. Send the request again with the same Idempotency-Key. Request {request_id}."),
+                    "try-again",
+                    "Try again",
+                    format!(
+                        "The function gave no answer in time. Send the request again with the same Idempotency-Key. Request {request_id}."
+                    ),
                 ));
             }
         };
         gateway_answer::read(&answer).map_err(|error| {
-            self.logs.host(format!("{}: {error}; request {request_id}", matched.function));
-            internal("function-failed", request_id)
+            self.logs.host(format!(
+                "{}: {error}; request {request_id}",
+                matched.function
+            ));
+            internal("internal-error", request_id)
         })
     }
 }
@@ -131,19 +146,23 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(too_large(BODY_BYTES_MAX));
     }
-    axum::body::to_bytes(body, BODY_BYTES_MAX).await.map_err(|error| {
-        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        if source.contains("length limit") {
-            too_large(BODY_BYTES_MAX)
-        } else {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "body-broke-off",
-                "Body incomplete",
-                "The body broke off before its end. Send the request again.",
-            )
-        }
-    })
+    axum::body::to_bytes(body, BODY_BYTES_MAX)
+        .await
+        .map_err(|error| {
+            let source = std::error::Error::source(&error)
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            if source.contains("length limit") {
+                too_large(BODY_BYTES_MAX)
+            } else {
+                Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "body-broke-off",
+                    "Body incomplete",
+                    "The body broke off before its end. Send the request again.",
+                )
+            }
+        })
 }
 
 fn too_large(bytes: usize) -> Problem {
@@ -159,7 +178,9 @@ fn internal(kind: &'static str, request_id: &str) -> Problem {
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         kind,
-        "The function failed",
-        format!("The function failed on this request; its log has the reason. Request {request_id}."),
+        "Internal error",
+        format!(
+            "The function failed on this request; its log has the reason. Request {request_id}."
+        ),
     )
 }

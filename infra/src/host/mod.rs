@@ -31,6 +31,8 @@ mod start;
 mod stream_mapping;
 mod stream_progress;
 mod supervise;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -133,7 +135,9 @@ pub enum HostError {
     #[error(transparent)]
     Service(#[from] ServiceError),
     /// A port is taken.
-    #[error("port {port} of 127.0.0.1 cannot be used for the {what}: {source}. Choose another one with {option}")]
+    #[error(
+        "port {port} of 127.0.0.1 cannot be used for the {what}: {source}. Choose another one with {option}"
+    )]
     Port {
         /// The port.
         port: u16,
@@ -186,6 +190,7 @@ pub struct Host {
 /// What has to be ended, in the order in which it is.
 struct Running {
     stopping: watch::Sender<bool>,
+    ending: watch::Sender<bool>,
     /// The HTTP API and all event sources: what brings work.
     sources: Vec<JoinHandle<()>>,
     pools: BTreeMap<String, Arc<environments::Pool>>,
@@ -211,9 +216,16 @@ impl Host {
     ///
     /// # Errors
     /// When there is no such function or it fails.
-    pub async fn invoke(&self, function: &str, event: &serde_json::Value) -> Result<Vec<u8>, DirectInvokeError> {
-        let pool =
-            self.running.pools.get(function).ok_or_else(|| DirectInvokeError::Unknown(function.to_owned()))?;
+    pub async fn invoke(
+        &self,
+        function: &str,
+        event: &serde_json::Value,
+    ) -> Result<Vec<u8>, DirectInvokeError> {
+        let pool = self
+            .running
+            .pools
+            .get(function)
+            .ok_or_else(|| DirectInvokeError::Unknown(function.to_owned()))?;
         let answer = pool
             .invoke(moment::request_id(), event.to_string().into())
             .await
@@ -233,6 +245,7 @@ impl Host {
     pub async fn shutdown(self) {
         let Running {
             stopping,
+            ending,
             sources,
             pools,
             servers,
@@ -245,11 +258,15 @@ impl Host {
         let deadline = Instant::now() + SHUTDOWN_MAX;
         stopping.send_replace(true);
         for mut source in sources {
-            if tokio::time::timeout_at(deadline, &mut source).await.is_err() {
+            if tokio::time::timeout_at(deadline, &mut source)
+                .await
+                .is_err()
+            {
                 source.abort();
             }
         }
         futures_util::future::join_all(pools.values().map(|pool| pool.close(deadline))).await;
+        ending.send_replace(true);
         for server in servers {
             server.abort();
             // Aborted, or ended before.
@@ -258,7 +275,10 @@ impl Host {
         drop((pools, services, ended));
         drop(logs);
         let written = tokio::task::spawn_blocking(move || log_thread.join());
-        if tokio::time::timeout(Duration::from_secs(2), written).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(2), written)
+            .await
+            .is_err()
+        {
             eprintln!("host  the last log lines may be missing");
         }
         drop(data);

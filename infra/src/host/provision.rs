@@ -12,7 +12,9 @@ use crate::template::model::{Bucket, Queue, Stack, Table};
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
     /// What can only be chosen at creation has changed in the template.
-    #[error("table {table} exists with another {what} than the template declares. Start once with --fresh (which deletes all data), or take the change back")]
+    #[error(
+        "table {table} exists with another {what} than the template declares. Start once with --fresh (which deletes all data), or take the change back"
+    )]
     Changed {
         /// The table.
         table: String,
@@ -46,7 +48,10 @@ pub(crate) fn all(engine: &Engine, stack: &Stack) -> Result<(), ProvisionError> 
         table(engine, one)?;
     }
     // A queue names its dead-letter queue, which must exist before it.
-    let (with, without): (Vec<&Queue>, Vec<&Queue>) = stack.queues.iter().partition(|queue| queue.redrive.is_some());
+    let (with, without): (Vec<&Queue>, Vec<&Queue>) = stack
+        .queues
+        .iter()
+        .partition(|queue| queue.redrive.is_some());
     for one in without.into_iter().chain(with) {
         queue(engine, one)?;
     }
@@ -69,14 +74,16 @@ fn table(engine: &Engine, table: &Table) -> Result<(), ProvisionError> {
             }
         }
         Err(refusal) if refusal.kind == "ResourceNotFoundException" => {
-            dynamodb(engine, "CreateTable", &table.create).map_err(|refusal| refusal.of(resource()))?;
+            dynamodb(engine, "CreateTable", &table.create)
+                .map_err(|refusal| refusal.of(resource()))?;
         }
         Err(refusal) => return Err(refusal.of(resource())),
     }
     let Some(attribute) = &table.time_to_live_attribute else {
         return Ok(());
     };
-    let ttl = dynamodb(engine, "DescribeTimeToLive", &name).map_err(|refusal| refusal.of(resource()))?;
+    let ttl =
+        dynamodb(engine, "DescribeTimeToLive", &name).map_err(|refusal| refusal.of(resource()))?;
     if ttl["TimeToLiveDescription"]["AttributeName"] == json!(attribute) {
         return Ok(());
     }
@@ -105,7 +112,13 @@ fn difference(declared: &Value, existing: &Value) -> Option<&'static str> {
         let shape = |table: &Value| -> Vec<Value> {
             sorted(&table[kind], "IndexName")
                 .iter()
-                .map(|index| json!([index["IndexName"], index["KeySchema"], index["Projection"]["ProjectionType"]]))
+                .map(|index| {
+                    json!([
+                        index["IndexName"],
+                        index["KeySchema"],
+                        index["Projection"]["ProjectionType"]
+                    ])
+                })
                 .collect()
         };
         if shape(declared) != shape(existing) {
@@ -153,7 +166,9 @@ fn bucket(engine: &Engine, bucket: &Bucket) -> Result<(), ProvisionError> {
     };
     let mut request = Request::new(Vec::new());
     *request.method_mut() = axum::http::Method::PUT;
-    *request.uri_mut() = format!("/{}", bucket.name).parse().map_err(|error| refused(format!("its name: {error}")))?;
+    *request.uri_mut() = format!("/{}", bucket.name)
+        .parse()
+        .map_err(|error| refused(format!("its name: {error}")))?;
     let response: Response<Vec<u8>> = engine.call(request);
     let body = String::from_utf8_lossy(response.body());
     if response.status().is_success() || body.contains("BucketAlreadyOwnedByYou") {
@@ -193,6 +208,12 @@ fn dynamodb(engine: &Engine, operation: &str, body: &Value) -> Result<Value, Ref
         return Ok(answer);
     }
     let kind = answer["__type"].as_str().unwrap_or_default();
-    let message = answer["message"].as_str().or_else(|| answer["Message"].as_str()).unwrap_or_default();
-    Err(refused(kind.rsplit('#').next().unwrap_or(kind), message.to_owned()))
+    let message = answer["message"]
+        .as_str()
+        .or_else(|| answer["Message"].as_str())
+        .unwrap_or_default();
+    Err(refused(
+        kind.rsplit('#').next().unwrap_or(kind),
+        message.to_owned(),
+    ))
 }

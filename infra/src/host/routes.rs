@@ -27,7 +27,9 @@ enum Segment {
 
 /// Two functions claim the same requests.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{method} {path} of `{second}` is the same route as one of `{first}`: remove one of them from the template")]
+#[error(
+    "{method} {path} of `{second}` is the same route as one of `{first}`: remove one of them from the template"
+)]
 pub struct RouteConflict {
     method: String,
     path: String,
@@ -140,12 +142,15 @@ fn segments(path: &str) -> Vec<Segment> {
     path.strip_prefix('/')
         .unwrap_or(path)
         .split('/')
-        .map(
-            |part| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+        .map(|part| {
+            match part
+                .strip_prefix('{')
+                .and_then(|part| part.strip_suffix('}'))
+            {
                 Some(name) => Segment::Parameter(name.to_owned()),
                 None => Segment::Literal(part.to_owned()),
-            },
-        )
+            }
+        })
         .collect()
 }
 
@@ -203,7 +208,12 @@ mod tests {
             ("GET", "/v1/orders/waiting"),
         ];
         check(&list, "GET", "/v1/orders/waiting", "/v1/orders/waiting {}");
-        check(&list, "GET", "/v1/orders/ord_1", r#"/v1/orders/{order} {"order": "ord_1"}"#);
+        check(
+            &list,
+            "GET",
+            "/v1/orders/ord_1",
+            r#"/v1/orders/{order} {"order": "ord_1"}"#,
+        );
         check(
             &list,
             "GET",
@@ -215,7 +225,12 @@ mod tests {
     #[test]
     fn a_parameter_is_one_decoded_segment_and_never_empty() {
         let list = [("GET", "/v1/items/{sku}")];
-        check(&list, "GET", "/v1/items/A%2FB%20%D0%B6", r#"/v1/items/{sku} {"sku": "A/B ж"}"#);
+        check(
+            &list,
+            "GET",
+            "/v1/items/A%2FB%20%D0%B6",
+            r#"/v1/items/{sku} {"sku": "A/B ж"}"#,
+        );
         check(&list, "GET", "/v1/items/", "nothing");
         check(&list, "GET", "/v1/items/a/b", "nothing");
         check(&list, "GET", "/v1/items/%ff", "bad encoding");
@@ -223,8 +238,17 @@ mod tests {
 
     #[test]
     fn a_known_path_with_another_method_names_the_methods_it_has() {
-        let list = [("GET", "/v1/orders"), ("POST", "/v1/orders"), ("PUT", "/v1/{any}")];
-        check(&list, "DELETE", "/v1/orders", r#"only {"GET", "POST", "PUT"}"#);
+        let list = [
+            ("GET", "/v1/orders"),
+            ("POST", "/v1/orders"),
+            ("PUT", "/v1/{any}"),
+        ];
+        check(
+            &list,
+            "DELETE",
+            "/v1/orders",
+            r#"only {"GET", "POST", "PUT"}"#,
+        );
         check(&list, "GET", "/v1/nowhere/x", "nothing");
     }
 
@@ -236,8 +260,14 @@ mod tests {
 
     #[test]
     fn two_routes_that_cannot_be_told_apart_are_refused() {
-        let stack = stack([function("one", &[("GET", "/a/{x}")]), function("two", &[("GET", "/a/{y}")])]);
+        let stack = stack([
+            function("one", &[("GET", "/a/{x}")]),
+            function("two", &[("GET", "/a/{y}")]),
+        ]);
         let conflict = Routes::of(&stack).unwrap_err();
-        assert_eq!((conflict.first.as_str(), conflict.second.as_str()), ("one", "two"));
+        assert_eq!(
+            (conflict.first.as_str(), conflict.second.as_str()),
+            ("one", "two")
+        );
     }
 }

@@ -18,7 +18,11 @@ const RETRY_PAUSES: [Duration; 2] = [Duration::from_secs(60), Duration::from_sec
 
 /// Runs until `stopping`. The first tick comes one period after the start, as with a new rule on AWS; a tick that
 /// is due while the function still runs is left out.
-pub(crate) async fn run(schedule: &Schedule, pool: &Arc<Pool>, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn run(
+    schedule: &Schedule,
+    pool: &Arc<Pool>,
+    mut stopping: watch::Receiver<bool>,
+) {
     let period = Duration::from_secs(schedule.every_s.max(1));
     let mut ticks = tokio::time::interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -31,7 +35,11 @@ pub(crate) async fn run(schedule: &Schedule, pool: &Arc<Pool>, mut stopping: wat
         let mut waited = Duration::ZERO;
         for pause in RETRY_PAUSES.into_iter().map(Some).chain([None]) {
             // The pool logs why an invocation failed.
-            if pool.invoke(moment::request_id(), event.clone().into()).await.is_ok() {
+            if pool
+                .invoke(moment::request_id(), event.clone().into())
+                .await
+                .is_ok()
+            {
                 break;
             }
             let Some(pause) = pause else { break };

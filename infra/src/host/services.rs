@@ -64,7 +64,10 @@ impl Signals {
     }
 
     fn subscribe(&self, name: &str) -> watch::Receiver<u64> {
-        lock(&self.counters).entry(name.to_owned()).or_default().subscribe()
+        lock(&self.counters)
+            .entry(name.to_owned())
+            .or_default()
+            .subscribe()
     }
 }
 
@@ -79,14 +82,24 @@ impl Clock for MachineClock {
 impl Services {
     /// Opens the engine on a directory.
     pub(crate) fn open(directory: &Path, aws_port: u16) -> Result<Self, ServiceError> {
-        let engine = Arc::new(Engine::open(directory, Arc::new(MachineClock), fastrand::u64(..))?);
-        engine.queues().set_authority(&format!("127.0.0.1:{aws_port}"));
+        let engine = Arc::new(Engine::open(
+            directory,
+            Arc::new(MachineClock),
+            fastrand::u64(..),
+        )?);
+        engine
+            .queues()
+            .set_authority(&format!("127.0.0.1:{aws_port}"));
         let arrivals = Arc::new(Signals::default());
         let written = Arc::new(Signals::default());
         let signals = Arc::clone(&arrivals);
-        engine.queues().on_arrival(Arc::new(move |queue: &str| signals.raise(queue)));
+        engine
+            .queues()
+            .on_arrival(Arc::new(move |queue: &str| signals.raise(queue)));
         let signals = Arc::clone(&written);
-        engine.dynamodb().on_stream_record(Arc::new(move |table: &str| signals.raise(table)));
+        engine
+            .dynamodb()
+            .on_stream_record(Arc::new(move |table: &str| signals.raise(table)));
         Ok(Self {
             engine,
             arrivals,
@@ -114,14 +127,27 @@ impl Services {
     }
 
     /// Takes up to `most` (at most 10) messages.
-    pub(crate) async fn receive(&self, queue: &str, most: usize) -> Result<Vec<Message>, ServiceError> {
+    pub(crate) async fn receive(
+        &self,
+        queue: &str,
+        most: usize,
+    ) -> Result<Vec<Message>, ServiceError> {
         let name = queue.to_owned();
-        let received = self.with(move |engine| engine.queues().receive(&name, most, None)).await??;
-        Ok(received.into_iter().map(|message| for_function(message, queue)).collect())
+        let received = self
+            .with(move |engine| engine.queues().receive(&name, most, None))
+            .await??;
+        Ok(received
+            .into_iter()
+            .map(|message| for_function(message, queue))
+            .collect())
     }
 
     /// Deletes messages that are done. One that was received again meanwhile stays, as on SQS.
-    pub(crate) async fn delete(&self, queue: &str, handles: Vec<String>) -> Result<(), ServiceError> {
+    pub(crate) async fn delete(
+        &self,
+        queue: &str,
+        handles: Vec<String>,
+    ) -> Result<(), ServiceError> {
         let name = queue.to_owned();
         self.with(move |engine| {
             for batch in handles.chunks(DELETE_MAX) {
@@ -138,14 +164,20 @@ impl Services {
     /// Sends a message.
     pub(crate) async fn send(&self, queue: &str, body: String) -> Result<(), ServiceError> {
         let name = queue.to_owned();
-        self.with(move |engine| engine.queues().send(&name, &OutgoingMessage::new(body))).await??;
+        self.with(move |engine| engine.queues().send(&name, &OutgoingMessage::new(body)))
+            .await??;
         Ok(())
     }
 
     /// When the next message becomes visible, if any is hidden.
-    pub(crate) async fn next_visible_at_ms(&self, queue: &str) -> Result<Option<u64>, ServiceError> {
+    pub(crate) async fn next_visible_at_ms(
+        &self,
+        queue: &str,
+    ) -> Result<Option<u64>, ServiceError> {
         let name = queue.to_owned();
-        Ok(self.with(move |engine| engine.queues().next_visible_at_ms(&name)).await??)
+        Ok(self
+            .with(move |engine| engine.queues().next_visible_at_ms(&name))
+            .await??)
     }
 
     /// Up to `limit` records of a table's stream after that position.
@@ -156,7 +188,13 @@ impl Services {
         limit: usize,
     ) -> Result<Vec<StreamRecord>, ServiceError> {
         let name = table.to_owned();
-        Ok(self.with(move |engine| engine.dynamodb().stream_records(&name, after.as_deref(), limit)).await??)
+        Ok(self
+            .with(move |engine| {
+                engine
+                    .dynamodb()
+                    .stream_records(&name, after.as_deref(), limit)
+            })
+            .await??)
     }
 }
 
@@ -175,7 +213,8 @@ fn for_function(message: ReceivedMessage, queue: &str) -> Message {
                 AttributeValue::Text(text) => described["stringValue"] = json!(text),
                 AttributeValue::Binary(bytes) => {
                     use base64::Engine as _;
-                    described["binaryValue"] = json!(base64::prelude::BASE64_STANDARD.encode(bytes));
+                    described["binaryValue"] =
+                        json!(base64::prelude::BASE64_STANDARD.encode(bytes));
                 }
             }
             (name.clone(), described)

@@ -104,7 +104,9 @@ impl Progress {
                 self.done = part.records.end;
                 return Step::Continue;
             }
-            Outcome::FailedAt(position) if position > part.records.start && position < part.records.end => {
+            Outcome::FailedAt(position)
+                if position > part.records.start && position < part.records.end =>
+            {
                 // Something was done: the rest starts afresh, or a long batch would be given up for its length.
                 self.done = position;
                 part.records.start = position;
@@ -128,7 +130,11 @@ impl Progress {
             return Step::Continue;
         }
         part.failures += 1;
-        if self.limits.retries_max.is_some_and(|retries| part.failures > retries) {
+        if self
+            .limits
+            .retries_max
+            .is_some_and(|retries| part.failures > retries)
+        {
             self.done = part.records.end;
             return Step::GiveUp {
                 records: part.records,
