@@ -27,8 +27,6 @@ const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration:
 const LOOK_ANYWAY: Duration = Duration::from_secs(60);
 /// Most records of one read.
 const READ_MAX: usize = 1_000;
-/// The one shard of a stream on one machine.
-const SHARD: &str = "shardId-00000000000000000000-00000000";
 
 /// One event source mapping from a stream.
 pub(crate) struct StreamMapping {
@@ -337,7 +335,7 @@ impl StreamMapping {
                 "functionError": "Unhandled",
             },
             "DDBStreamBatchInfo": {
-                "shardId": SHARD,
+                "shardId": format!("shardId-00000001-{}", self.source.table),
                 "startSequenceNumber": first.sequence_number,
                 "endSequenceNumber": last.sequence_number,
                 "approximateArrivalOfFirstRecord": arrival(first),
@@ -360,7 +358,8 @@ impl StreamMapping {
     /// Keeps the position. A reader sees the old one or the new one, never half of it.
     async fn keep(&self, position: Option<String>) -> Result<(), StreamError> {
         let text = position.clone().unwrap_or_default();
-        let new = self.checkpoint.with_extension("new");
+        let mut new = self.checkpoint.clone().into_os_string();
+        new.push(".new");
         let kept = async {
             tokio::fs::write(&new, text).await?;
             tokio::fs::rename(&new, &self.checkpoint).await
