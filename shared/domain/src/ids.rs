@@ -44,7 +44,7 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         #[serde(try_from = "String", into = "String")]
-        #[schema(value_type = String, example = concat!($prefix, "_7k2m9x4q1p_41c0f2"))]
+        #[schema(value_type = String)]
         pub struct $name(String);
 
         impl $name {

@@ -1,7 +1,10 @@
 //! The decisions of Sklad: plain functions over plain types. No I/O, no async, no clock, no random numbers.
 
+pub mod account;
 pub mod address;
 pub mod aggregate;
+pub mod allocation;
+pub mod catalogue;
 pub mod ids;
 pub mod incoming;
 pub mod message;
@@ -12,8 +15,8 @@ pub mod tracking_status;
 
 pub use aggregate::{Decision, History, HistoryEntry, Rejected};
 pub use ids::{
-    ApiKeyId, CarrierAccountId, ChannelId, IdError, LocationId, MerchantId, OrderId, PickTaskId,
-    ReceiptId, ReturnId, ShipmentId, Sku,
+    ApiKeyId, CarrierAccountId, ChannelId, IdError, LocationId, MerchantId, OrderId, PickTaskId, ReceiptId, ReturnId,
+    ShipmentId, Sku,
 };
 pub use message::{Message, MessageKind, Queue};
 pub use money::{Currency, Money};

@@ -1,0 +1,394 @@
+//! The order: four independent axes (fulfilment, delivery, money, holds) over lines and fulfilment orders.
+
+mod cancel;
+mod progress;
+pub mod receive;
+mod reserve;
+
+pub use receive::{IntakeFacts, OrderRejection};
+pub use reserve::{Allocation, AllocationRule};
+
+use crate::aggregate::{Decision, History, Rejected};
+use crate::ids::{ChannelId, LocationId, MerchantId, OrderId, PickTaskId, ShipmentId, Sku};
+use crate::message::{Message, MessageKind};
+use crate::money::{Currency, Money};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Axis: how far the warehouse is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum FulfilmentState {
+    Received,
+    Validated,
+    Allocated,
+    PartiallyAllocated,
+    Backordered,
+    InProgress,
+    PartiallyFulfilled,
+    Fulfilled,
+    PartiallyCancelled,
+    Cancelled,
+}
+
+/// Axis: where the parcels are, derived from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum DeliveryState {
+    #[default]
+    None,
+    InTransit,
+    Delivered,
+    PartlyDelivered,
+    Refused,
+    Returned,
+    Lost,
+}
+
+/// Axis: what became of the money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum MoneyState {
+    NotDue,
+    Expected,
+    Collected,
+    Remitted,
+    Settled,
+    WrittenOff,
+    Refunded,
+}
+
+/// Why an order may not move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum HoldReason {
+    AwaitingPayment,
+    HighRiskOfFraud,
+    IncorrectAddress,
+    InventoryOutOfStock,
+    AwaitingReturnItems,
+    UnknownDeliveryDate,
+    AwaitingDocument,
+    CodConfirmation,
+    DuplicateSuspected,
+    MergeWindow,
+    MerchantRequest,
+    ComplianceBlock,
+    MissingItemData,
+    MissingCustomsData,
+    Dispute,
+    PaymentReversed,
+    Other,
+}
+
+/// One hold: the order moves only when it has none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Hold {
+    /// Why.
+    pub reason: HoldReason,
+    /// Detail for the person who resolves it; no personal data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A line of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderLine {
+    /// Number within the order, from 1.
+    pub number: u32,
+    /// The shop's own id of the line.
+    pub source_line_id: String,
+    /// The item; absent when the shop sent none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<Sku>,
+    /// Units ordered.
+    pub quantity: u32,
+    /// Price of one unit after discounts, minor units.
+    pub unit_price_minor: i64,
+    /// Units for which a return was requested or received.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub returned: u32,
+}
+
+fn is_zero(units: &u32) -> bool {
+    *units == 0
+}
+
+/// States of a fulfilment order, by Shopify's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[allow(missing_docs)]
+pub enum FulfillmentOrderStatus {
+    Open,
+    InProgress,
+    Scheduled,
+    OnHold,
+    Incomplete,
+    Cancelled,
+    Closed,
+}
+
+/// Units of one order line within a fulfilment order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AllocatedLine {
+    /// The order line's number.
+    pub line: u32,
+    /// Units.
+    pub quantity: u32,
+}
+
+/// What one location must ship of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FulfillmentOrder {
+    /// Number within the order, from 1: the pick task's and shipment's number too.
+    pub number: u32,
+    /// The location.
+    pub location: LocationId,
+    /// Its state.
+    pub status: FulfillmentOrderStatus,
+    /// Where its parcel is.
+    #[serde(default)]
+    pub delivery: DeliveryState,
+    /// What it ships.
+    pub lines: Vec<AllocatedLine>,
+}
+
+impl FulfillmentOrder {
+    /// Whether it still has to be shipped.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        match self.status {
+            FulfillmentOrderStatus::Open
+            | FulfillmentOrderStatus::InProgress
+            | FulfillmentOrderStatus::Scheduled
+            | FulfillmentOrderStatus::OnHold
+            | FulfillmentOrderStatus::Incomplete => true,
+            FulfillmentOrderStatus::Cancelled | FulfillmentOrderStatus::Closed => false,
+        }
+    }
+}
+
+/// An order's head. Everything that is personal is in the `people` table instead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Order {
+    /// Its id, derived from merchant, channel and the shop's order id.
+    pub id: OrderId,
+    /// The connected shop it came from; absent for our own API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelId>,
+    /// The shop's own id.
+    pub source_id: String,
+    /// The number that people use.
+    pub number: String,
+    /// Digest of what the shop sent: another body under the same number is a conflict.
+    pub content: String,
+    /// When the shop took it, UTC.
+    #[schema(value_type = String, format = DateTime)]
+    pub placed_at: Timestamp,
+    /// When it became durable here, UTC.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Currency of every amount.
+    pub currency: Currency,
+    /// What the shopper pays in all, minor units.
+    pub total_minor: i64,
+    /// What the courier must collect, minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cash_on_delivery_minor: Option<i64>,
+    /// ISO 3166-1 alpha-2 country it ships to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_to_country: Option<String>,
+    /// What to do when one location has not everything.
+    pub rule: AllocationRule,
+    /// Axis fulfilment.
+    pub fulfilment: FulfilmentState,
+    /// Axis delivery.
+    pub delivery: DeliveryState,
+    /// Axis money.
+    pub money: MoneyState,
+    /// Axis holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Hold>,
+    /// Lines.
+    pub lines: Vec<OrderLine>,
+    /// What each location ships.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fulfillment_orders: Vec<FulfillmentOrder>,
+    /// A cancellation was asked for and is being carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel_requested: bool,
+    /// How many returns were opened: numbers of [`crate::ReturnId`]s from 1.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub returns: u32,
+    /// Timeline.
+    #[serde(default)]
+    pub history: History,
+}
+
+impl Order {
+    /// The merchant.
+    #[must_use]
+    pub fn merchant(&self) -> MerchantId {
+        self.id.merchant()
+    }
+
+    /// The line numbered `number`.
+    #[must_use]
+    pub fn line(&self, number: u32) -> Option<&OrderLine> {
+        self.lines.iter().find(|line| line.number == number)
+    }
+
+    /// The fulfilment order numbered `number`.
+    #[must_use]
+    pub fn fulfillment_order(&self, number: u32) -> Option<&FulfillmentOrder> {
+        self.fulfillment_orders.iter().find(|fulfillment_order| fulfillment_order.number == number)
+    }
+
+    /// What the courier must collect.
+    #[must_use]
+    pub fn cash_on_delivery(&self) -> Option<Money> {
+        self.cash_on_delivery_minor.map(|minor| Money::new(minor, self.currency))
+    }
+
+    /// Units of the line that no fulfilment order ships yet (none once the order is being cancelled).
+    #[must_use]
+    pub fn unallocated(&self, line: &OrderLine) -> u32 {
+        if self.cancel_requested || self.fulfilment == FulfilmentState::Cancelled {
+            return 0;
+        }
+        let allocated: u32 = self
+            .fulfillment_orders
+            .iter()
+            .filter(|fulfillment_order| fulfillment_order.status != FulfillmentOrderStatus::Cancelled)
+            .flat_map(|fulfillment_order| &fulfillment_order.lines)
+            .filter(|allocated| allocated.line == line.number)
+            .map(|allocated| allocated.quantity)
+            .sum();
+        line.quantity.saturating_sub(allocated)
+    }
+
+    /// Whether the warehouse may work on it; otherwise why not.
+    ///
+    /// # Errors
+    /// `order-on-hold` or `order-cancelled`.
+    pub fn may_move(&self) -> Result<(), Rejected> {
+        if self.cancel_requested || self.fulfilment == FulfilmentState::Cancelled {
+            return Err(Rejected::new(
+                "order-cancelled",
+                "the order is cancelled: put the goods back and scan them into their bin",
+            ));
+        }
+        match self.holds.first() {
+            None => Ok(()),
+            Some(hold) => Err(Rejected::new(
+                "order-on-hold",
+                format!("the order is on hold ({:?}): release the hold first", hold.reason),
+            )),
+        }
+    }
+
+    /// The state by which a person finds the order when it waits for one, or for stock; `None` when it moves by itself.
+    #[must_use]
+    pub fn waits_as(&self) -> Option<&'static str> {
+        if self.fulfilment == FulfilmentState::Cancelled {
+            return None;
+        }
+        if !self.holds.is_empty() {
+            return Some("on_hold");
+        }
+        match self.fulfilment {
+            FulfilmentState::Backordered => Some("backordered"),
+            FulfilmentState::PartiallyAllocated => Some("partially_allocated"),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing more will happen to it by itself: the sweeper need not look at it.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let shipped = self.fulfillment_orders.iter().all(|fulfillment_order| !fulfillment_order.is_active());
+        match self.fulfilment {
+            FulfilmentState::Fulfilled | FulfilmentState::Cancelled | FulfilmentState::PartiallyCancelled => shipped,
+            _ => false,
+        }
+    }
+
+    /// Pick tasks of the fulfilment orders that are still active.
+    #[must_use]
+    pub fn active_tasks(&self) -> Vec<PickTaskId> {
+        self.fulfillment_orders
+            .iter()
+            .filter(|fulfillment_order| fulfillment_order.is_active())
+            .map(|fulfillment_order| PickTaskId::of(&self.id, fulfillment_order.number))
+            .collect()
+    }
+
+    /// The shipment of the fulfilment order numbered `number`.
+    #[must_use]
+    pub fn shipment(&self, number: u32) -> ShipmentId {
+        ShipmentId::of(&self.id, number)
+    }
+
+    fn message(&self, kind: MessageKind) -> Message {
+        kind.for_merchant(&self.merchant(), &self.id)
+    }
+
+    /// Places a hold. From any state before hand-over; placing it twice changes nothing.
+    ///
+    /// # Errors
+    /// `order-handed-over` when everything left the warehouse; `order-cancelled`.
+    pub fn place_hold(&self, hold: Hold, at: Timestamp) -> Result<Decision<Self>, Rejected> {
+        if self.is_settled() {
+            return Err(Rejected::new(
+                "order-handed-over",
+                "nothing of the order is in the warehouse any more: a hold has no effect",
+            ));
+        }
+        let mut next = self.clone();
+        if !next.holds.iter().any(|held| held.reason == hold.reason) {
+            next.history.record(at, "hold_placed", Some(reason_name(hold.reason)));
+            next.holds.push(hold);
+        }
+        Ok(Decision::of(next))
+    }
+
+    /// Releases the hold with this reason; when it was the last, the order moves on.
+    ///
+    /// # Errors
+    /// `hold-not-found` when there is none with this reason.
+    pub fn release_hold(&self, reason: HoldReason, at: Timestamp) -> Result<Decision<Self>, Rejected> {
+        let mut next = self.clone();
+        next.holds.retain(|held| held.reason != reason);
+        if next.holds.len() == self.holds.len() {
+            return Err(Rejected::new("hold-not-found", "the order has no hold with this reason: see its `holds`"));
+        }
+        next.history.record(at, "hold_released", Some(reason_name(reason)));
+        let moves = next.holds.is_empty() && !next.cancel_requested;
+        let messages = if moves { vec![self.message(MessageKind::Reserve { order: self.id.clone() })] } else { vec![] };
+        Ok(Decision::of(next).with_messages(messages))
+    }
+}
+
+/// The wire name of a hold's reason.
+#[must_use]
+pub fn reason_name(reason: HoldReason) -> String {
+    serde_plain(&reason)
+}
+
+/// The wire name of a unit variant, as serde writes it.
+pub(crate) fn serde_plain<T: std::fmt::Debug>(value: &T) -> String {
+    let debug = format!("{value:?}");
+    let mut name = String::with_capacity(debug.len() + 4);
+    for (position, letter) in debug.chars().enumerate() {
+        if letter.is_ascii_uppercase() && position > 0 {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}

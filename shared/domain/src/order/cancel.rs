@@ -1,0 +1,61 @@
+//! Cancelling: a request, compensated by stage. What is in the warehouse is put back first; what left it is not cancelled.
+
+use super::{FulfillmentOrderStatus, FulfilmentState, Order};
+use crate::aggregate::{Decision, Rejected};
+use crate::message::MessageKind;
+use jiff::Timestamp;
+
+impl Order {
+    /// Asks for the order to be cancelled. Nothing reserved yet: cancelled at once. Otherwise the pick tasks are stopped,
+    /// and the order is cancelled when the last of them has given its goods back.
+    ///
+    /// # Errors
+    /// `order-handed-over` when everything left the warehouse already.
+    pub fn request_cancel(&self, at: Timestamp) -> Result<Decision<Self>, Rejected> {
+        if self.cancel_requested || self.fulfilment == FulfilmentState::Cancelled {
+            return Ok(Decision::of(self.clone()));
+        }
+        let active = self.fulfillment_orders.iter().any(super::FulfillmentOrder::is_active);
+        let waiting = self.lines.iter().any(|line| self.unallocated(line) > 0);
+        if !active && !waiting {
+            return Err(Rejected::new(
+                "order-handed-over",
+                "the parcel has left the warehouse: let it be refused, or open a return",
+            ));
+        }
+        let mut next = self.clone();
+        next.cancel_requested = true;
+        next.holds.clear();
+        next.history.record(at, "cancel_requested", None);
+        let messages = if active {
+            vec![self.message(MessageKind::CancelPickTasks { order: self.id.clone() })]
+        } else {
+            next.settle_fulfilment();
+            next.record_if_cancelled(at);
+            vec![]
+        };
+        Ok(Decision::of(next).with_messages(messages))
+    }
+
+    /// The fulfilment order numbered `number` gave everything back.
+    #[must_use]
+    pub fn fulfillment_order_cancelled(&self, number: u32, at: Timestamp) -> Decision<Self> {
+        let mut next = self.clone();
+        if let Some(fulfillment_order) =
+            next.fulfillment_orders.iter_mut().find(|f| f.number == number && f.is_active())
+        {
+            fulfillment_order.status = FulfillmentOrderStatus::Cancelled;
+            next.settle_fulfilment();
+            next.record_if_cancelled(at);
+        }
+        Decision::of(next)
+    }
+
+    fn record_if_cancelled(&mut self, at: Timestamp) {
+        match self.fulfilment {
+            FulfilmentState::Cancelled => self.history.record(at, "cancelled", None),
+            FulfilmentState::PartiallyCancelled => self.history.record(at, "partially_cancelled", None),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What happens to the order when its parcels move, and when they come back.
+
+use super::{AllocatedLine, DeliveryState, FulfillmentOrderStatus, MoneyState, Order};
+use crate::aggregate::{Decision, Rejected};
+use crate::ids::ReturnId;
+use jiff::Timestamp;
+
+impl Order {
+    /// The parcel of the fulfilment order numbered `number` was handed over to the carrier.
+    #[must_use]
+    pub fn handed_over(&self, number: u32, at: Timestamp) -> Decision<Self> {
+        let mut next = self.clone();
+        if let Some(fulfillment_order) =
+            next.fulfillment_orders.iter_mut().find(|f| f.number == number && f.is_active())
+        {
+            fulfillment_order.status = FulfillmentOrderStatus::Closed;
+            if fulfillment_order.delivery == DeliveryState::None {
+                fulfillment_order.delivery = DeliveryState::InTransit;
+            }
+            next.settle_fulfilment();
+            next.settle_delivery();
+            next.history.record(at, &super::serde_plain(&next.fulfilment), None);
+        }
+        Decision::of(next)
+    }
+
+    /// The parcel of the fulfilment order numbered `number` is where its tracker says.
+    #[must_use]
+    pub fn parcel_moved(&self, number: u32, delivery: DeliveryState, at: Timestamp) -> Decision<Self> {
+        let mut next = self.clone();
+        if let Some(fulfillment_order) = next.fulfillment_orders.iter_mut().find(|f| f.number == number) {
+            if fulfillment_order.delivery == delivery || delivery == DeliveryState::None {
+                return Decision::of(next);
+            }
+            fulfillment_order.delivery = delivery;
+            next.settle_delivery();
+            if next.delivery != self.delivery {
+                next.history.record(at, &super::serde_plain(&next.delivery), None);
+            }
+            let paid_at_the_door = next.cash_on_delivery_minor.is_some() && next.money == MoneyState::Expected;
+            if paid_at_the_door && next.delivery == DeliveryState::Delivered {
+                next.money = MoneyState::Collected;
+            }
+            if paid_at_the_door && matches!(next.delivery, DeliveryState::Refused | DeliveryState::Returned) {
+                next.money = MoneyState::NotDue;
+            }
+        }
+        Decision::of(next)
+    }
+
+    fn settle_delivery(&mut self) {
+        let parcels: Vec<DeliveryState> = self
+            .fulfillment_orders
+            .iter()
+            .filter(|f| f.status != FulfillmentOrderStatus::Cancelled)
+            .map(|f| f.delivery)
+            .collect();
+        let all = |state| !parcels.is_empty() && parcels.iter().all(|parcel| *parcel == state);
+        let any = |state| parcels.contains(&state);
+        use DeliveryState as D;
+        self.delivery = if let Some(state) =
+            [D::Delivered, D::Refused, D::Returned, D::Lost, D::None].into_iter().find(|state| all(*state))
+        {
+            state
+        } else if any(D::Delivered) || any(D::PartlyDelivered) {
+            D::PartlyDelivered
+        } else if any(D::InTransit) || any(D::None) {
+            D::InTransit
+        } else if any(D::Lost) {
+            D::Lost
+        } else {
+            D::Refused
+        };
+    }
+
+    /// Units of each line that reached (or may reach) the shopper and for which no return is open.
+    #[must_use]
+    pub fn returnable(&self) -> Vec<AllocatedLine> {
+        self.lines
+            .iter()
+            .map(|line| {
+                let delivered: u32 = self
+                    .fulfillment_orders
+                    .iter()
+                    .filter(|f| matches!(f.delivery, DeliveryState::Delivered | DeliveryState::PartlyDelivered))
+                    .flat_map(|f| &f.lines)
+                    .filter(|allocated| allocated.line == line.number)
+                    .map(|allocated| allocated.quantity)
+                    .sum();
+                AllocatedLine { line: line.number, quantity: delivered.saturating_sub(line.returned) }
+            })
+            .filter(|line| line.quantity > 0)
+            .collect()
+    }
+
+    /// Opens the next return for `lines`, which are claimed so that no unit is returned twice.
+    ///
+    /// # Errors
+    /// `not-returnable` when more is asked for than was shipped and is not being returned already.
+    pub fn open_return(&self, lines: &[AllocatedLine], at: Timestamp) -> Result<(ReturnId, Decision<Self>), Rejected> {
+        let mut next = self.clone();
+        for (index, asked) in lines.iter().enumerate() {
+            let shipped: u32 = self
+                .fulfillment_orders
+                .iter()
+                .filter(|f| f.status == FulfillmentOrderStatus::Closed)
+                .flat_map(|f| &f.lines)
+                .filter(|allocated| allocated.line == asked.line)
+                .map(|allocated| allocated.quantity)
+                .sum();
+            match next.lines.iter_mut().find(|line| line.number == asked.line) {
+                Some(line) if line.returned + asked.quantity <= shipped => line.returned += asked.quantity,
+                _ => {
+                    return Err(Rejected::new(
+                        "not-returnable",
+                        "more units than were shipped and are not being returned already",
+                    )
+                    .at(format!("/lines/{index}/quantity")));
+                }
+            }
+        }
+        next.returns += 1;
+        next.history.record(at, "return_opened", None);
+        Ok((ReturnId::of(&self.id, next.returns), Decision::of(next)))
+    }
+
+    /// A declined or expired return gives its units free for another one.
+    #[must_use]
+    pub fn return_ended(&self, lines: &[AllocatedLine], at: Timestamp) -> Decision<Self> {
+        let mut next = self.clone();
+        for ended in lines {
+            if let Some(line) = next.lines.iter_mut().find(|line| line.number == ended.line) {
+                line.returned = line.returned.saturating_sub(ended.quantity);
+            }
+        }
+        next.history.record(at, "return_ended", None);
+        Decision::of(next)
+    }
+
+    /// A refund instruction was issued for a return.
+    #[must_use]
+    pub fn refund_instructed(&self, at: Timestamp) -> Decision<Self> {
+        let mut next = self.clone();
+        next.money = MoneyState::Refunded;
+        next.history.record(at, "refund_instructed", None);
+        Decision::of(next)
+    }
+}

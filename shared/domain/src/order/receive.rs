@@ -1,0 +1,182 @@
+//! From an incoming order to an order's head: what is wrong with it becomes a hold, not a loss.
+
+use super::{AllocationRule, DeliveryState, FulfilmentState, Hold, HoldReason, MoneyState, Order, OrderLine};
+use crate::aggregate::{Decision, History};
+use crate::ids::{ChannelId, MerchantId, OrderId, Sku, digest};
+use crate::incoming::{IncomingOrder, LINES_MAX, QUANTITY_MAX};
+use crate::message::MessageKind;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+/// What the decision needs to know beside the order.
+#[derive(Debug, Clone)]
+pub struct IntakeFacts {
+    /// The merchant, from the credential.
+    pub merchant: MerchantId,
+    /// The channel, from the credential; absent for our own API.
+    pub channel: Option<ChannelId>,
+    /// The merchant's rule for orders that one location cannot fill.
+    pub rule: AllocationRule,
+    /// SKUs of the order that the catalogue knows.
+    pub known_skus: BTreeSet<Sku>,
+    /// Digest of the body.
+    pub content: String,
+    /// Now, UTC.
+    pub now: Timestamp,
+}
+
+/// Why a body is no order at all. Refused with the field; everything else is accepted, if need be on hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct OrderRejection {
+    /// JSON pointer to the field, in our own schema.
+    pub pointer: String,
+    /// What is wrong and what to do.
+    pub detail: String,
+}
+
+impl OrderRejection {
+    fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into() }
+    }
+}
+
+impl Order {
+    /// The id of the order that the shop calls `source_id`: one shop order, one order here.
+    #[must_use]
+    pub fn id_for(merchant: &MerchantId, channel: Option<&ChannelId>, source_id: &str) -> OrderId {
+        OrderId::derive(merchant, &[channel.map_or("api", ChannelId::as_str), source_id])
+    }
+
+    /// Takes an order in.
+    ///
+    /// # Errors
+    /// [`OrderRejection`] when it has no lines, too many, a quantity out of range or a negative amount.
+    pub fn receive(incoming: &IncomingOrder, facts: &IntakeFacts) -> Result<Decision<Self>, OrderRejection> {
+        check(incoming)?;
+        let id = Self::id_for(&facts.merchant, facts.channel.as_ref(), &incoming.source_id);
+        let lines = (1..)
+            .zip(&incoming.lines)
+            .map(|(number, line)| OrderLine {
+                number,
+                source_line_id: line.source_line_id.clone(),
+                sku: line.sku.clone(),
+                quantity: line.quantity,
+                unit_price_minor: line.unit_price_minor,
+                returned: 0,
+            })
+            .collect();
+        let holds = holds(incoming, &facts.known_skus);
+        let mut history = History::default();
+        history.record(facts.now, "received", None);
+        for hold in &holds {
+            history.record(facts.now, "hold_placed", Some(super::reason_name(hold.reason)));
+        }
+        let order = Self {
+            channel: facts.channel.clone(),
+            source_id: incoming.source_id.clone(),
+            number: incoming.number.clone(),
+            content: facts.content.clone(),
+            placed_at: incoming.placed_at,
+            created_at: facts.now,
+            currency: incoming.currency,
+            total_minor: incoming.total.amount_minor,
+            cash_on_delivery_minor: incoming.cash_on_delivery.map(|money| money.amount_minor),
+            ship_to_country: incoming.ship_to.as_ref().map(|person| person.address.country.clone()),
+            rule: facts.rule,
+            fulfilment: FulfilmentState::Received,
+            delivery: DeliveryState::None,
+            money: if incoming.cash_on_delivery.is_some() {
+                MoneyState::Expected
+            } else if incoming.payment_settled {
+                MoneyState::Settled
+            } else {
+                MoneyState::NotDue
+            },
+            holds,
+            lines,
+            fulfillment_orders: Vec::new(),
+            cancel_requested: false,
+            returns: 0,
+            history,
+            id,
+        };
+        let messages = if order.holds.is_empty() {
+            vec![order.message(MessageKind::Reserve { order: order.id.clone() })]
+        } else {
+            vec![]
+        };
+        Ok(Decision::of(order).with_messages(messages))
+    }
+}
+
+/// Digest of a body, for [`IntakeFacts::content`].
+#[must_use]
+pub fn content_digest(body: &str) -> String {
+    digest(&[body], 16)
+}
+
+fn check(incoming: &IncomingOrder) -> Result<(), OrderRejection> {
+    if incoming.source_id.is_empty() || incoming.source_id.len() > 128 {
+        return Err(OrderRejection::new("/source_id", "the shop's order id has 1 to 128 bytes"));
+    }
+    if incoming.number.is_empty() || incoming.number.len() > 64 {
+        return Err(OrderRejection::new("/number", "the order number has 1 to 64 bytes"));
+    }
+    if incoming.lines.is_empty() {
+        return Err(OrderRejection::new("/lines", "an order has at least one line that needs shipping"));
+    }
+    if incoming.lines.len() > LINES_MAX {
+        return Err(OrderRejection::new("/lines", format!("an order has at most {LINES_MAX} lines: split it")));
+    }
+    if incoming.total.amount_minor < 0 {
+        return Err(OrderRejection::new("/total", "the total is not negative"));
+    }
+    if incoming.cash_on_delivery.is_some_and(|money| money.amount_minor <= 0) {
+        return Err(OrderRejection::new("/cash_on_delivery", "what the courier collects is positive, or absent"));
+    }
+    for (index, line) in incoming.lines.iter().enumerate() {
+        if line.quantity == 0 || line.quantity > QUANTITY_MAX {
+            return Err(OrderRejection::new(
+                format!("/lines/{index}/quantity"),
+                format!("a quantity is 1 to {QUANTITY_MAX}"),
+            ));
+        }
+        if line.unit_price_minor < 0 {
+            return Err(OrderRejection::new(format!("/lines/{index}/unit_price_minor"), "a price is not negative"));
+        }
+    }
+    Ok(())
+}
+
+fn holds(incoming: &IncomingOrder, known: &BTreeSet<Sku>) -> Vec<Hold> {
+    let mut holds = Vec::new();
+    let unknown: Vec<&str> = incoming
+        .lines
+        .iter()
+        .filter_map(|line| match &line.sku {
+            None => Some("(none)"),
+            Some(sku) if !known.contains(sku) => Some(sku.as_str()),
+            Some(_) => None,
+        })
+        .collect();
+    if !unknown.is_empty() {
+        let mut note = format!("unknown SKU: {}", unknown.join(", "));
+        if note.len() > 200 {
+            let cut = (0..=200).rev().find(|at| note.is_char_boundary(*at)).unwrap_or(0);
+            note.truncate(cut);
+        }
+        holds.push(Hold { reason: HoldReason::MissingItemData, note: Some(note) });
+    }
+    match incoming.ship_to.as_ref().map(|person| person.address.missing()) {
+        None => holds.push(Hold { reason: HoldReason::IncorrectAddress, note: Some("no shipping address".to_owned()) }),
+        Some(Some(field)) => {
+            holds.push(Hold { reason: HoldReason::IncorrectAddress, note: Some(format!("address without {field}")) });
+        }
+        Some(None) => {}
+    }
+    if !incoming.payment_settled && incoming.cash_on_delivery.is_none() {
+        holds.push(Hold { reason: HoldReason::AwaitingPayment, note: None });
+    }
+    holds
+}

@@ -1,0 +1,170 @@
+//! What a step may use: clients over one connector, a clock, ids. Built once per environment.
+
+use crate::clock::{SharedClock, SharedIds, SystemClock, SystemIds};
+use crate::documents::Documents;
+use crate::failure::Failure;
+use crate::outbound::Outbound;
+use crate::queues::Queues;
+use crate::secrets::Secrets;
+use crate::settings::Settings;
+use crate::store::Store;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that a step may use.
+#[derive(Debug, Clone)]
+pub struct Deps {
+    /// Settings.
+    pub settings: Settings,
+    /// The tables.
+    pub store: Store,
+    /// The queues.
+    pub queues: Queues,
+    /// The documents bucket.
+    pub documents: Documents,
+    /// Carriers and shops.
+    pub partners: Outbound,
+    /// Partners' credentials.
+    pub secrets: Secrets,
+    /// Time.
+    pub clock: SharedClock,
+    /// Unguessable text.
+    pub ids: SharedIds,
+}
+
+/// What [`Deps`] are made of: the machine's in production, the engine's in tests.
+#[derive(Debug, Clone)]
+pub struct Seams {
+    /// HTTP for the SDK.
+    pub http_client: SharedHttpClient,
+    /// HTTP for partners.
+    pub partners: SharedHttpConnector,
+    /// The SDK's time.
+    pub time_source: SharedTimeSource,
+    /// The SDK's sleep.
+    pub sleep: SharedAsyncSleep,
+    /// Our time.
+    pub clock: SharedClock,
+    /// Our ids.
+    pub ids: SharedIds,
+}
+
+impl Seams {
+    /// The machine's.
+    #[must_use]
+    pub fn of_machine(settings: &Settings) -> Self {
+        let local = settings.get("AWS_ENDPOINT_URL").is_some_and(|url| url.starts_with("http://"));
+        let connector_settings = HttpConnectorSettings::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .read_timeout(Duration::from_secs(12))
+            .build();
+        let sleep = SharedAsyncSleep::new(TokioSleep::new());
+        // Roots are parsed only where TLS is spoken: a local run starts without them.
+        let (http_client, partners) = if local {
+            let connector =
+                Connector::builder().connector_settings(connector_settings).sleep_impl(TokioSleep::new()).build_http();
+            (Builder::new().build_http(), SharedHttpConnector::new(connector))
+        } else {
+            let provider = Provider::Rustls(CryptoMode::Ring);
+            let connector = Connector::builder()
+                .connector_settings(connector_settings)
+                .sleep_impl(TokioSleep::new())
+                .tls_provider(provider.clone())
+                .tls_context(tls_context())
+                .build();
+            let client = Builder::new().tls_provider(provider).tls_context(tls_context()).build_https();
+            (client, SharedHttpConnector::new(connector))
+        };
+        Self {
+            http_client,
+            partners,
+            time_source: SharedTimeSource::new(SystemTimeSource::new()),
+            sleep,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+        }
+    }
+}
+
+fn tls_context() -> TlsContext {
+    use base64::Engine as _;
+    let mut pem = Vec::new();
+    for root in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
+        let body = base64::engine::general_purpose::STANDARD.encode(root);
+        pem.extend_from_slice(b"-----BEGIN CERTIFICATE-----\n");
+        pem.extend_from_slice(body.as_bytes());
+        pem.extend_from_slice(b"\n-----END CERTIFICATE-----\n");
+    }
+    let roots = TrustStore::empty().with_pem_certificate(pem);
+    TlsContext::builder().with_trust_store(roots).build().unwrap_or_default()
+}
+
+impl Deps {
+    /// For a deployed function.
+    ///
+    /// # Errors
+    /// [`Failure::Bug`] when Lambda's own variables are missing.
+    pub fn from_environment() -> Result<Self, Failure> {
+        let settings = Settings::from_environment();
+        let seams = Seams::of_machine(&settings);
+        Self::new(settings, seams)
+    }
+
+    /// Over given seams.
+    ///
+    /// # Errors
+    /// [`Failure::Bug`] when region or credentials are not set.
+    pub fn new(settings: Settings, seams: Seams) -> Result<Self, Failure> {
+        // An execution environment's credentials live as long as the environment: no provider chain is needed.
+        let credentials = Credentials::new(
+            settings.require("AWS_ACCESS_KEY_ID")?,
+            settings.require("AWS_SECRET_ACCESS_KEY")?,
+            settings.get("AWS_SESSION_TOKEN").map(str::to_owned),
+            None,
+            "environment",
+        );
+        let mut config = SdkConfig::builder()
+            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+            .region(Region::new(settings.require("AWS_REGION")?.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(seams.http_client)
+            .sleep_impl(seams.sleep)
+            .time_source(seams.time_source)
+            .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50)))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(2))
+                    .operation_attempt_timeout(Duration::from_secs(5))
+                    .operation_timeout(Duration::from_secs(12))
+                    .build(),
+            );
+        let endpoint = settings.get("AWS_ENDPOINT_URL").map(str::to_owned);
+        if let Some(url) = &endpoint {
+            config = config.endpoint_url(url);
+        }
+        let config = config.build();
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(endpoint.is_some()).build();
+        Ok(Self {
+            store: Store::new(aws_sdk_dynamodb::Client::new(&config), settings.clone()),
+            queues: Queues::new(aws_sdk_sqs::Client::new(&config), settings.clone()),
+            documents: Documents::new(aws_sdk_s3::Client::from_conf(s3), settings.clone()),
+            partners: Outbound::new(seams.partners),
+            secrets: Secrets::from_settings(&settings),
+            clock: seams.clock,
+            ids: seams.ids,
+            settings,
+        })
+    }
+}

@@ -1,0 +1,29 @@
+//! One file per stored thing: its key, its indexes. Persisted forms are frozen: change them only compatibly.
+
+mod account;
+mod catalogue;
+mod idempotency;
+mod order;
+mod person;
+mod stock;
+
+pub use account::{SealedCarrierAccount, SealedChannel, key_of_api_key, key_prefix, merchant_key};
+pub use catalogue::{StoredItem, StoredLocation, item_key, items_partition, location_key, locations_partition};
+pub use idempotency::IdempotencyRecord;
+pub use order::order_key;
+pub use person::{PersonRecord, person_key};
+pub use stock::{Receipt, StoredLevel, WaitingOrder, receipt_key, waiting_prefix};
+
+use domain::ids::digest;
+
+/// The shard that `id` is listed in.
+#[must_use]
+pub fn shard(id: &str, shards: u32) -> u32 {
+    u32::from_str_radix(&digest(&[id], 8), 16).unwrap_or(0) % shards.max(1)
+}
+
+/// Where the partitions of a list begin: one for each shard.
+#[must_use]
+pub fn list_partition(parts: &[&str], shard: u32) -> String {
+    format!("{}#{shard}", parts.join("#"))
+}

@@ -1,0 +1,40 @@
+//! Order heads.
+
+use super::{list_partition, shard};
+use crate::settings::Table;
+use crate::store::{Key, Stored};
+use domain::OrderId;
+use domain::order::Order;
+use jiff::SignedDuration;
+
+/// How long an order may take before the sweeper looks at it for the first time.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(10);
+
+/// The key of an order's head.
+#[must_use]
+pub fn order_key(order: &OrderId) -> Key {
+    Key::new(Table::Orders, format!("{}#{order}", order.merchant()), "order")
+}
+
+impl Stored for Order {
+    fn key(&self) -> Key {
+        order_key(&self.id)
+    }
+
+    fn indexes(&self, shards: u32) -> Vec<(&'static str, String)> {
+        let merchant = self.merchant();
+        let shard = shard(self.id.as_str(), shards);
+        let created = format!("{}#{}", self.created_at, self.id);
+        let mut keys = vec![("listed_pk", list_partition(&[merchant.as_str()], shard)), ("listed_sk", created.clone())];
+        if let Some(state) = self.waits_as() {
+            keys.push(("waiting_pk", list_partition(&[merchant.as_str(), state], shard)));
+            keys.push(("waiting_sk", created));
+        }
+        // Written once at intake and once when it is removed: never per update.
+        if !self.is_settled() {
+            keys.push(("due_pk", shard.to_string()));
+            keys.push(("due_sk", format!("{}#{}", self.created_at + FIRST_LOOK, self.id)));
+        }
+        keys
+    }
+}

@@ -1,0 +1,67 @@
+//! Personal data of an order: the only table that has it, and it has no stream.
+
+use crate::settings::Table;
+use crate::store::{Key, Stored};
+use domain::OrderId;
+use domain::address::Person;
+use serde::{Deserialize, Serialize};
+use std::io::{Read, Write};
+
+/// The person of an order, and the body that the shop sent, compressed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonRecord {
+    /// The order.
+    pub order: OrderId,
+    /// Digest of what the shop sent, part of the key: another body under the same order number leaves this one alone.
+    pub content: String,
+    /// Whom it goes to; absent when the shop sent none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
+    /// The shopper's note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The raw body, deflated.
+    #[serde(with = "serde_bytes")]
+    pub raw: Vec<u8>,
+}
+
+impl std::fmt::Debug for PersonRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PersonRecord({}, personal)", self.order)
+    }
+}
+
+/// The key of an order's person; `content` is [`domain::order::Order::content`].
+#[must_use]
+pub fn person_key(order: &OrderId, content: &str) -> Key {
+    Key::new(Table::People, format!("{}#{order}", order.merchant()), format!("person#{content}"))
+}
+
+impl PersonRecord {
+    /// Compresses a raw body.
+    #[must_use]
+    pub fn deflate(raw: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+        // Writing to memory cannot fail; if it did, an empty body is honest: the order itself is in its head.
+        let written = encoder.write_all(raw).and_then(|()| encoder.finish());
+        written.unwrap_or_default()
+    }
+
+    /// The raw body as it came.
+    #[must_use]
+    pub fn inflate(&self) -> Vec<u8> {
+        let mut raw = Vec::new();
+        let limit = u64::try_from(crate::http::BODY_BYTES_MAX).unwrap_or(u64::MAX);
+        let read = flate2::read::DeflateDecoder::new(self.raw.as_slice()).take(limit).read_to_end(&mut raw);
+        if read.is_err() {
+            raw.clear();
+        }
+        raw
+    }
+}
+
+impl Stored for PersonRecord {
+    fn key(&self) -> Key {
+        person_key(&self.order, &self.content)
+    }
+}
