@@ -13,11 +13,7 @@ const TEMPLATE: &str = "template.yaml";
 
 /// Runs Sklad on this machine: the stack that template.yaml declares, with no Docker and no AWS account.
 #[derive(Debug, Parser)]
-#[command(
-    name = "sklad",
-    bin_name = "cargo local",
-    disable_help_subcommand = true
-)]
+#[command(name = "sklad", bin_name = "cargo local", disable_help_subcommand = true)]
 struct Cli {
     #[command(flatten)]
     stack: StackArguments,
@@ -64,24 +60,16 @@ enum Command {
 /// Why the program ends with a failure.
 #[derive(Debug, thiserror::Error)]
 enum CliError {
-    #[error(
-        "no {TEMPLATE} in {0} or above it: start from the project's directory, or name one with --template"
-    )]
+    #[error("no {TEMPLATE} in {0} or above it: start from the project's directory, or name one with --template")]
     NoTemplate(PathBuf),
     #[error(transparent)]
     Host(#[from] crate::host::HostError),
     #[error("no function `{name}` in this program; there are: {known}")]
     NoFunction { name: String, known: String },
     #[error("{name} ended: {source}")]
-    Function {
-        name: String,
-        source: lambda_runtime::Error,
-    },
+    Function { name: String, source: lambda_runtime::Error },
     #[error("{what}: {source}")]
-    Io {
-        what: &'static str,
-        source: std::io::Error,
-    },
+    Io { what: &'static str, source: std::io::Error },
 }
 
 /// The whole program.
@@ -89,10 +77,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         None => run_stack(&cli.stack),
-        Some(Command::Function {
-            name,
-            end_with_input,
-        }) => run_function(&name, end_with_input),
+        Some(Command::Function { name, end_with_input }) => run_function(&name, end_with_input),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -112,10 +97,8 @@ impl StackArguments {
         let template = match &self.template {
             Some(path) => path.clone(),
             None => {
-                let here = std::env::current_dir().map_err(|source| CliError::Io {
-                    what: "the current directory",
-                    source,
-                })?;
+                let here =
+                    std::env::current_dir().map_err(|source| CliError::Io { what: "the current directory", source })?;
                 find_template(&here).ok_or(CliError::NoTemplate(here))?
             }
         };
@@ -132,9 +115,7 @@ impl StackArguments {
 
 /// The template of a directory or of the nearest one above it.
 fn find_template(from: &Path) -> Option<PathBuf> {
-    from.ancestors()
-        .map(|directory| directory.join(TEMPLATE))
-        .find(|path| path.is_file())
+    from.ancestors().map(|directory| directory.join(TEMPLATE)).find(|path| path.is_file())
 }
 
 fn run_stack(arguments: &StackArguments) -> Result<(), CliError> {
@@ -143,8 +124,7 @@ fn run_stack(arguments: &StackArguments) -> Result<(), CliError> {
         let io = |what| move |source| CliError::Io { what, source };
         // From the start on, so that a signal during it is not lost.
         let mut interrupt = signal(SignalKind::interrupt()).map_err(io("the handler of Ctrl-C"))?;
-        let mut terminate =
-            signal(SignalKind::terminate()).map_err(io("the handler of SIGTERM"))?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(io("the handler of SIGTERM"))?;
         let mut host = tokio::select! {
             host = Host::start(options) => host?,
             _ = interrupt.recv() => return Ok(()),
@@ -166,10 +146,7 @@ fn run_stack(arguments: &StackArguments) -> Result<(), CliError> {
 }
 
 fn banner(host: &Host) -> String {
-    let sandbox = host
-        .sandbox_url
-        .as_ref()
-        .map(|url| format!("\n  Sandbox        {url}   (a carrier and a shop)"));
+    let sandbox = host.sandbox_url.as_ref().map(|url| format!("\n  Sandbox        {url}   (a carrier and a shop)"));
     format!(
         "
   Sklad runs. Ctrl-C stops it; nothing is lost.
@@ -193,7 +170,7 @@ fn banner(host: &Host) -> String {
 fn run_function(name: &str, end_with_input: bool) -> Result<(), CliError> {
     let entry = functions::find(name).ok_or_else(|| CliError::NoFunction {
         name: name.to_owned(),
-        known: functions::ALL.map(|entry| entry.name).join(", "),
+        known: functions::ALL.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", "),
     })?;
     if end_with_input {
         std::thread::spawn(|| {
@@ -205,17 +182,11 @@ fn run_function(name: &str, end_with_input: bool) -> Result<(), CliError> {
     // One invocation at a time needs no more than this thread.
     runtime(tokio::runtime::Builder::new_current_thread())?
         .block_on((entry.run)())
-        .map_err(|source| CliError::Function {
-            name: name.to_owned(),
-            source,
-        })
+        .map_err(|source| CliError::Function { name: name.to_owned(), source })
 }
 
 fn runtime(mut builder: tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, CliError> {
-    builder.enable_all().build().map_err(|source| CliError::Io {
-        what: "the asynchronous runtime",
-        source,
-    })
+    builder.enable_all().build().map_err(|source| CliError::Io { what: "the asynchronous runtime", source })
 }
 
 #[cfg(test)]

@@ -31,10 +31,7 @@ pub(crate) struct Endpoint {
 /// The server's routes.
 pub(crate) fn router(endpoint: Arc<Endpoint>) -> Router {
     Router::new()
-        .route(
-            "/_sklad/health",
-            get(async || json_answer(StatusCode::OK, &json!({"status": "ok"}))),
-        )
+        .route("/_sklad/health", get(async || json_answer(StatusCode::OK, &json!({"status": "ok"}))))
         .route("/_sklad/meter", get(meter))
         .route("/_sklad/meter/reset", post(reset_meter))
         .route("/_sklad/functions/{name}/invocations", post(invoke))
@@ -80,9 +77,7 @@ async fn answer(
             return Ok(response);
         }
         let visible_in = match services.next_visible_at_ms(&receive.queue).await? {
-            Some(at) => Duration::from_millis(
-                at.saturating_sub(u64::try_from(moment::now_ms()).unwrap_or_default()),
-            ),
+            Some(at) => Duration::from_millis(at.saturating_sub(u64::try_from(moment::now_ms()).unwrap_or_default())),
             None => left,
         };
         tokio::select! {
@@ -127,96 +122,54 @@ impl LongReceive {
         // A request that cannot be read is the engine's to refuse.
         let receive: Receive = serde_json::from_slice(request.body()).ok()?;
         let wait = Duration::from_secs(receive.wait_time_seconds);
-        (!wait.is_zero() && wait <= WAIT_MAX).then(|| Self {
-            queue: receive
-                .queue_url
-                .rsplit('/')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-            wait,
-        })
+        (!wait.is_zero() && wait <= WAIT_MAX)
+            .then(|| Self { queue: receive.queue_url.rsplit('/').next().unwrap_or_default().to_owned(), wait })
     }
 }
 
 fn has_messages(body: &[u8]) -> bool {
     serde_json::from_slice::<Value>(body)
         .ok()
-        .and_then(|body| {
-            body.get("Messages")?
-                .as_array()
-                .map(|messages| !messages.is_empty())
-        })
+        .and_then(|body| body.get("Messages")?.as_array().map(|messages| !messages.is_empty()))
         .unwrap_or(false)
 }
 
 async fn meter(State(endpoint): State<Arc<Endpoint>>) -> Response<Body> {
-    match endpoint
-        .services
-        .with(|engine| serde_json::to_value(engine.meter().snapshot()))
-        .await
-    {
+    match endpoint.services.with(|engine| serde_json::to_value(engine.meter().snapshot())).await {
         Ok(Ok(snapshot)) => json_answer(StatusCode::OK, &snapshot),
-        Ok(Err(error)) => json_answer(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            &json!({"message": error.to_string()}),
-        ),
-        Err(error) => json_answer(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            &json!({"message": error.to_string()}),
-        ),
+        Ok(Err(error)) => json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
+        Err(error) => json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
     }
 }
 
 async fn reset_meter(State(endpoint): State<Arc<Endpoint>>) -> Response<Body> {
-    match endpoint
-        .services
-        .with(|engine| engine.meter().reset())
-        .await
-    {
+    match endpoint.services.with(|engine| engine.meter().reset()).await {
         Ok(()) => json_answer(StatusCode::OK, &json!({"status": "reset"})),
-        Err(error) => json_answer(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            &json!({"message": error.to_string()}),
-        ),
+        Err(error) => json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
     }
 }
 
 /// Invokes a function with the request's body as its event: how a schedule's function is run at once.
-async fn invoke(
-    State(endpoint): State<Arc<Endpoint>>,
-    Path(name): Path<String>,
-    event: Bytes,
-) -> Response<Body> {
+async fn invoke(State(endpoint): State<Arc<Endpoint>>, Path(name): Path<String>, event: Bytes) -> Response<Body> {
     let Some(pool) = endpoint.pools.get(&name) else {
-        return json_answer(
-            StatusCode::NOT_FOUND,
-            &json!({"message": format!("no function {name}")}),
-        );
+        return json_answer(StatusCode::NOT_FOUND, &json!({"message": format!("no function {name}")}));
     };
     match pool.invoke(moment::request_id(), event).await {
         Ok(answer) => {
             let mut response = Response::new(Body::from(answer));
-            response.headers_mut().insert(
-                header::CONTENT_TYPE,
-                axum::http::HeaderValue::from_static("application/json"),
-            );
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, axum::http::HeaderValue::from_static("application/json"));
             response
         }
-        Err(error) => json_answer(
-            StatusCode::BAD_GATEWAY,
-            &json!({"message": error.to_string()}),
-        ),
+        Err(error) => json_answer(StatusCode::BAD_GATEWAY, &json!({"message": error.to_string()})),
     }
 }
 
 fn json_answer(status: StatusCode, body: &Value) -> Response<Body> {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        axum::http::HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, axum::http::HeaderValue::from_static("application/json"));
     response
 }
 
@@ -225,10 +178,7 @@ mod tests {
     use super::*;
 
     fn request(target: &'static str, body: &'static str) -> axum::http::Request<Bytes> {
-        axum::http::Request::post("/")
-            .header("x-amz-target", target)
-            .body(Bytes::from_static(body.as_bytes()))
-            .unwrap()
+        axum::http::Request::post("/").header("x-amz-target", target).body(Bytes::from_static(body.as_bytes())).unwrap()
     }
 
     #[test]
@@ -239,17 +189,10 @@ mod tests {
         for (target, body) in [
             ("AmazonSQS.DeleteMessage", url),
             ("AmazonSQS.ReceiveMessage", r#"{"QueueUrl":"x/picks"}"#),
-            (
-                "AmazonSQS.ReceiveMessage",
-                r#"{"QueueUrl":"x/picks","WaitTimeSeconds":21}"#,
-            ),
+            ("AmazonSQS.ReceiveMessage", r#"{"QueueUrl":"x/picks","WaitTimeSeconds":21}"#),
             ("AmazonSQS.ReceiveMessage", "nonsense"),
         ] {
-            assert_eq!(
-                LongReceive::of(&request(target, body)),
-                None,
-                "{target} {body}"
-            );
+            assert_eq!(LongReceive::of(&request(target, body)), None, "{target} {body}");
         }
     }
 }

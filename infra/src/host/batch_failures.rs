@@ -52,23 +52,12 @@ mod tests {
 
     #[track_caller]
     fn check(answer: &str, expect: &Report) {
-        assert_eq!(
-            read(answer.as_bytes(), |id| ["a", "b"].contains(&id)),
-            *expect,
-            "{answer}"
-        );
+        assert_eq!(read(answer.as_bytes(), |id| ["a", "b"].contains(&id)), *expect, "{answer}");
     }
 
     #[test]
     fn nothing_reported_means_that_all_is_done() {
-        for answer in [
-            "",
-            " ",
-            "null",
-            "{}",
-            r#"{"batchItemFailures":null}"#,
-            r#"{"batchItemFailures":[]}"#,
-        ] {
+        for answer in ["", " ", "null", "{}", r#"{"batchItemFailures":null}"#, r#"{"batchItemFailures":[]}"#] {
             check(answer, &Report::AllDone);
         }
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
 
-use super::moment::{NoRandomness, secret_bytes};
+use super::moment::{NoRandomness, secret};
 
 /// What a data directory of ours contains, and no other directory does.
 const LOCK: &str = "sklad.lock";
@@ -63,15 +63,10 @@ impl Keys {
 impl DataDir {
     /// Opens it, or makes it. With `fresh`, whatever was in it is gone.
     pub(crate) fn open(path: &Path, fresh: bool) -> Result<Self, DataError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(at(path))?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))?;
         let path = path.canonicalize().map_err(at(path))?;
         let lock_path = path.join(LOCK);
-        if fresh && !lock_path.exists() && fs::read_dir(&path).map_err(at(&path))?.next().is_some()
-        {
+        if fresh && !lock_path.exists() && fs::read_dir(&path).map_err(at(&path))?.next().is_some() {
             return Err(DataError::NotOurs(path));
         }
         let lock = OpenOptions::new()
@@ -119,14 +114,10 @@ impl DataDir {
     /// The keys, made on the first start.
     pub(crate) fn keys(&self) -> Result<Keys, DataError> {
         Ok(Keys {
-            administrator: self.secret("administrator.key", || {
-                Ok(format!(
-                    "sklad_platform_{}",
-                    hex::encode(secret_bytes::<24>()?)
-                ))
-            })?,
-            secrets: self.secret("secrets.key", || {
-                Ok(BASE64_STANDARD.encode(secret_bytes::<32>()?))
+            administrator: self.kept("administrator.key", || Ok(format!("sklad_platform_{}", secret(48)?)))?,
+            secrets: self.kept("secrets.key", || {
+                let bytes = hex::decode(secret(64)?).map_err(|_| NoRandomness)?;
+                Ok(BASE64_STANDARD.encode(bytes))
             })?,
         })
     }
@@ -136,12 +127,7 @@ impl DataDir {
         let path = self.path.join(name);
         let new = self.path.join(format!("{name}.new"));
         let write = || {
-            let mut file = OpenOptions::new()
-                .create(true)
-                .write(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&new)?;
+            let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
             file.write_all(content.as_bytes())?;
             file.sync_all()?;
             fs::rename(&new, &path)
@@ -149,11 +135,7 @@ impl DataDir {
         write().map_err(at(&path))
     }
 
-    fn secret(
-        &self,
-        name: &str,
-        make: impl Fn() -> Result<String, NoRandomness>,
-    ) -> Result<String, DataError> {
+    fn kept(&self, name: &str, make: impl Fn() -> Result<String, NoRandomness>) -> Result<String, DataError> {
         let path = self.path.join(name);
         let mut kept = String::new();
         match File::open(&path).and_then(|mut file| file.read_to_string(&mut kept)) {
@@ -170,10 +152,7 @@ impl DataDir {
 
 fn at(path: &Path) -> impl Fn(io::Error) -> DataError {
     let path = path.to_owned();
-    move |source| DataError::Io {
-        path: path.clone(),
-        source,
-    }
+    move |source| DataError::Io { path: path.clone(), source }
 }
 
 #[cfg(test)]
@@ -186,10 +165,7 @@ mod tests {
     fn a_second_host_on_the_same_directory_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let first = DataDir::open(directory.path(), false).unwrap();
-        assert!(matches!(
-            DataDir::open(directory.path(), false),
-            Err(DataError::InUse(_))
-        ));
+        assert!(matches!(DataDir::open(directory.path(), false), Err(DataError::InUse(_))));
         drop(first);
         DataDir::open(directory.path(), false).unwrap();
     }
@@ -197,17 +173,11 @@ mod tests {
     #[test]
     fn keys_are_made_once_and_for_the_owner_only() {
         let directory = tempfile::tempdir().unwrap();
-        let keys = DataDir::open(directory.path(), false)
-            .unwrap()
-            .keys()
-            .unwrap();
+        let keys = DataDir::open(directory.path(), false).unwrap().keys().unwrap();
         let data = DataDir::open(directory.path(), false).unwrap();
         assert!(data.keys().unwrap() == keys);
         assert_eq!(BASE64_STANDARD.decode(&keys.secrets).unwrap().len(), 32);
-        let mode = fs::metadata(directory.path().join("administrator.key"))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = fs::metadata(directory.path().join("administrator.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
@@ -215,10 +185,7 @@ mod tests {
     fn fresh_empties_our_own_directory_and_no_other() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("letter.txt"), "mine").unwrap();
-        assert!(matches!(
-            DataDir::open(directory.path(), true),
-            Err(DataError::NotOurs(_))
-        ));
+        assert!(matches!(DataDir::open(directory.path(), true), Err(DataError::NotOurs(_))));
         assert!(directory.path().join("letter.txt").exists());
 
         let ours = directory.path().join("ours");

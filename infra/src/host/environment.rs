@@ -175,12 +175,9 @@ impl Environment {
 
     /// Hands over an invocation; it comes back if the process takes none any more.
     pub(crate) fn deliver(&self, delivery: Delivery) -> Result<(), Delivery> {
-        self.deliveries
-            .try_send(delivery)
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(delivery)
-                | mpsc::error::TrySendError::Closed(delivery) => delivery,
-            })
+        self.deliveries.try_send(delivery).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(delivery) | mpsc::error::TrySendError::Closed(delivery) => delivery,
+        })
     }
 
     /// The process asks for its next invocation: waits for one.
@@ -188,27 +185,18 @@ impl Environment {
         self.polled.send_replace(true);
         let delivery = self.waiting.lock().await.recv().await?;
         // Nothing is awaited from here on: a dropped request cannot lose the delivery half way.
-        let deadline_ms =
-            moment::now_ms() + i64::try_from(delivery.timeout.as_millis()).unwrap_or(i64::MAX / 2);
+        let deadline_ms = moment::now_ms() + i64::try_from(delivery.timeout.as_millis()).unwrap_or(i64::MAX / 2);
         *lock(&self.current) = Some((delivery.request_id.clone(), delivery.answer));
         // The invoker may have given up; the process's answer is then unknown, as on AWS.
         let _ = delivery.taken.send(());
-        Some(Taken {
-            request_id: delivery.request_id,
-            payload: delivery.payload,
-            deadline_ms,
-        })
+        Some(Taken { request_id: delivery.request_id, payload: delivery.payload, deadline_ms })
     }
 
     /// The process answers.
     ///
     /// # Errors
     /// When that invocation is not the running one.
-    pub(crate) fn answer(
-        &self,
-        request_id: &str,
-        outcome: Outcome,
-    ) -> Result<(), UnknownInvocation> {
+    pub(crate) fn answer(&self, request_id: &str, outcome: Outcome) -> Result<(), UnknownInvocation> {
         let mut current = lock(&self.current);
         match current.take() {
             Some((running, answer)) if running == request_id => {

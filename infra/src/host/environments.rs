@@ -108,15 +108,8 @@ impl Pool {
 
     /// Invokes the function; waits while all environments are in use. The invocation runs to its end even if the
     /// caller goes away, as on AWS.
-    pub(crate) async fn invoke(
-        self: &Arc<Self>,
-        request_id: String,
-        payload: Bytes,
-    ) -> Result<Bytes, InvokeError> {
-        let slot = Arc::clone(&self.slots)
-            .acquire_owned()
-            .await
-            .map_err(|_| InvokeError::ShuttingDown)?;
+    pub(crate) async fn invoke(self: &Arc<Self>, request_id: String, payload: Bytes) -> Result<Bytes, InvokeError> {
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| InvokeError::ShuttingDown)?;
         let pool = Arc::clone(self);
         let running = tokio::spawn(async move {
             let _slot = slot;
@@ -136,10 +129,7 @@ impl Pool {
 
     /// Starts the first environment, so that the first request does not wait for it.
     pub(crate) async fn warm(self: &Arc<Self>) -> Result<(), InvokeError> {
-        let _slot = Arc::clone(&self.slots)
-            .acquire_owned()
-            .await
-            .map_err(|_| InvokeError::ShuttingDown)?;
+        let _slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| InvokeError::ShuttingDown)?;
         let lease = self.environment().await?;
         lease.give_back();
         Ok(())
@@ -163,11 +153,7 @@ impl Pool {
         }
     }
 
-    async fn run(
-        self: &Arc<Self>,
-        request_id: String,
-        payload: Bytes,
-    ) -> Result<Bytes, InvokeError> {
+    async fn run(self: &Arc<Self>, request_id: String, payload: Bytes) -> Result<Bytes, InvokeError> {
         let mut end = String::new();
         for _ in 0..DELIVERIES_MAX {
             let lease = self.environment().await?;
@@ -228,19 +214,10 @@ impl Pool {
             }
         };
         if let Some(environment) = idle {
-            return Ok(Lease {
-                pool: self,
-                environment: Some(environment),
-            });
+            return Ok(Lease { pool: self, environment: Some(environment) });
         }
-        if self
-            .retry_at
-            .borrow()
-            .is_some_and(|until| until > Instant::now())
-        {
-            return Err(InvokeError::Init(
-                "it failed a moment ago; the next start follows soon".to_owned(),
-            ));
+        if self.retry_at.borrow().is_some_and(|until| until > Instant::now()) {
+            return Err(InvokeError::Init("it failed a moment ago; the next start follows soon".to_owned()));
         }
         match self.start().await {
             Ok(lease) => {
@@ -254,10 +231,7 @@ impl Pool {
                     state.failed_starts = state.failed_starts.saturating_add(1);
                     state.failed_starts
                 };
-                let pause = BACKOFF
-                    .0
-                    .saturating_mul(2_u32.saturating_pow(failed.min(16) - 1))
-                    .min(BACKOFF.1);
+                let pause = BACKOFF.0.saturating_mul(2_u32.saturating_pow(failed.min(16) - 1)).min(BACKOFF.1);
                 self.retry_at.send_replace(Some(Instant::now() + pause));
                 Err(error)
             }
@@ -281,10 +255,7 @@ impl Pool {
             self.forget(&environment.id);
             return Err(error);
         }
-        let lease = Lease {
-            pool: self,
-            environment: Some(Arc::clone(&environment)),
-        };
+        let lease = Lease { pool: self, environment: Some(Arc::clone(&environment)) };
         tokio::select! {
             () = environment.ready() => Ok(lease),
             end = environment.ended() => Err(InvokeError::Init(match environment.init_error() {
@@ -297,11 +268,7 @@ impl Pool {
         }
     }
 
-    fn start_process(
-        self: &Arc<Self>,
-        environment: &Arc<Environment>,
-        start: &Start,
-    ) -> Result<(), InvokeError> {
+    fn start_process(self: &Arc<Self>, environment: &Arc<Environment>, start: &Start) -> Result<(), InvokeError> {
         let pool = Arc::clone(self);
         let id = environment.id.clone();
         environment
@@ -313,10 +280,7 @@ impl Pool {
     fn on_end(self: &Arc<Self>, id: &str, end: &str) {
         let was_idle = self.forget(id);
         if was_idle {
-            self.logs.host(format!(
-                "{}: an idle process ended: {end}; starting it again",
-                self.name
-            ));
+            self.logs.host(format!("{}: an idle process ended: {end}; starting it again", self.name));
             let pool = Arc::clone(self);
             tokio::spawn(async move {
                 // One that polls and then ends must not keep the machine busy.

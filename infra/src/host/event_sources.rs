@@ -42,9 +42,7 @@ pub(crate) fn start(shared: &Shared<'_>) -> (Vec<JoinHandle<()>>, Readers) {
                 stopping: shared.stopping.clone(),
             };
             let name = format!("queue {} to {}", source.queue, function.name);
-            tasks.push(supervised(name, shared.logs.clone(), move || {
-                mapping.clone().run()
-            }));
+            tasks.push(supervised(name, shared.logs.clone(), move || mapping.clone().run()));
         }
         for source in &function.stream_sources {
             let position = watch::Sender::new(None);
@@ -54,9 +52,7 @@ pub(crate) fn start(shared: &Shared<'_>) -> (Vec<JoinHandle<()>>, Readers) {
                 pool: Arc::clone(pool),
                 services: shared.services.clone(),
                 logs: shared.logs.clone(),
-                checkpoint: shared
-                    .checkpoints
-                    .join(format!("{}.{}", function.name, source.table)),
+                checkpoint: shared.checkpoints.join(format!("{}.{}", function.name, source.table)),
                 position,
                 stopping: shared.stopping.clone(),
             });

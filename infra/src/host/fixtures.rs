@@ -13,10 +13,7 @@ pub(crate) fn function(name: &str, routes: &[(&str, &str)]) -> Function {
         environment: BTreeMap::new(),
         routes: routes
             .iter()
-            .map(|(method, path)| Route {
-                method: (*method).to_owned(),
-                path: (*path).to_owned(),
-            })
+            .map(|(method, path)| Route { method: (*method).to_owned(), path: (*path).to_owned() })
             .collect(),
         queue_sources: Vec::new(),
         stream_sources: Vec::new(),
@@ -27,10 +24,7 @@ pub(crate) fn function(name: &str, routes: &[(&str, &str)]) -> Function {
 /// A stack of these functions.
 pub(crate) fn stack<const N: usize>(functions: [Function; N]) -> Stack {
     Stack {
-        functions: functions
-            .into_iter()
-            .map(|function| (function.name.clone(), function))
-            .collect(),
+        functions: functions.into_iter().map(|function| (function.name.clone(), function)).collect(),
         ..Stack::default()
     }
 }

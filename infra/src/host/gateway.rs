@@ -8,14 +8,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{Response, StatusCode};
+use axum::http::Response;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use platform::Problem;
 
 use super::environments::{InvokeError, Pool};
 use super::gateway_answer;
 use super::gateway_event::{self, Arrival};
 use super::logs::Logs;
 use super::moment;
-use super::problem::{Problem, name_request};
+use super::problem::{Refusal, name_request};
 use super::routes::{Found, Routes};
 
 /// Largest body of a request, bytes (the HTTP API's limit).
@@ -49,17 +51,12 @@ async fn answer(
             name_request(response.headers_mut(), &request_id);
             response
         }
-        Err(problem) => problem.into_response(&request_id),
+        Err(refusal) => refusal.into_response(&request_id),
     }
 }
 
 impl Gateway {
-    async fn invoke(
-        &self,
-        client: SocketAddr,
-        request: Request,
-        request_id: &str,
-    ) -> Result<Response<Body>, Problem> {
+    async fn invoke(&self, client: SocketAddr, request: Request, request_id: &str) -> Result<Response<Body>, Refusal> {
         let (parts, body) = request.into_parts();
         let method = parts.method.as_str();
         let path = parts.uri.path();
@@ -67,120 +64,72 @@ impl Gateway {
             Found::Route(matched) => matched,
             Found::OtherMethods(methods) => {
                 let allow = methods.into_iter().collect::<Vec<_>>().join(", ");
-                return Err(Problem {
-                    allow: Some(allow.clone()),
-                    ..Problem::new(
-                        StatusCode::METHOD_NOT_ALLOWED,
-                        "method-not-allowed",
-                        "Method not allowed",
-                        format!("This path takes {allow}, not {method}."),
-                    )
-                });
+                return Err(Refusal::method(allow, method));
             }
-            Found::Nothing => {
-                return Err(Problem::new(
-                    StatusCode::NOT_FOUND,
-                    "no-such-route",
-                    "No such route",
-                    format!(
-                        "No route has this path. The API is described by GET /v1/openapi.json. Asked for: {method} {path}"
-                    ),
-                ));
-            }
+            Found::Nothing => return Err(Problem::no_route(&format!("{method} {path}")).into()),
             Found::BadEncoding => {
                 return Err(Problem::new(
-                    StatusCode::BAD_REQUEST,
+                    400,
                     "path-encoding",
-                    "Path not readable",
-                    "A part of the path is not percent-encoded UTF-8. Encode it anew.",
-                ));
+                    "a part of the path is not percent-encoded UTF-8: encode it anew",
+                )
+                .into());
             }
         };
         let Some(pool) = self.pools.get(matched.function) else {
-            return Err(internal("internal-error", request_id));
+            return Err(internal());
         };
         let body = read(body).await?;
-        let arrival = Arrival {
-            request_id,
-            source: client.ip(),
-            port: self.port,
-            at: moment::now(),
-        };
+        let arrival = Arrival { request_id, source: client.ip(), port: self.port, at: moment::now() };
         let event = gateway_event::build(&matched, &parts, &body, &arrival).to_string();
         if event.len() > EVENT_BYTES_MAX {
             return Err(too_large(EVENT_BYTES_MAX));
         }
-        let outcome = tokio::time::timeout(
-            INTEGRATION_TIMEOUT,
-            pool.invoke(request_id.to_owned(), event.into()),
-        )
-        .await;
-        let answer = match outcome {
+        let running = pool.invoke(request_id.to_owned(), event.into());
+        let answer = match tokio::time::timeout(INTEGRATION_TIMEOUT, running).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(InvokeError::Function(_) | InvokeError::Crashed(_) | InvokeError::Init(_))) => {
-                return Err(internal("internal-error", request_id));
+                return Err(internal());
             }
             Ok(Err(InvokeError::TimedOut(_) | InvokeError::ShuttingDown)) | Err(_) => {
-                return Err(Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "try-again",
-                    "Try again",
-                    format!(
-                        "The function gave no answer in time. Send the request again with the same Idempotency-Key. Request {request_id}."
-                    ),
-                ));
+                return Err(no_answer());
             }
         };
         gateway_answer::read(&answer).map_err(|error| {
-            self.logs.host(format!(
-                "{}: {error}; request {request_id}",
-                matched.function
-            ));
-            internal("internal-error", request_id)
+            self.logs.host(format!("{}: {error}; request {request_id}", matched.function));
+            internal()
         })
     }
 }
 
-async fn read(body: Body) -> Result<Bytes, Problem> {
+async fn read(body: Body) -> Result<Bytes, Refusal> {
     // A length that is announced is refused before anything is read.
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(too_large(BODY_BYTES_MAX));
     }
-    axum::body::to_bytes(body, BODY_BYTES_MAX)
-        .await
-        .map_err(|error| {
-            let source = std::error::Error::source(&error)
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            if source.contains("length limit") {
-                too_large(BODY_BYTES_MAX)
-            } else {
-                Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "body-broke-off",
-                    "Body incomplete",
-                    "The body broke off before its end. Send the request again.",
-                )
-            }
-        })
+    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(BODY_BYTES_MAX)),
+        Err(_) => {
+            Err(Problem::new(400, "body-incomplete", "the body broke off before its end: send the request again")
+                .into())
+        }
+    }
 }
 
-fn too_large(bytes: usize) -> Problem {
-    Problem::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "body-too-large",
-        "Body too large",
-        format!("The request is over {bytes} bytes."),
-    )
+fn too_large(bytes_max: usize) -> Refusal {
+    let detail = format!("the request is over {bytes_max} bytes: send less at a time");
+    Problem::new(413, "body-too-large", detail).into()
 }
 
-fn internal(kind: &'static str, request_id: &str) -> Problem {
-    Problem::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        kind,
-        "Internal error",
-        format!(
-            "The function failed on this request; its log has the reason. Request {request_id}."
-        ),
-    )
+fn internal() -> Refusal {
+    let detail = "the function failed on this request: its log has the reason beside the request id";
+    Problem::new(500, "internal-error", detail).into()
+}
+
+fn no_answer() -> Refusal {
+    let detail = "no answer in time: repeat the request with the same Idempotency-Key";
+    let mut problem = Problem::new(503, "try-again", detail);
+    problem.retry_after_s = Some(1);
+    problem.into()
 }

@@ -31,10 +31,7 @@ pub(crate) fn read(answer: &[u8]) -> Result<Response<Body>, BadAnswer> {
             other => other.to_string(),
         };
         let mut response = Response::new(Body::from(body));
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         return Ok(response);
     };
     let status = match status {
@@ -62,10 +59,7 @@ pub(crate) fn read(answer: &[u8]) -> Result<Response<Body>, BadAnswer> {
                 Value::Array(_) | Value::Object(_) => return Err(bad()),
             };
             // The server frames the body itself.
-            if key != header::CONTENT_LENGTH
-                && key != header::TRANSFER_ENCODING
-                && key != header::CONNECTION
-            {
+            if key != header::CONTENT_LENGTH && key != header::TRANSFER_ENCODING && key != header::CONNECTION {
                 headers.insert(key, HeaderValue::try_from(text).map_err(|_| bad())?);
             }
         }
@@ -79,22 +73,15 @@ pub(crate) fn read(answer: &[u8]) -> Result<Response<Body>, BadAnswer> {
             headers.append(header::SET_COOKIE, cookie);
         }
     }
-    headers
-        .entry(header::CONTENT_TYPE)
-        .or_insert(HeaderValue::from_static("text/plain;charset=UTF-8"));
+    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("text/plain;charset=UTF-8"));
     Ok(response)
 }
 
 fn body(value: &Value) -> Result<Vec<u8>, BadAnswer> {
-    let encoded = value
-        .get("isBase64Encoded")
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
+    let encoded = value.get("isBase64Encoded").and_then(Value::as_bool).unwrap_or(false);
     match value.get("body") {
         None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::String(text)) if encoded => {
-            BASE64_STANDARD.decode(text).map_err(|_| BadAnswer::Body)
-        }
+        Some(Value::String(text)) if encoded => BASE64_STANDARD.decode(text).map_err(|_| BadAnswer::Body),
         Some(Value::String(text)) => Ok(text.clone().into_bytes()),
         Some(_) => Err(BadAnswer::Body),
     }
@@ -109,13 +96,7 @@ mod tests {
         let response = read(answer.to_string().as_bytes()).unwrap();
         assert_eq!(response.status(), status, "{answer}");
         assert_eq!(response.headers()["content-type"], content_type, "{answer}");
-        assert_eq!(
-            axum::body::to_bytes(response.into_body(), 1000)
-                .await
-                .unwrap(),
-            body,
-            "{answer}"
-        );
+        assert_eq!(axum::body::to_bytes(response.into_body(), 1000).await.unwrap(), body, "{answer}");
     }
 
     #[tokio::test]
@@ -128,20 +109,8 @@ mod tests {
             b"%PDF",
         )
         .await;
-        check(
-            json!({"statusCode": "204"}),
-            204,
-            "text/plain;charset=UTF-8",
-            b"",
-        )
-        .await;
-        check(
-            json!({"ok": true}),
-            200,
-            "application/json",
-            br#"{"ok":true}"#,
-        )
-        .await;
+        check(json!({"statusCode": "204"}), 204, "text/plain;charset=UTF-8", b"").await;
+        check(json!({"ok": true}), 200, "application/json", br#"{"ok":true}"#).await;
         check(json!("hello"), 200, "application/json", b"hello").await;
     }
 
@@ -157,17 +126,8 @@ mod tests {
         let refused = |answer: &str| read(answer.as_bytes()).unwrap_err();
         assert_eq!(refused("nonsense"), BadAnswer::NotJson);
         assert_eq!(refused(r#"{"statusCode": 700}"#), BadAnswer::Status);
-        assert_eq!(
-            refused(r#"{"statusCode": 200, "body": {}}"#),
-            BadAnswer::Body
-        );
-        assert_eq!(
-            refused(r#"{"statusCode": 200, "body": "%", "isBase64Encoded": true}"#),
-            BadAnswer::Body
-        );
-        assert_eq!(
-            refused(r#"{"statusCode": 200, "headers": {"a": "b\nc"}}"#),
-            BadAnswer::Header("a".to_owned())
-        );
+        assert_eq!(refused(r#"{"statusCode": 200, "body": {}}"#), BadAnswer::Body);
+        assert_eq!(refused(r#"{"statusCode": 200, "body": "%", "isBase64Encoded": true}"#), BadAnswer::Body);
+        assert_eq!(refused(r#"{"statusCode": 200, "headers": {"a": "b\nc"}}"#), BadAnswer::Header("a".to_owned()));
     }
 }

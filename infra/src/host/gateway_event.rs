@@ -23,12 +23,7 @@ pub(crate) struct Arrival<'a> {
 }
 
 /// Builds the event of one request.
-pub(crate) fn build(
-    matched: &Matched<'_>,
-    request: &Parts,
-    body: &[u8],
-    arrival: &Arrival<'_>,
-) -> Value {
+pub(crate) fn build(matched: &Matched<'_>, request: &Parts, body: &[u8], arrival: &Arrival<'_>) -> Value {
     let path = request.uri.path();
     let query = request.uri.query().unwrap_or_default();
     let (headers, cookies) = headers(&request.headers, arrival);
@@ -84,10 +79,7 @@ pub(crate) fn build(
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// Header values joined by comma; cookies apart.
@@ -95,18 +87,10 @@ fn headers(headers: &HeaderMap, arrival: &Arrival<'_>) -> (Map<String, Value>, V
     let mut joined: Map<String, Value> = Map::new();
     let mut cookies = Vec::new();
     for name in headers.keys() {
-        let values: Vec<_> = headers
-            .get_all(name)
-            .iter()
-            .map(|value| String::from_utf8_lossy(value.as_bytes()))
-            .collect();
+        let values: Vec<_> =
+            headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         if name == "cookie" {
-            cookies.extend(
-                values
-                    .iter()
-                    .flat_map(|value| value.split("; "))
-                    .map(str::to_owned),
-            );
+            cookies.extend(values.iter().flat_map(|value| value.split("; ")).map(str::to_owned));
         } else if name != "connection" && name != "transfer-encoding" {
             joined.insert(name.as_str().to_owned(), json!(values.join(",")));
         }
@@ -116,10 +100,7 @@ fn headers(headers: &HeaderMap, arrival: &Arrival<'_>) -> (Map<String, Value>, V
         None => arrival.source.to_string(),
     };
     joined.insert("x-forwarded-for".to_owned(), json!(forwarded));
-    joined.insert(
-        "x-forwarded-port".to_owned(),
-        json!(arrival.port.to_string()),
-    );
+    joined.insert("x-forwarded-port".to_owned(), json!(arrival.port.to_string()));
     joined.insert("x-forwarded-proto".to_owned(), json!("http"));
     (joined, cookies)
 }
@@ -139,23 +120,14 @@ fn query_parameters(query: &str) -> Map<String, Value> {
 
 /// Whether the content type is one that the HTTP API passes on as text.
 fn is_text(headers: &HeaderMap) -> bool {
-    let media_type = text(headers, "content-type")
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let media_type = text(headers, "content-type").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     media_type.is_empty()
         || media_type.starts_with("text/")
         || matches!(
             media_type.as_str(),
-            "application/json"
-                | "application/javascript"
-                | "application/xml"
-                | "application/x-www-form-urlencoded"
+            "application/json" | "application/javascript" | "application/xml" | "application/x-www-form-urlencoded"
         )
-        || (media_type.starts_with("application/")
-            && (media_type.ends_with("+json") || media_type.ends_with("+xml")))
+        || (media_type.starts_with("application/") && (media_type.ends_with("+json") || media_type.ends_with("+xml")))
 }
 
 #[cfg(test)]
@@ -167,11 +139,7 @@ mod tests {
     use crate::host::routes::{Found, Routes};
 
     fn event(request: axum::http::request::Builder, body: &[u8]) -> Value {
-        let routes = Routes::of(&stack([function(
-            "order-intake",
-            &[("POST", "/webhooks/shops/{channel}")],
-        )]))
-        .unwrap();
+        let routes = Routes::of(&stack([function("order-intake", &[("POST", "/webhooks/shops/{channel}")])])).unwrap();
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let Found::Route(matched) = routes.find(parts.method.as_str(), parts.uri.path()) else {
             panic!("no route");
@@ -205,10 +173,7 @@ mod tests {
         assert_eq!(event["rawPath"], "/webhooks/shops/chn%201");
         assert_eq!(event["rawQueryString"], "a=1&a=2&b=%D0%B6+x");
         assert_eq!(event["pathParameters"], json!({"channel": "chn 1"}));
-        assert_eq!(
-            event["queryStringParameters"],
-            json!({"a": "1,2", "b": "ж x"})
-        );
+        assert_eq!(event["queryStringParameters"], json!({"a": "1,2", "b": "ж x"}));
         assert_eq!(event["headers"]["x-topic"], "orders/create");
         assert_eq!(event["headers"]["x-twice"], "1,2");
         assert_eq!(event["headers"]["x-forwarded-for"], "127.0.0.1");
@@ -227,21 +192,11 @@ mod tests {
 
     #[test]
     fn a_body_that_is_not_text_is_base64() {
-        for (content_type, body) in [
-            ("application/octet-stream", &b"abc"[..]),
-            ("application/json", &b"\xff\xfe"[..]),
-        ] {
-            let event = event(
-                Request::post("/webhooks/shops/c").header("content-type", content_type),
-                body,
-            );
+        for (content_type, body) in [("application/octet-stream", &b"abc"[..]), ("application/json", &b"\xff\xfe"[..])]
+        {
+            let event = event(Request::post("/webhooks/shops/c").header("content-type", content_type), body);
             assert_eq!(event["isBase64Encoded"], true, "{content_type}");
-            assert_eq!(
-                BASE64_STANDARD
-                    .decode(event["body"].as_str().unwrap())
-                    .unwrap(),
-                body
-            );
+            assert_eq!(BASE64_STANDARD.decode(event["body"].as_str().unwrap()).unwrap(), body);
         }
     }
 

@@ -23,10 +23,7 @@ pub(crate) struct Readers {
 impl Readers {
     /// Adds a reader of a table's stream.
     pub(crate) fn add(&mut self, table: &str, position: watch::Receiver<Option<String>>) {
-        self.positions
-            .entry(table.to_owned())
-            .or_default()
-            .push(position);
+        self.positions.entry(table.to_owned()).or_default().push(position);
     }
 
     /// Up to where all readers of each stream have come; a stream that one of them has not begun is left out.
@@ -35,10 +32,7 @@ impl Readers {
             .iter()
             .filter_map(|(table, readers)| {
                 // Positions are numbers of the same length, which sort as text.
-                let positions: Option<Vec<String>> = readers
-                    .iter()
-                    .map(|reader| reader.borrow().clone())
-                    .collect();
+                let positions: Option<Vec<String>> = readers.iter().map(|reader| reader.borrow().clone()).collect();
                 Some((table.clone(), positions?.into_iter().min()?))
             })
             .collect()
@@ -72,26 +66,14 @@ pub(crate) async fn run(
                 };
                 for (table, position) in &read {
                     let trimmed = engine.dynamodb().trim_stream(table, position);
-                    note(
-                        "a stream cannot be trimmed",
-                        trimmed.map_err(|error| error.to_string()),
-                    );
+                    note("a stream cannot be trimmed", trimmed.map_err(|error| error.to_string()));
                 }
                 let trimmed = engine.dynamodb().trim_streams_older_than_a_day();
-                note(
-                    "streams cannot be trimmed",
-                    trimmed.map_err(|error| error.to_string()),
-                );
+                note("streams cannot be trimmed", trimmed.map_err(|error| error.to_string()));
                 let items = engine.dynamodb().sweep_ttl().map(|_| ());
-                note(
-                    "expired items stay",
-                    items.map_err(|error| error.to_string()),
-                );
+                note("expired items stay", items.map_err(|error| error.to_string()));
                 let messages = engine.queues().sweep();
-                note(
-                    "expired messages stay",
-                    messages.map_err(|error| error.to_string()),
-                );
+                note("expired messages stay", messages.map_err(|error| error.to_string()));
                 failures
             })
             .await;
@@ -108,10 +90,7 @@ mod tests {
 
     #[test]
     fn a_stream_is_trimmed_only_as_far_as_its_slowest_reader() {
-        let (fast, slow) = (
-            watch::Sender::new(Some("300".to_owned())),
-            watch::Sender::new(None),
-        );
+        let (fast, slow) = (watch::Sender::new(Some("300".to_owned())), watch::Sender::new(None));
         let mut readers = Readers::default();
         readers.add("orders", fast.subscribe());
         readers.add("orders", slow.subscribe());

@@ -18,11 +18,7 @@ impl Colour {
     /// Colour on a terminal, unless `NO_COLOR` (no-color.org) is set to something.
     pub(crate) fn of_terminal() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if !refused && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
-            Self::Ansi
-        } else {
-            Self::None
-        }
+        if !refused && std::io::IsTerminal::is_terminal(&std::io::stdout()) { Self::Ansi } else { Self::None }
     }
 
     fn paint(self, code: u8, text: &str) -> String {
@@ -34,17 +30,8 @@ impl Colour {
 }
 
 /// One line for people. `position` is the source's place among all sources; it chooses the colour.
-pub(crate) fn show(
-    source: &str,
-    position: usize,
-    width: usize,
-    line: &str,
-    colour: Colour,
-) -> String {
-    let name = colour.paint(
-        COLOURS[position % COLOURS.len()],
-        &format!("{source:width$}"),
-    );
+pub(crate) fn show(source: &str, position: usize, width: usize, line: &str, colour: Colour) -> String {
+    let name = colour.paint(COLOURS[position % COLOURS.len()], &format!("{source:width$}"));
     let fields = match serde_json::from_str::<Value>(line) {
         Ok(Value::Object(fields)) => fields,
         _ => return format!("{name}  {}", printable(line)),
@@ -66,14 +53,8 @@ fn parts(mut line: Map<String, Value>) -> (String, String, String) {
         None => String::new(),
     };
     let timestamp = text_of("timestamp");
-    let time = timestamp
-        .split_once('T')
-        .map_or(timestamp.as_str(), |(_, time)| time);
-    let time = time
-        .get(..12)
-        .unwrap_or(time)
-        .trim_end_matches('Z')
-        .to_owned();
+    let time = timestamp.split_once('T').map_or(timestamp.as_str(), |(_, time)| time);
+    let time = time.get(..12).unwrap_or(time).trim_end_matches('Z').to_owned();
     let level = text_of("level").to_ascii_uppercase();
     line.remove("target");
     line.remove("threadId");
@@ -127,15 +108,7 @@ fn add(fields: &mut Vec<(String, String)>, more: Map<String, Value>) {
 
 /// What a function prints must not move the cursor of the terminal that shows it.
 fn printable(text: &str) -> String {
-    text.chars()
-        .map(|character| {
-            if character.is_control() && character != '\t' {
-                ' '
-            } else {
-                character
-            }
-        })
-        .collect()
+    text.chars().map(|character| if character.is_control() && character != '\t' { ' ' } else { character }).collect()
 }
 
 #[cfg(test)]
@@ -161,10 +134,7 @@ mod tests {
 
     #[test]
     fn any_other_line_is_shown_without_control_characters() {
-        check(
-            "thread 'main' panicked\u{1b}[31m",
-            "relay    thread 'main' panicked [31m",
-        );
+        check("thread 'main' panicked\u{1b}[31m", "relay    thread 'main' panicked [31m");
         check("[1, 2]", "relay    [1, 2]");
         check(r#"{"message":"a\nb"}"#, "relay           a b");
     }

@@ -52,11 +52,8 @@ impl Logs {
         output: Output,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         std::fs::create_dir_all(directory)?;
-        let positions: BTreeMap<String, usize> = sources
-            .chain([HOST])
-            .enumerate()
-            .map(|(position, name)| (name.to_owned(), position))
-            .collect();
+        let positions: BTreeMap<String, usize> =
+            sources.chain([HOST]).enumerate().map(|(position, name)| (name.to_owned(), position)).collect();
         let (lines, receiver) = mpsc::channel(LINES_MAX);
         let writer = Writer {
             directory: directory.to_owned(),
@@ -66,21 +63,15 @@ impl Logs {
             output,
             colour: Colour::of_terminal(),
         };
-        let thread = std::thread::Builder::new()
-            .name("logs".to_owned())
-            .spawn(move || writer.run(receiver))?;
+        let thread = std::thread::Builder::new().name("logs".to_owned()).spawn(move || writer.run(receiver))?;
         Ok((Self { lines }, thread))
     }
 
     /// A line of the host itself. When the writer cannot follow, it goes to standard error, so that nothing is lost.
     pub(crate) fn host(&self, text: impl Into<String>) {
-        let line = Line {
-            source: HOST.into(),
-            text: text.into(),
-        };
+        let line = Line { source: HOST.into(), text: text.into() };
         if let Err(error) = self.lines.try_send(line) {
-            let (mpsc::error::TrySendError::Full(line) | mpsc::error::TrySendError::Closed(line)) =
-                error;
+            let (mpsc::error::TrySendError::Full(line) | mpsc::error::TrySendError::Closed(line)) = error;
             eprintln!("{HOST}  {}", line.text);
         }
     }
@@ -117,14 +108,9 @@ impl Logs {
     }
 
     async fn send(&self, source: &Arc<str>, line: &mut Vec<u8>) {
-        let text = String::from_utf8_lossy(line)
-            .trim_end_matches('\r')
-            .to_owned();
+        let text = String::from_utf8_lossy(line).trim_end_matches('\r').to_owned();
         line.clear();
-        let line = Line {
-            source: Arc::clone(source),
-            text,
-        };
+        let line = Line { source: Arc::clone(source), text };
         if let Err(mpsc::error::SendError(line)) = self.lines.send(line).await {
             eprintln!("{}  {}", line.source, line.text);
         }
@@ -159,31 +145,20 @@ impl Writer {
 
     fn write(&mut self, line: &Line) {
         if self.output == Output::Terminal {
-            let position = self
-                .positions
-                .get(line.source.as_ref())
-                .copied()
-                .unwrap_or_default();
+            let position = self.positions.get(line.source.as_ref()).copied().unwrap_or_default();
             let shown = show(&line.source, position, self.width, &line.text, self.colour);
             // A closed terminal or pipe must not end the stack; the files still have the line.
             let _ = writeln!(std::io::stdout().lock(), "{shown}");
         }
         if let Err(error) = self.keep(line) {
-            eprintln!(
-                "{HOST}  the log of {} cannot be written: {error}",
-                line.source
-            );
+            eprintln!("{HOST}  the log of {} cannot be written: {error}", line.source);
             self.files.remove(&line.source);
         }
     }
 
     fn keep(&mut self, line: &Line) -> std::io::Result<()> {
         let path = self.directory.join(format!("{}.log", line.source));
-        if self
-            .files
-            .get(&line.source)
-            .is_some_and(|log| log.bytes >= FILE_BYTES_MAX)
-        {
+        if self.files.get(&line.source).is_some_and(|log| log.bytes >= FILE_BYTES_MAX) {
             self.files.remove(&line.source);
             std::fs::rename(&path, path.with_extension("log.1"))?;
         }
@@ -192,10 +167,7 @@ impl Writer {
             std::collections::btree_map::Entry::Vacant(place) => {
                 let file = OpenOptions::new().create(true).append(true).open(&path)?;
                 let bytes = file.metadata()?.len();
-                place.insert(LogFile {
-                    file: BufWriter::new(file),
-                    bytes,
-                })
+                place.insert(LogFile { file: BufWriter::new(file), bytes })
             }
         };
         writeln!(log.file, "{}", line.text)?;
@@ -218,8 +190,7 @@ mod tests {
 
     async fn copied(output: &[u8]) -> Vec<String> {
         let directory = tempfile::tempdir().unwrap();
-        let (logs, thread) =
-            Logs::start(directory.path(), ["relay"].into_iter(), Output::Quiet).unwrap();
+        let (logs, thread) = Logs::start(directory.path(), ["relay"].into_iter(), Output::Quiet).unwrap();
         logs.copy("relay".into(), output).await;
         drop(logs);
         thread.join().unwrap();
@@ -232,10 +203,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_line_is_kept_also_the_last_without_an_end() {
-        assert_eq!(
-            copied(b"one\r\n\ntwo\xff\nthree").await,
-            ["one", "", "two\u{fffd}", "three"]
-        );
+        assert_eq!(copied(b"one\r\n\ntwo\xff\nthree").await, ["one", "", "two\u{fffd}", "three"]);
         assert_eq!(copied(b"").await, Vec::<String>::new());
     }
 

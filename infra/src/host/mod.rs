@@ -135,9 +135,7 @@ pub enum HostError {
     #[error(transparent)]
     Service(#[from] ServiceError),
     /// A port is taken.
-    #[error(
-        "port {port} of 127.0.0.1 cannot be used for the {what}: {source}. Choose another one with {option}"
-    )]
+    #[error("port {port} of 127.0.0.1 cannot be used for the {what}: {source}. Choose another one with {option}")]
     Port {
         /// The port.
         port: u16,
@@ -216,16 +214,8 @@ impl Host {
     ///
     /// # Errors
     /// When there is no such function or it fails.
-    pub async fn invoke(
-        &self,
-        function: &str,
-        event: &serde_json::Value,
-    ) -> Result<Vec<u8>, DirectInvokeError> {
-        let pool = self
-            .running
-            .pools
-            .get(function)
-            .ok_or_else(|| DirectInvokeError::Unknown(function.to_owned()))?;
+    pub async fn invoke(&self, function: &str, event: &serde_json::Value) -> Result<Vec<u8>, DirectInvokeError> {
+        let pool = self.running.pools.get(function).ok_or_else(|| DirectInvokeError::Unknown(function.to_owned()))?;
         let answer = pool
             .invoke(moment::request_id(), event.to_string().into())
             .await
@@ -243,25 +233,12 @@ impl Host {
 
     /// Takes no more work, lets running invocations end (for ten seconds at most), then ends everything.
     pub async fn shutdown(self) {
-        let Running {
-            stopping,
-            ending,
-            sources,
-            pools,
-            servers,
-            ended,
-            services,
-            logs,
-            log_thread,
-            data,
-        } = self.running;
+        let Running { stopping, ending, sources, pools, servers, ended, services, logs, log_thread, data } =
+            self.running;
         let deadline = Instant::now() + SHUTDOWN_MAX;
         stopping.send_replace(true);
         for mut source in sources {
-            if tokio::time::timeout_at(deadline, &mut source)
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout_at(deadline, &mut source).await.is_err() {
                 source.abort();
             }
         }
@@ -275,10 +252,7 @@ impl Host {
         drop((pools, services, ended));
         drop(logs);
         let written = tokio::task::spawn_blocking(move || log_thread.join());
-        if tokio::time::timeout(Duration::from_secs(2), written)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(Duration::from_secs(2), written).await.is_err() {
             eprintln!("host  the last log lines may be missing");
         }
         drop(data);

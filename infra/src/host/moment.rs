@@ -1,13 +1,10 @@
-//! The wall clock and the random numbers of the host, in one place so that nothing else reads them.
+//! The machine's clock and random numbers, as the host needs them.
 
-use std::fmt::Write as _;
-
-use ring::rand::{SecureRandom, SystemRandom};
+use platform::clock::{Clock, Ids, SystemClock, SystemIds};
 
 /// The present instant.
-#[allow(clippy::disallowed_methods)] // The host stands for AWS itself: its clock is the machine's.
 pub(crate) fn now() -> jiff::Timestamp {
-    jiff::Timestamp::now()
+    SystemClock.now()
 }
 
 /// The present instant in milliseconds since the epoch.
@@ -20,29 +17,16 @@ pub(crate) fn now_ms() -> i64 {
 #[error("the operating system gave no random numbers")]
 pub struct NoRandomness;
 
-/// `N` bytes that nobody can guess.
-pub(crate) fn secret_bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
-    let mut bytes = [0; N];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| NoRandomness)?;
-    Ok(bytes)
+/// So many hexadecimal digits that nobody can guess.
+pub(crate) fn secret(digits: usize) -> Result<String, NoRandomness> {
+    let secret = SystemIds.random(digits);
+    (secret.len() == digits).then_some(secret).ok_or(NoRandomness)
 }
 
-/// A request id as AWS writes them (the shape of a random UUID). It identifies, it guards nothing.
+/// A request id as AWS writes them: the shape of a random UUID.
 pub(crate) fn request_id() -> String {
-    let mut bytes = fastrand::u128(..).to_be_bytes();
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let mut text = String::with_capacity(36);
-    for (position, byte) in bytes.iter().enumerate() {
-        if matches!(position, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    let digits = format!("{:0<32}", SystemIds.random(32));
+    format!("{}-{}-4{}-8{}-{}", &digits[..8], &digits[8..12], &digits[13..16], &digits[17..20], &digits[20..])
 }
 
 #[cfg(test)]
@@ -52,8 +36,8 @@ mod tests {
     #[test]
     fn a_request_id_has_the_shape_of_a_random_uuid() {
         let id = request_id();
-        assert_eq!(id.len(), 36, "{id}");
-        assert_eq!(&id[14..15], "4", "{id}");
+        let lengths: Vec<usize> = id.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12], "{id}");
         assert_ne!(id, request_id());
     }
 }

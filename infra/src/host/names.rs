@@ -1,9 +1,7 @@
 //! Names that AWS would give: one account, one region, ARNs made from names.
 
-/// The region that everything is in.
-pub(crate) const REGION: &str = "eu-central-1";
-/// The account that owns everything.
-pub(crate) const ACCOUNT: &str = "000000000000";
+pub(crate) use crate::template::{ACCOUNT, REGION};
+
 /// Id of the HTTP API.
 pub(crate) const API_ID: &str = "local";
 

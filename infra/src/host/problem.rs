@@ -1,59 +1,46 @@
 //! Answers of the HTTP API that no function gave, as RFC 9457 problem details.
 
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use serde_json::json;
+use platform::Problem;
 
 /// The header in which the HTTP API names a request.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
 
-/// A request that the gateway answered itself.
+/// A request that the gateway answers itself.
 #[derive(Debug)]
-pub(crate) struct Problem {
-    /// HTTP status.
-    pub(crate) status: StatusCode,
-    /// Last part of the stable type.
-    pub(crate) kind: &'static str,
-    /// One line for people.
-    pub(crate) title: &'static str,
-    /// What happened here, and what to do.
-    pub(crate) detail: String,
-    /// Value of `Allow`, for a wrong method.
-    pub(crate) allow: Option<String>,
+pub(crate) struct Refusal {
+    problem: Problem,
+    allow: Option<String>,
 }
 
-impl Problem {
-    /// A problem without further headers.
-    pub(crate) fn new(
-        status: StatusCode,
-        kind: &'static str,
-        title: &'static str,
-        detail: impl Into<String>,
-    ) -> Self {
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self { problem, allow: None }
+    }
+}
+
+impl Refusal {
+    /// 405, with the methods that the path has.
+    pub(crate) fn method(allow: String, method: &str) -> Self {
         Self {
-            status,
-            kind,
-            title,
-            detail: detail.into(),
-            allow: None,
+            problem: Problem::new(405, "method-not-allowed", format!("this path takes {allow}, not {method}")),
+            allow: Some(allow),
         }
     }
 
     /// The answer; the request id is in the body as well as in the header.
-    pub(crate) fn into_response(self, request_id: &str) -> Response<axum::body::Body> {
-        let body = json!({
-            "type": format!("urn:sklad:problem:{}", self.kind),
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-            "request_id": request_id,
-        });
-        let mut response = Response::new(axum::body::Body::from(body.to_string()));
-        *response.status_mut() = self.status;
+    pub(crate) fn into_response(mut self, request_id: &str) -> Response<Body> {
+        self.problem.request_id = Some(request_id.to_owned());
+        // Strings and numbers only: this cannot fail, and an empty body would still carry the status.
+        let body = serde_json::to_vec(&self.problem).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.problem.retry_after_s {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         if let Some(Ok(allow)) = self.allow.map(HeaderValue::try_from) {
             headers.insert(header::ALLOW, allow);
         }

@@ -48,10 +48,7 @@ pub(crate) fn all(engine: &Engine, stack: &Stack) -> Result<(), ProvisionError> 
         table(engine, one)?;
     }
     // A queue names its dead-letter queue, which must exist before it.
-    let (with, without): (Vec<&Queue>, Vec<&Queue>) = stack
-        .queues
-        .iter()
-        .partition(|queue| queue.redrive.is_some());
+    let (with, without): (Vec<&Queue>, Vec<&Queue>) = stack.queues.iter().partition(|queue| queue.redrive.is_some());
     for one in without.into_iter().chain(with) {
         queue(engine, one)?;
     }
@@ -67,23 +64,18 @@ fn table(engine: &Engine, table: &Table) -> Result<(), ProvisionError> {
     match dynamodb(engine, "DescribeTable", &name) {
         Ok(described) => {
             if let Some(what) = difference(&table.create, &described["Table"]) {
-                return Err(ProvisionError::Changed {
-                    table: table.name.clone(),
-                    what,
-                });
+                return Err(ProvisionError::Changed { table: table.name.clone(), what });
             }
         }
         Err(refusal) if refusal.kind == "ResourceNotFoundException" => {
-            dynamodb(engine, "CreateTable", &table.create)
-                .map_err(|refusal| refusal.of(resource()))?;
+            dynamodb(engine, "CreateTable", &table.create).map_err(|refusal| refusal.of(resource()))?;
         }
         Err(refusal) => return Err(refusal.of(resource())),
     }
     let Some(attribute) = &table.time_to_live_attribute else {
         return Ok(());
     };
-    let ttl =
-        dynamodb(engine, "DescribeTimeToLive", &name).map_err(|refusal| refusal.of(resource()))?;
+    let ttl = dynamodb(engine, "DescribeTimeToLive", &name).map_err(|refusal| refusal.of(resource()))?;
     if ttl["TimeToLiveDescription"]["AttributeName"] == json!(attribute) {
         return Ok(());
     }
@@ -112,13 +104,7 @@ fn difference(declared: &Value, existing: &Value) -> Option<&'static str> {
         let shape = |table: &Value| -> Vec<Value> {
             sorted(&table[kind], "IndexName")
                 .iter()
-                .map(|index| {
-                    json!([
-                        index["IndexName"],
-                        index["KeySchema"],
-                        index["Projection"]["ProjectionType"]
-                    ])
-                })
+                .map(|index| json!([index["IndexName"], index["KeySchema"], index["Projection"]["ProjectionType"]]))
                 .collect()
         };
         if shape(declared) != shape(existing) {
@@ -152,23 +138,15 @@ fn queue(engine: &Engine, queue: &Queue) -> Result<(), ProvisionError> {
     };
     match engine.queues().declare(&queue.name, &changes) {
         Ok(_) => Ok(()),
-        Err(source) => Err(ProvisionError::Queue {
-            queue: queue.name.clone(),
-            source,
-        }),
+        Err(source) => Err(ProvisionError::Queue { queue: queue.name.clone(), source }),
     }
 }
 
 fn bucket(engine: &Engine, bucket: &Bucket) -> Result<(), ProvisionError> {
-    let refused = |message: String| ProvisionError::Refused {
-        resource: format!("bucket {}", bucket.name),
-        message,
-    };
+    let refused = |message: String| ProvisionError::Refused { resource: format!("bucket {}", bucket.name), message };
     let mut request = Request::new(Vec::new());
     *request.method_mut() = axum::http::Method::PUT;
-    *request.uri_mut() = format!("/{}", bucket.name)
-        .parse()
-        .map_err(|error| refused(format!("its name: {error}")))?;
+    *request.uri_mut() = format!("/{}", bucket.name).parse().map_err(|error| refused(format!("its name: {error}")))?;
     let response: Response<Vec<u8>> = engine.call(request);
     let body = String::from_utf8_lossy(response.body());
     if response.status().is_success() || body.contains("BucketAlreadyOwnedByYou") {
@@ -185,18 +163,12 @@ struct Refusal {
 
 impl Refusal {
     fn of(self, resource: String) -> ProvisionError {
-        ProvisionError::Refused {
-            resource,
-            message: format!("{}: {}", self.kind, self.message),
-        }
+        ProvisionError::Refused { resource, message: format!("{}: {}", self.kind, self.message) }
     }
 }
 
 fn dynamodb(engine: &Engine, operation: &str, body: &Value) -> Result<Value, Refusal> {
-    let refused = |kind: &str, message: String| Refusal {
-        kind: kind.to_owned(),
-        message,
-    };
+    let refused = |kind: &str, message: String| Refusal { kind: kind.to_owned(), message };
     let request = Request::post("/")
         .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
         .header("content-type", "application/x-amz-json-1.0")
@@ -208,12 +180,6 @@ fn dynamodb(engine: &Engine, operation: &str, body: &Value) -> Result<Value, Ref
         return Ok(answer);
     }
     let kind = answer["__type"].as_str().unwrap_or_default();
-    let message = answer["message"]
-        .as_str()
-        .or_else(|| answer["Message"].as_str())
-        .unwrap_or_default();
-    Err(refused(
-        kind.rsplit('#').next().unwrap_or(kind),
-        message.to_owned(),
-    ))
+    let message = answer["message"].as_str().or_else(|| answer["Message"].as_str()).unwrap_or_default();
+    Err(refused(kind.rsplit('#').next().unwrap_or(kind), message.to_owned()))
 }

@@ -40,12 +40,7 @@ pub(crate) struct QueueMapping {
 pub(crate) fn concurrency(source: &QueueSource, pool: &Pool) -> usize {
     let kept = usize::from(!pool.function().routes.is_empty() && pool.maximum() > 1);
     let room = pool.maximum() - kept;
-    source
-        .maximum_concurrency
-        .map_or(room, |limit| {
-            room.min(usize::try_from(limit).unwrap_or(room))
-        })
-        .max(1)
+    source.maximum_concurrency.map_or(room, |limit| room.min(usize::try_from(limit).unwrap_or(room))).max(1)
 }
 
 impl QueueMapping {
@@ -76,8 +71,7 @@ impl QueueMapping {
                 }
                 Err(error) => {
                     drop(permit);
-                    self.logs
-                        .host(format!("queue {}: {error}", self.source.queue));
+                    self.logs.host(format!("queue {}: {error}", self.source.queue));
                     tokio::time::sleep(FAILURE_PAUSE).await;
                 }
             }
@@ -85,13 +79,8 @@ impl QueueMapping {
     }
 
     /// Receives until the batch is full, or nothing is left and the window is over.
-    async fn gather(
-        &mut self,
-        arrivals: &mut watch::Receiver<u64>,
-    ) -> Result<Vec<Message>, ServiceError> {
-        let full = usize::try_from(self.source.batch_size)
-            .unwrap_or(RECEIVE_MAX)
-            .max(1);
+    async fn gather(&mut self, arrivals: &mut watch::Receiver<u64>) -> Result<Vec<Message>, ServiceError> {
+        let full = usize::try_from(self.source.batch_size).unwrap_or(RECEIVE_MAX).max(1);
         let window = Duration::from_secs(self.source.batching_window_s.into());
         let mut batch = Vec::new();
         let mut until = None;
@@ -126,8 +115,7 @@ impl QueueMapping {
         let visible = match self.services.next_visible_at_ms(&self.source.queue).await {
             Ok(at) => at,
             Err(error) => {
-                self.logs
-                    .host(format!("queue {}: {error}", self.source.queue));
+                self.logs.host(format!("queue {}: {error}", self.source.queue));
                 tokio::time::sleep(FAILURE_PAUSE).await;
                 return;
             }
@@ -151,10 +139,7 @@ impl QueueMapping {
         }
         if let Err(error) = self.services.delete(&self.source.queue, done).await {
             // They come again after their visibility time-out, which every function must stand.
-            self.logs.host(format!(
-                "queue {}: finished messages are not deleted: {error}",
-                self.source.queue
-            ));
+            self.logs.host(format!("queue {}: finished messages are not deleted: {error}", self.source.queue));
         }
     }
 }
@@ -170,27 +155,17 @@ fn pause(visible_at_ms: Option<u64>, now_ms: i64) -> Duration {
 }
 
 /// Receipt handles of the messages that are to be deleted.
-fn done(
-    batch: &[Message],
-    outcome: &Result<Bytes, InvokeError>,
-    reports_failures: bool,
-) -> Vec<String> {
+fn done(batch: &[Message], outcome: &Result<Bytes, InvokeError>, reports_failures: bool) -> Vec<String> {
     let Ok(answer) = outcome else {
         return Vec::new();
     };
     let report = if reports_failures {
-        batch_failures::read(answer, |id| {
-            batch.iter().any(|message| message.message_id == id)
-        })
+        batch_failures::read(answer, |id| batch.iter().any(|message| message.message_id == id))
     } else {
         Report::AllDone
     };
     let handles = |keep: &dyn Fn(&Message) -> bool| {
-        batch
-            .iter()
-            .filter(|message| keep(message))
-            .map(|message| message.receipt_handle.clone())
-            .collect()
+        batch.iter().filter(|message| keep(message)).map(|message| message.receipt_handle.clone()).collect()
     };
     match report {
         Report::AllDone => handles(&|_| true),
@@ -228,18 +203,10 @@ mod tests {
     #[test]
     fn a_successful_one_deletes_all_but_what_it_reports() {
         let partial = r#"{"batchItemFailures":[{"itemIdentifier":"a"}]}"#;
-        check(
-            Ok(r#"{"batchItemFailures":[]}"#),
-            true,
-            &["handle-a", "handle-b"],
-        );
+        check(Ok(r#"{"batchItemFailures":[]}"#), true, &["handle-a", "handle-b"]);
         check(Ok(partial), true, &["handle-b"]);
         check(Ok(partial), false, &["handle-a", "handle-b"]);
-        check(
-            Ok(r#"{"batchItemFailures":[{"itemIdentifier":"?"}]}"#),
-            true,
-            &[],
-        );
+        check(Ok(r#"{"batchItemFailures":[{"itemIdentifier":"?"}]}"#), true, &[]);
     }
 
     #[test]

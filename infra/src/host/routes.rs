@@ -27,9 +27,7 @@ enum Segment {
 
 /// Two functions claim the same requests.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{method} {path} of `{second}` is the same route as one of `{first}`: remove one of them from the template"
-)]
+#[error("{method} {path} of `{second}` is the same route as one of `{first}`: remove one of them from the template")]
 pub struct RouteConflict {
     method: String,
     path: String,
@@ -80,16 +78,12 @@ impl Routes {
             .collect();
         // A literal beats a parameter at the first segment where two routes differ.
         entries.sort_by_key(|entry| {
-            entry
-                .segments
-                .iter()
-                .map(|segment| matches!(segment, Segment::Parameter(_)))
-                .collect::<Vec<_>>()
+            entry.segments.iter().map(|segment| matches!(segment, Segment::Parameter(_))).collect::<Vec<_>>()
         });
         for (position, second) in entries.iter().enumerate() {
-            let first = entries[..position].iter().find(|first| {
-                first.route.method == second.route.method && same(&first.segments, &second.segments)
-            });
+            let first = entries[..position]
+                .iter()
+                .find(|first| first.route.method == second.route.method && same(&first.segments, &second.segments));
             if let Some(first) = first {
                 return Err(RouteConflict {
                     method: second.route.method.clone(),
@@ -122,19 +116,13 @@ impl Routes {
                 })
                 .collect::<Option<BTreeMap<_, _>>>();
             return match parameters {
-                Some(parameters) => Found::Route(Matched {
-                    function: &entry.function,
-                    route: &entry.route,
-                    parameters,
-                }),
+                Some(parameters) => {
+                    Found::Route(Matched { function: &entry.function, route: &entry.route, parameters })
+                }
                 None => Found::BadEncoding,
             };
         }
-        if methods.is_empty() {
-            Found::Nothing
-        } else {
-            Found::OtherMethods(methods)
-        }
+        if methods.is_empty() { Found::Nothing } else { Found::OtherMethods(methods) }
     }
 }
 
@@ -142,14 +130,9 @@ fn segments(path: &str) -> Vec<Segment> {
     path.strip_prefix('/')
         .unwrap_or(path)
         .split('/')
-        .map(|part| {
-            match part
-                .strip_prefix('{')
-                .and_then(|part| part.strip_suffix('}'))
-            {
-                Some(name) => Segment::Parameter(name.to_owned()),
-                None => Segment::Literal(part.to_owned()),
-            }
+        .map(|part| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            Some(name) => Segment::Parameter(name.to_owned()),
+            None => Segment::Literal(part.to_owned()),
         })
         .collect()
 }
@@ -202,35 +185,16 @@ mod tests {
 
     #[test]
     fn the_most_specific_route_wins() {
-        let list = [
-            ("GET", "/v1/{kind}/{id}"),
-            ("GET", "/v1/orders/{order}"),
-            ("GET", "/v1/orders/waiting"),
-        ];
+        let list = [("GET", "/v1/{kind}/{id}"), ("GET", "/v1/orders/{order}"), ("GET", "/v1/orders/waiting")];
         check(&list, "GET", "/v1/orders/waiting", "/v1/orders/waiting {}");
-        check(
-            &list,
-            "GET",
-            "/v1/orders/ord_1",
-            r#"/v1/orders/{order} {"order": "ord_1"}"#,
-        );
-        check(
-            &list,
-            "GET",
-            "/v1/returns/1",
-            r#"/v1/{kind}/{id} {"id": "1", "kind": "returns"}"#,
-        );
+        check(&list, "GET", "/v1/orders/ord_1", r#"/v1/orders/{order} {"order": "ord_1"}"#);
+        check(&list, "GET", "/v1/returns/1", r#"/v1/{kind}/{id} {"id": "1", "kind": "returns"}"#);
     }
 
     #[test]
     fn a_parameter_is_one_decoded_segment_and_never_empty() {
         let list = [("GET", "/v1/items/{sku}")];
-        check(
-            &list,
-            "GET",
-            "/v1/items/A%2FB%20%D0%B6",
-            r#"/v1/items/{sku} {"sku": "A/B ж"}"#,
-        );
+        check(&list, "GET", "/v1/items/A%2FB%20%D0%B6", r#"/v1/items/{sku} {"sku": "A/B ж"}"#);
         check(&list, "GET", "/v1/items/", "nothing");
         check(&list, "GET", "/v1/items/a/b", "nothing");
         check(&list, "GET", "/v1/items/%ff", "bad encoding");
@@ -238,17 +202,8 @@ mod tests {
 
     #[test]
     fn a_known_path_with_another_method_names_the_methods_it_has() {
-        let list = [
-            ("GET", "/v1/orders"),
-            ("POST", "/v1/orders"),
-            ("PUT", "/v1/{any}"),
-        ];
-        check(
-            &list,
-            "DELETE",
-            "/v1/orders",
-            r#"only {"GET", "POST", "PUT"}"#,
-        );
+        let list = [("GET", "/v1/orders"), ("POST", "/v1/orders"), ("PUT", "/v1/{any}")];
+        check(&list, "DELETE", "/v1/orders", r#"only {"GET", "POST", "PUT"}"#);
         check(&list, "GET", "/v1/nowhere/x", "nothing");
     }
 
@@ -260,14 +215,8 @@ mod tests {
 
     #[test]
     fn two_routes_that_cannot_be_told_apart_are_refused() {
-        let stack = stack([
-            function("one", &[("GET", "/a/{x}")]),
-            function("two", &[("GET", "/a/{y}")]),
-        ]);
+        let stack = stack([function("one", &[("GET", "/a/{x}")]), function("two", &[("GET", "/a/{y}")])]);
         let conflict = Routes::of(&stack).unwrap_err();
-        assert_eq!(
-            (conflict.first.as_str(), conflict.second.as_str()),
-            ("one", "two")
-        );
+        assert_eq!((conflict.first.as_str(), conflict.second.as_str()), ("one", "two"));
     }
 }

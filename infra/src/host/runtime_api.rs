@@ -36,32 +36,17 @@ impl Registry {
     }
 
     fn find(&self, function: &str, id: &str) -> Option<Arc<Environment>> {
-        lock(&self.environments)
-            .get(id)
-            .filter(|environment| environment.function.as_ref() == function)
-            .cloned()
+        lock(&self.environments).get(id).filter(|environment| environment.function.as_ref() == function).cloned()
     }
 }
 
 /// The server's routes.
 pub(crate) fn router(registry: Arc<Registry>) -> Router {
     Router::new()
-        .route(
-            "/{function}/{environment}/2018-06-01/runtime/invocation/next",
-            get(next),
-        )
-        .route(
-            "/{function}/{environment}/2018-06-01/runtime/invocation/{request}/response",
-            post(response),
-        )
-        .route(
-            "/{function}/{environment}/2018-06-01/runtime/invocation/{request}/error",
-            post(error),
-        )
-        .route(
-            "/{function}/{environment}/2018-06-01/runtime/init/error",
-            post(init_error),
-        )
+        .route("/{function}/{environment}/2018-06-01/runtime/invocation/next", get(next))
+        .route("/{function}/{environment}/2018-06-01/runtime/invocation/{request}/response", post(response))
+        .route("/{function}/{environment}/2018-06-01/runtime/invocation/{request}/error", post(error))
+        .route("/{function}/{environment}/2018-06-01/runtime/init/error", post(init_error))
         .with_state(registry)
 }
 
@@ -75,35 +60,21 @@ async fn next(
     let Some(taken) = environment.next().await else {
         return unknown("environment");
     };
-    let trace = format!(
-        "Root=1-{:08x}-{:024x};Sampled=0",
-        taken.deadline_ms / 1000,
-        fastrand::u128(..) >> 32
-    );
+    let trace = format!("Root=1-{:08x}-{:024x};Sampled=0", taken.deadline_ms / 1000, fastrand::u128(..) >> 32);
     let response = Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
         .header("Lambda-Runtime-Aws-Request-Id", &taken.request_id)
         .header("Lambda-Runtime-Deadline-Ms", taken.deadline_ms)
-        .header(
-            "Lambda-Runtime-Invoked-Function-Arn",
-            function_arn(&function),
-        )
+        .header("Lambda-Runtime-Invoked-Function-Arn", function_arn(&function))
         .header("Lambda-Runtime-Trace-Id", trace)
         .body(Body::from(taken.payload));
     match response {
         Ok(response) => response,
         Err(error) => {
-            let failed = FunctionError {
-                kind: "Host.BadRequestId".to_owned(),
-                message: error.to_string(),
-            };
+            let failed = FunctionError { kind: "Host.BadRequestId".to_owned(), message: error.to_string() };
             // Known, since it was taken above.
             let _ = environment.answer(&taken.request_id, Err(failed));
-            status(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "Host.BadRequestId",
-                &error.to_string(),
-            )
+            status(StatusCode::INTERNAL_SERVER_ERROR, "Host.BadRequestId", &error.to_string())
         }
     }
 }
@@ -121,20 +92,14 @@ async fn response(
         Err(error) => {
             let failed = FunctionError {
                 kind: "Function.ResponseSizeTooLarge".to_owned(),
-                message: format!(
-                    "the answer is over {ANSWER_BYTES_MAX} bytes or broke off: {error}"
-                ),
+                message: format!("the answer is over {ANSWER_BYTES_MAX} bytes or broke off: {error}"),
             };
             (Err(failed), true)
         }
     };
     let answer = settle(&environment, &request, outcome);
     if too_large {
-        return status(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "RequestEntityTooLarge",
-            "the answer is too large",
-        );
+        return status(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", "the answer is too large");
     }
     answer
 }
@@ -151,10 +116,7 @@ struct Reported {
 
 fn reported(body: &[u8]) -> FunctionError {
     match serde_json::from_slice::<Reported>(body) {
-        Ok(reported) => FunctionError {
-            kind: reported.error_type,
-            message: reported.error_message,
-        },
+        Ok(reported) => FunctionError { kind: reported.error_type, message: reported.error_message },
         Err(error) => FunctionError {
             kind: "Runtime.Unknown".to_owned(),
             message: format!("the function failed; its error document cannot be read: {error}"),
@@ -191,11 +153,7 @@ async fn init_error(
 fn settle(environment: &Environment, request: &str, outcome: Outcome) -> Response<Body> {
     match environment.answer(request, outcome) {
         Ok(()) => accepted(),
-        Err(error) => status(
-            StatusCode::BAD_REQUEST,
-            "InvalidRequestID",
-            &error.to_string(),
-        ),
+        Err(error) => status(StatusCode::BAD_REQUEST, "InvalidRequestID", &error.to_string()),
     }
 }
 
@@ -206,11 +164,7 @@ fn accepted() -> Response<Body> {
 }
 
 fn unknown(what: &str) -> Response<Body> {
-    status(
-        StatusCode::FORBIDDEN,
-        "Forbidden",
-        &format!("no such {what}, or no longer"),
-    )
+    status(StatusCode::FORBIDDEN, "Forbidden", &format!("no such {what}, or no longer"))
 }
 
 fn status(status: StatusCode, kind: &str, message: &str) -> Response<Body> {

@@ -18,11 +18,7 @@ const RETRY_PAUSES: [Duration; 2] = [Duration::from_secs(60), Duration::from_sec
 
 /// Runs until `stopping`. The first tick comes one period after the start, as with a new rule on AWS; a tick that
 /// is due while the function still runs is left out.
-pub(crate) async fn run(
-    schedule: &Schedule,
-    pool: &Arc<Pool>,
-    mut stopping: watch::Receiver<bool>,
-) {
+pub(crate) async fn run(schedule: &Schedule, pool: &Arc<Pool>, mut stopping: watch::Receiver<bool>) {
     let period = Duration::from_secs(schedule.every_s.max(1));
     let mut ticks = tokio::time::interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -35,11 +31,7 @@ pub(crate) async fn run(
         let mut waited = Duration::ZERO;
         for pause in RETRY_PAUSES.into_iter().map(Some).chain([None]) {
             // The pool logs why an invocation failed.
-            if pool
-                .invoke(moment::request_id(), event.clone().into())
-                .await
-                .is_ok()
-            {
+            if pool.invoke(moment::request_id(), event.clone().into()).await.is_ok() {
                 break;
             }
             let Some(pause) = pause else { break };
@@ -78,11 +70,7 @@ mod tests {
 
     #[test]
     fn the_event_is_eventbridges_unless_the_template_gives_an_input() {
-        let mut schedule = Schedule {
-            name: "EveryMinute".to_owned(),
-            every_s: 60,
-            input: None,
-        };
+        let mut schedule = Schedule { name: "EveryMinute".to_owned(), every_s: 60, input: None };
         let at = "2026-02-03T04:05:06.789Z".parse().unwrap();
         let made = event(&schedule, "id-1", at);
         assert_eq!(made["detail-type"], "Scheduled Event");

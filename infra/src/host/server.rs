@@ -19,20 +19,9 @@ pub(crate) struct Bound {
 
 impl Bound {
     /// Binds a port of the loopback interface, or a free one for 0.
-    pub(crate) async fn to(
-        port: u16,
-        what: &'static str,
-        option: &'static str,
-    ) -> Result<Self, HostError> {
-        let error = |source| HostError::Port {
-            port,
-            what,
-            option,
-            source,
-        };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .map_err(error)?;
+    pub(crate) async fn to(port: u16, what: &'static str, option: &'static str) -> Result<Self, HostError> {
+        let error = |source| HostError::Port { port, what, option, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(error)?;
         let address = listener.local_addr().map_err(error)?;
         Ok(Self { listener, address })
     }

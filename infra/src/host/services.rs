@@ -64,10 +64,7 @@ impl Signals {
     }
 
     fn subscribe(&self, name: &str) -> watch::Receiver<u64> {
-        lock(&self.counters)
-            .entry(name.to_owned())
-            .or_default()
-            .subscribe()
+        lock(&self.counters).entry(name.to_owned()).or_default().subscribe()
     }
 }
 
@@ -82,29 +79,15 @@ impl Clock for MachineClock {
 impl Services {
     /// Opens the engine on a directory.
     pub(crate) fn open(directory: &Path, aws_port: u16) -> Result<Self, ServiceError> {
-        let engine = Arc::new(Engine::open(
-            directory,
-            Arc::new(MachineClock),
-            fastrand::u64(..),
-        )?);
-        engine
-            .queues()
-            .set_authority(&format!("127.0.0.1:{aws_port}"));
+        let engine = Arc::new(Engine::open(directory, Arc::new(MachineClock), fastrand::u64(..))?);
+        engine.queues().set_authority(&format!("127.0.0.1:{aws_port}"));
         let arrivals = Arc::new(Signals::default());
         let written = Arc::new(Signals::default());
         let signals = Arc::clone(&arrivals);
-        engine
-            .queues()
-            .on_arrival(Arc::new(move |queue: &str| signals.raise(queue)));
+        engine.queues().on_arrival(Arc::new(move |queue: &str| signals.raise(queue)));
         let signals = Arc::clone(&written);
-        engine
-            .dynamodb()
-            .on_stream_record(Arc::new(move |table: &str| signals.raise(table)));
-        Ok(Self {
-            engine,
-            arrivals,
-            written,
-        })
+        engine.dynamodb().on_stream_record(Arc::new(move |table: &str| signals.raise(table)));
+        Ok(Self { engine, arrivals, written })
     }
 
     /// Runs something on the engine on a thread that may block.
@@ -127,27 +110,14 @@ impl Services {
     }
 
     /// Takes up to `most` (at most 10) messages.
-    pub(crate) async fn receive(
-        &self,
-        queue: &str,
-        most: usize,
-    ) -> Result<Vec<Message>, ServiceError> {
+    pub(crate) async fn receive(&self, queue: &str, most: usize) -> Result<Vec<Message>, ServiceError> {
         let name = queue.to_owned();
-        let received = self
-            .with(move |engine| engine.queues().receive(&name, most, None))
-            .await??;
-        Ok(received
-            .into_iter()
-            .map(|message| for_function(message, queue))
-            .collect())
+        let received = self.with(move |engine| engine.queues().receive(&name, most, None)).await??;
+        Ok(received.into_iter().map(|message| for_function(message, queue)).collect())
     }
 
     /// Deletes messages that are done. One that was received again meanwhile stays, as on SQS.
-    pub(crate) async fn delete(
-        &self,
-        queue: &str,
-        handles: Vec<String>,
-    ) -> Result<(), ServiceError> {
+    pub(crate) async fn delete(&self, queue: &str, handles: Vec<String>) -> Result<(), ServiceError> {
         let name = queue.to_owned();
         self.with(move |engine| {
             for batch in handles.chunks(DELETE_MAX) {
@@ -164,20 +134,14 @@ impl Services {
     /// Sends a message.
     pub(crate) async fn send(&self, queue: &str, body: String) -> Result<(), ServiceError> {
         let name = queue.to_owned();
-        self.with(move |engine| engine.queues().send(&name, &OutgoingMessage::new(body)))
-            .await??;
+        self.with(move |engine| engine.queues().send(&name, &OutgoingMessage::new(body))).await??;
         Ok(())
     }
 
     /// When the next message becomes visible, if any is hidden.
-    pub(crate) async fn next_visible_at_ms(
-        &self,
-        queue: &str,
-    ) -> Result<Option<u64>, ServiceError> {
+    pub(crate) async fn next_visible_at_ms(&self, queue: &str) -> Result<Option<u64>, ServiceError> {
         let name = queue.to_owned();
-        Ok(self
-            .with(move |engine| engine.queues().next_visible_at_ms(&name))
-            .await??)
+        Ok(self.with(move |engine| engine.queues().next_visible_at_ms(&name)).await??)
     }
 
     /// Up to `limit` records of a table's stream after that position.
@@ -188,13 +152,7 @@ impl Services {
         limit: usize,
     ) -> Result<Vec<StreamRecord>, ServiceError> {
         let name = table.to_owned();
-        Ok(self
-            .with(move |engine| {
-                engine
-                    .dynamodb()
-                    .stream_records(&name, after.as_deref(), limit)
-            })
-            .await??)
+        Ok(self.with(move |engine| engine.dynamodb().stream_records(&name, after.as_deref(), limit)).await??)
     }
 }
 
@@ -213,8 +171,7 @@ fn for_function(message: ReceivedMessage, queue: &str) -> Message {
                 AttributeValue::Text(text) => described["stringValue"] = json!(text),
                 AttributeValue::Binary(bytes) => {
                     use base64::Engine as _;
-                    described["binaryValue"] =
-                        json!(base64::prelude::BASE64_STANDARD.encode(bytes));
+                    described["binaryValue"] = json!(base64::prelude::BASE64_STANDARD.encode(bytes));
                 }
             }
             (name.clone(), described)
@@ -234,9 +191,5 @@ fn for_function(message: ReceivedMessage, queue: &str) -> Message {
     if let Some(digest) = message.md5_of_attributes() {
         record["md5OfMessageAttributes"] = json!(digest);
     }
-    Message {
-        message_id: message.message_id,
-        receipt_handle: message.receipt_handle,
-        record,
-    }
+    Message { message_id: message.message_id, receipt_handle: message.receipt_handle, record }
 }

@@ -37,9 +37,7 @@ impl Ports {
             aws: Bound::to(options.aws_port, "AWS endpoint", "--aws-port").await?,
             runtime: Bound::to(0, "Runtime API", "--port").await?,
             sandbox: match &options.sandbox {
-                Some(_) => Some(
-                    Bound::to(options.sandbox_port, "sandbox partners", "--sandbox-port").await?,
-                ),
+                Some(_) => Some(Bound::to(options.sandbox_port, "sandbox partners", "--sandbox-port").await?),
                 None => None,
             },
         })
@@ -74,25 +72,17 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
     let routes = Routes::of(&stack)?;
     let program = match options.program {
         Some(program) => program,
-        None => {
-            FunctionProgram::sklad(std::env::current_exe().map_err(|source| HostError::Io {
-                what: "the path of this program",
-                source,
-            })?)
-        }
+        None => FunctionProgram::sklad(
+            std::env::current_exe().map_err(|source| HostError::Io { what: "the path of this program", source })?,
+        ),
     };
     let sources = stack.functions.keys().map(String::as_str);
     let (logs, log_thread) = Logs::start(&data.path().join("logs"), sources, options.output)
-        .map_err(|source| HostError::Io {
-            what: "the log directory",
-            source,
-        })?;
+        .map_err(|source| HostError::Io { what: "the log directory", source })?;
 
     let services = Services::open(&data.directory("aws")?, ports.aws.address.port())?;
     let declared = stack.clone();
-    services
-        .with(move |engine| provision::all(engine, &declared))
-        .await??;
+    services.with(move |engine| provision::all(engine, &declared)).await??;
     logs.host(format!(
         "{} tables, {} queues, {} buckets after {} ms",
         stack.tables.len(),
@@ -101,24 +91,14 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
         began.elapsed().as_millis()
     ));
 
-    let launch = Arc::new(Launch {
-        program,
-        runtime_api: ports.runtime.address,
-        aws: ports.aws.address,
-    });
+    let launch = Arc::new(Launch { program, runtime_api: ports.runtime.address, aws: ports.aws.address });
     let registry = Arc::new(Registry::default());
     let pools: BTreeMap<String, Arc<Pool>> = stack
         .functions
         .iter()
         .map(|(name, function)| {
             let maximum = options.environments_max.max(1);
-            let pool = Pool::new(
-                function.clone(),
-                maximum,
-                Arc::clone(&launch),
-                Arc::clone(&registry),
-                logs.clone(),
-            );
+            let pool = Pool::new(function.clone(), maximum, Arc::clone(&launch), Arc::clone(&registry), logs.clone());
             (name.clone(), pool)
         })
         .collect();
@@ -132,31 +112,12 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
     // What functions need ends after them.
     let (ending, end) = watch::channel(false);
     let serve = |bound: Bound, name, router, stop: &watch::Receiver<bool>| {
-        bound.serve(
-            name,
-            router,
-            stop.clone(),
-            ended_sender.clone(),
-            logs.clone(),
-        )
+        bound.serve(name, router, stop.clone(), ended_sender.clone(), logs.clone())
     };
-    let endpoint = Arc::new(Endpoint {
-        services: services.clone(),
-        pools: pools.clone(),
-    });
+    let endpoint = Arc::new(Endpoint { services: services.clone(), pools: pools.clone() });
     let mut servers = vec![
-        serve(
-            ports.runtime,
-            "Runtime API",
-            runtime_api::router(registry),
-            &end,
-        ),
-        serve(
-            ports.aws,
-            "AWS endpoint",
-            aws_endpoint::router(endpoint),
-            &end,
-        ),
+        serve(ports.runtime, "Runtime API", runtime_api::router(registry), &end),
+        serve(ports.aws, "AWS endpoint", aws_endpoint::router(endpoint), &end),
     ];
     if let (Some(bound), Some(router)) = (ports.sandbox, options.sandbox) {
         servers.push(serve(bound, "sandbox", router, &end));
@@ -170,11 +131,7 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
             Err(error) => logs.host(format!("{name}: {error}")),
         }
     }
-    logs.host(format!(
-        "{ready} of {} functions after {} ms",
-        pools.len(),
-        began.elapsed().as_millis()
-    ));
+    logs.host(format!("{ready} of {} functions after {} ms", pools.len(), began.elapsed().as_millis()));
 
     let shared = Shared {
         pools: &pools,
@@ -186,32 +143,18 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
     let (mut sources, readers) = event_sources::start(&shared);
     let (kept_services, kept_logs, kept_stop) = (services.clone(), logs.clone(), stop.clone());
     let all_pools: Vec<Arc<Pool>> = pools.values().map(Arc::clone).collect();
-    sources.push(supervised(
-        "housekeeping".to_owned(),
-        logs.clone(),
-        move || {
-            housekeeping::run(
-                kept_services.clone(),
-                all_pools.clone(),
-                readers.clone(),
-                kept_logs.clone(),
-                kept_stop.clone(),
-            )
-        },
-    ));
-    let gateway = Arc::new(Gateway {
-        routes,
-        pools: pools.clone(),
-        port: api_port,
-        logs: logs.clone(),
-    });
+    sources.push(supervised("housekeeping".to_owned(), logs.clone(), move || {
+        housekeeping::run(
+            kept_services.clone(),
+            all_pools.clone(),
+            readers.clone(),
+            kept_logs.clone(),
+            kept_stop.clone(),
+        )
+    }));
+    let gateway = Arc::new(Gateway { routes, pools: pools.clone(), port: api_port, logs: logs.clone() });
     // Last, so that the first request finds everything else.
-    sources.push(serve(
-        ports.api,
-        "HTTP API",
-        gateway::router(gateway),
-        &stop,
-    ));
+    sources.push(serve(ports.api, "HTTP API", gateway::router(gateway), &stop));
 
     let urls = json!({"api_url": api_url, "aws_url": aws_url, "sandbox_url": sandbox_url});
     data.write("endpoints.json", &format!("{urls:#}\n"))?;
@@ -221,17 +164,6 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
         sandbox_url,
         administrator_key: keys.administrator,
         data: data.path().to_owned(),
-        running: Running {
-            stopping,
-            ending,
-            sources,
-            pools,
-            servers,
-            ended,
-            services,
-            logs,
-            log_thread,
-            data,
-        },
+        running: Running { stopping, ending, sources, pools, servers, ended, services, logs, log_thread, data },
     })
 }

@@ -48,10 +48,7 @@ pub(crate) enum StreamError {
     #[error(transparent)]
     Service(#[from] ServiceError),
     #[error("the checkpoint {path} cannot be kept: {source}")]
-    Checkpoint {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Checkpoint { path: PathBuf, source: std::io::Error },
 }
 
 impl StreamMapping {
@@ -64,11 +61,7 @@ impl StreamMapping {
                 Ok(()) => return,
                 Err(error) => error,
             };
-            self.logs.host(format!(
-                "stream of {} to {}: {failure}",
-                self.source.table,
-                self.pool.function().name
-            ));
+            self.logs.host(format!("stream of {} to {}: {failure}", self.source.table, self.pool.function().name));
             tokio::select! {
                 () = tokio::time::sleep(FAILURE_PAUSE) => {}
                 _ = stopping.changed() => {}
@@ -112,19 +105,13 @@ impl StreamMapping {
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(source) => {
-                return Err(StreamError::Checkpoint {
-                    path: self.checkpoint.clone(),
-                    source,
-                });
+                return Err(StreamError::Checkpoint { path: self.checkpoint.clone(), source });
             }
         }
         let mut position = None;
         if self.source.starting_position == StartingPosition::Latest {
             loop {
-                let records = self
-                    .services
-                    .records(&self.source.table, position.clone(), READ_MAX)
-                    .await?;
+                let records = self.services.records(&self.source.table, position.clone(), READ_MAX).await?;
                 match records.last() {
                     Some(last) => position = Some(last.sequence_number.clone()),
                     None => break,
@@ -142,18 +129,12 @@ impl StreamMapping {
         written: &mut watch::Receiver<u64>,
         stopping: &mut watch::Receiver<bool>,
     ) -> Result<Vec<StreamRecord>, StreamError> {
-        let full = usize::try_from(self.source.batch_size)
-            .unwrap_or(READ_MAX)
-            .clamp(1, READ_MAX);
+        let full = usize::try_from(self.source.batch_size).unwrap_or(READ_MAX).clamp(1, READ_MAX);
         let window = Duration::from_secs(self.source.batching_window_s.into());
         let mut until = None;
         loop {
-            let records = self
-                .services
-                .records(&self.source.table, after.map(str::to_owned), full)
-                .await?;
-            if records.is_empty() || records.len() >= full || window.is_zero() || *stopping.borrow()
-            {
+            let records = self.services.records(&self.source.table, after.map(str::to_owned), full).await?;
+            if records.is_empty() || records.len() >= full || window.is_zero() || *stopping.borrow() {
                 return Ok(records);
             }
             let until = *until.get_or_insert_with(|| Instant::now() + window);
@@ -182,13 +163,7 @@ impl StreamMapping {
             }
             let expired = self.expired(records, part.clone());
             if expired > part.start {
-                self.give_up(
-                    records,
-                    part.start..expired,
-                    "RecordAgeExceeded",
-                    progress.failures(),
-                )
-                .await?;
+                self.give_up(records, part.start..expired, "RecordAgeExceeded", progress.failures()).await?;
                 progress.expire(expired);
                 self.keep_done(records, progress.done()).await?;
                 continue;
@@ -210,12 +185,8 @@ impl StreamMapping {
             };
             match progress.report(outcome) {
                 Step::Continue => {}
-                Step::GiveUp {
-                    records: range,
-                    invocations,
-                } => {
-                    self.give_up(records, range, "RetryAttemptsExhausted", invocations)
-                        .await?;
+                Step::GiveUp { records: range, invocations } => {
+                    self.give_up(records, range, "RetryAttemptsExhausted", invocations).await?;
                 }
                 Step::Retry => {
                     self.keep_done(records, progress.done()).await?;
@@ -238,29 +209,18 @@ impl StreamMapping {
             return part.start;
         };
         let born_s_min = moment::now().as_second().saturating_sub(age_max_s.into());
-        let old = records[part.clone()]
-            .iter()
-            .take_while(|record| created_s(record) < born_s_min)
-            .count();
+        let old = records[part.clone()].iter().take_while(|record| created_s(record) < born_s_min).count();
         part.start + old
     }
 
     /// Invokes the function with what the filters admit. An error means that the function never saw the records.
-    async fn invoke(
-        &self,
-        records: &[StreamRecord],
-        part: Range<usize>,
-    ) -> Result<Outcome, InvokeError> {
+    async fn invoke(&self, records: &[StreamRecord], part: Range<usize>) -> Result<Outcome, InvokeError> {
         let admitted: Vec<&Value> = records[part.clone()]
             .iter()
             .map(|record| &record.event)
             .filter(|event| {
                 self.source.filters.is_empty()
-                    || self
-                        .source
-                        .filters
-                        .iter()
-                        .any(|pattern| filter::matches(pattern, event))
+                    || self.source.filters.iter().any(|pattern| filter::matches(pattern, event))
             })
             .collect();
         if admitted.is_empty() {
@@ -277,21 +237,14 @@ impl StreamMapping {
         if !self.source.report_batch_item_failures {
             return Ok(Outcome::Done);
         }
-        let place = |sequence: &str| {
-            part.clone()
-                .find(|place| records[*place].sequence_number == sequence)
-        };
-        Ok(
-            match batch_failures::read(&answer, |sequence| place(sequence).is_some()) {
-                Report::AllDone => Outcome::Done,
-                Report::WholeBatch => Outcome::Failed,
-                Report::Failed(sequences) => sequences
-                    .iter()
-                    .filter_map(|sequence| place(sequence))
-                    .min()
-                    .map_or(Outcome::Failed, Outcome::FailedAt),
-            },
-        )
+        let place = |sequence: &str| part.clone().find(|place| records[*place].sequence_number == sequence);
+        Ok(match batch_failures::read(&answer, |sequence| place(sequence).is_some()) {
+            Report::AllDone => Outcome::Done,
+            Report::WholeBatch => Outcome::Failed,
+            Report::Failed(sequences) => {
+                sequences.iter().filter_map(|sequence| place(sequence)).min().map_or(Outcome::Failed, Outcome::FailedAt)
+            }
+        })
     }
 
     /// Tells the on-failure queue of records that are given up.
@@ -316,9 +269,7 @@ impl StreamMapping {
             return Ok(());
         };
         let arrival = |record: &StreamRecord| {
-            jiff::Timestamp::from_second(created_s(record))
-                .map(|at| format!("{at:.3}"))
-                .unwrap_or_default()
+            jiff::Timestamp::from_second(created_s(record)).map(|at| format!("{at:.3}")).unwrap_or_default()
         };
         let document = json!({
             "version": "1.0",
@@ -364,10 +315,7 @@ impl StreamMapping {
             tokio::fs::write(&new, text).await?;
             tokio::fs::rename(&new, &self.checkpoint).await
         };
-        kept.await.map_err(|source| StreamError::Checkpoint {
-            path: self.checkpoint.clone(),
-            source,
-        })?;
+        kept.await.map_err(|source| StreamError::Checkpoint { path: self.checkpoint.clone(), source })?;
         self.position.send_replace(position);
         Ok(())
     }
@@ -376,8 +324,5 @@ impl StreamMapping {
 /// When the change was made, seconds since the epoch; a record that does not say it counts as new.
 fn created_s(record: &StreamRecord) -> i64 {
     let created = &record.event["dynamodb"]["ApproximateCreationDateTime"];
-    created
-        .as_i64()
-        .or_else(|| created.as_f64().map(|seconds| seconds as i64))
-        .unwrap_or(i64::MAX)
+    created.as_i64().or_else(|| created.as_f64().map(|seconds| seconds as i64)).unwrap_or(i64::MAX)
 }

@@ -57,15 +57,8 @@ struct Part {
 impl Progress {
     /// A batch of so many records, none of them tried.
     pub(crate) fn new(records: usize, limits: Limits) -> Self {
-        let parts = (records > 0).then_some(Part {
-            records: 0..records,
-            failures: 0,
-        });
-        Self {
-            limits,
-            parts: parts.into_iter().collect(),
-            done: 0,
-        }
+        let parts = (records > 0).then_some(Part { records: 0..records, failures: 0 });
+        Self { limits, parts: parts.into_iter().collect(), done: 0 }
     }
 
     /// The records to invoke with; `None` at the end.
@@ -104,9 +97,7 @@ impl Progress {
                 self.done = part.records.end;
                 return Step::Continue;
             }
-            Outcome::FailedAt(position)
-                if position > part.records.start && position < part.records.end =>
-            {
+            Outcome::FailedAt(position) if position > part.records.start && position < part.records.end => {
                 // Something was done: the rest starts afresh, or a long batch would be given up for its length.
                 self.done = position;
                 part.records.start = position;
@@ -122,24 +113,14 @@ impl Progress {
             };
             // Splitting does not use up an attempt.
             for records in [middle..part.records.end, part.records.start..middle] {
-                self.parts.push_front(Part {
-                    records,
-                    failures: part.failures,
-                });
+                self.parts.push_front(Part { records, failures: part.failures });
             }
             return Step::Continue;
         }
         part.failures += 1;
-        if self
-            .limits
-            .retries_max
-            .is_some_and(|retries| part.failures > retries)
-        {
+        if self.limits.retries_max.is_some_and(|retries| part.failures > retries) {
             self.done = part.records.end;
-            return Step::GiveUp {
-                records: part.records,
-                invocations: part.failures,
-            };
+            return Step::GiveUp { records: part.records, invocations: part.failures };
         }
         self.parts.push_front(part);
         Step::Retry
@@ -151,10 +132,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const NO_BISECT: Limits = Limits {
-        retries_max: Some(2),
-        bisect: false,
-    };
+    const NO_BISECT: Limits = Limits { retries_max: Some(2), bisect: false };
 
     #[test]
     fn a_failing_batch_is_given_up_after_its_retries() {
@@ -163,13 +141,7 @@ mod tests {
         assert_eq!(progress.report(Outcome::Failed), Step::Retry);
         assert_eq!(progress.done(), 0);
         let step = progress.report(Outcome::Failed);
-        assert_eq!(
-            step,
-            Step::GiveUp {
-                records: 0..3,
-                invocations: 3
-            }
-        );
+        assert_eq!(step, Step::GiveUp { records: 0..3, invocations: 3 });
         assert_eq!((progress.part(), progress.done()), (None, 3));
     }
 

@@ -13,11 +13,7 @@ use super::logs::Logs;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs `task` until it returns; starts it again when it panics.
-pub(crate) fn supervised<F>(
-    name: String,
-    logs: Logs,
-    task: impl Fn() -> F + Send + 'static,
-) -> JoinHandle<()>
+pub(crate) fn supervised<F>(name: String, logs: Logs, task: impl Fn() -> F + Send + 'static) -> JoinHandle<()>
 where
     F: Future<Output = ()> + Send,
 {

@@ -27,10 +27,7 @@ fn function_process() {
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // It ends with an error when the host goes away.
     let _ = runtime.block_on(lambda_runtime::run(lambda_runtime::service_fn(handle)));
 }
@@ -50,9 +47,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Erro
                 failed.push(json!({"itemIdentifier": record["messageId"]}));
             }
         } else {
-            let id = record["dynamodb"]["Keys"]["pk"]["S"]
-                .as_str()
-                .unwrap_or_default();
+            let id = record["dynamodb"]["Keys"]["pk"]["S"].as_str().unwrap_or_default();
             if id == "poison" {
                 return Err("poison".into());
             }
@@ -120,12 +115,7 @@ fn queue_url(url: &str, queue: &str) -> String {
 }
 
 async fn send(url: &str, queue: &str, body: &str) {
-    aws(
-        url,
-        "AmazonSQS.SendMessage",
-        json!({"QueueUrl": queue_url(url, queue), "MessageBody": body}),
-    )
-    .await;
+    aws(url, "AmazonSQS.SendMessage", json!({"QueueUrl": queue_url(url, queue), "MessageBody": body})).await;
 }
 
 /// Receives and deletes one message, waiting for it.
@@ -140,32 +130,16 @@ async fn take(url: &str, queue: &str) -> String {
     let message = &received["Messages"][0];
     assert!(message.is_object(), "nothing came into {queue} within 20 s");
     let handle = &message["ReceiptHandle"];
-    aws(
-        url,
-        "AmazonSQS.DeleteMessage",
-        json!({"QueueUrl": queue_url, "ReceiptHandle": handle}),
-    )
-    .await;
+    aws(url, "AmazonSQS.DeleteMessage", json!({"QueueUrl": queue_url, "ReceiptHandle": handle})).await;
     message["Body"].as_str().unwrap_or_default().to_owned()
 }
 
 async fn depth(url: &str, queue: &str) -> (String, String) {
-    let answer = aws(
-        url,
-        "AmazonSQS.GetQueueAttributes",
-        json!({"QueueUrl": queue_url(url, queue), "AttributeNames": ["All"]}),
-    )
-    .await;
-    let count = |name: &str| {
-        answer["Attributes"][name]
-            .as_str()
-            .unwrap_or("?")
-            .to_owned()
-    };
-    (
-        count("ApproximateNumberOfMessages"),
-        count("ApproximateNumberOfMessagesNotVisible"),
-    )
+    let answer =
+        aws(url, "AmazonSQS.GetQueueAttributes", json!({"QueueUrl": queue_url(url, queue), "AttributeNames": ["All"]}))
+            .await;
+    let count = |name: &str| answer["Attributes"][name].as_str().unwrap_or("?").to_owned();
+    (count("ApproximateNumberOfMessages"), count("ApproximateNumberOfMessagesNotVisible"))
 }
 
 // ---------------------------------------------------------------- stacks
@@ -173,14 +147,7 @@ async fn depth(url: &str, queue: &str) -> (String, String) {
 fn options(stack: Stack, data: &Path) -> Options {
     let program = FunctionProgram {
         path: std::env::current_exe().unwrap(),
-        arguments: [
-            "--exact",
-            "host::tests::function_process",
-            "--ignored",
-            "--nocapture",
-        ]
-        .map(str::to_owned)
-        .into(),
+        arguments: ["--exact", "host::tests::function_process", "--ignored", "--nocapture"].map(str::to_owned).into(),
     };
     Options {
         program: Some(program),
@@ -190,19 +157,11 @@ fn options(stack: Stack, data: &Path) -> Options {
 }
 
 fn web() -> Function {
-    Function {
-        timeout_s: 1,
-        ..function("web", &[("POST", "/do/{action}")])
-    }
+    Function { timeout_s: 1, ..function("web", &[("POST", "/do/{action}")]) }
 }
 
 fn queue(name: &str, redrive: Option<Redrive>) -> Queue {
-    Queue {
-        name: name.to_owned(),
-        visibility_timeout_s: 1,
-        message_retention_s: 3600,
-        redrive,
-    }
+    Queue { name: name.to_owned(), visibility_timeout_s: 1, message_retention_s: 3600, redrive }
 }
 
 // ---------------------------------------------------------------- tests
@@ -210,9 +169,7 @@ fn queue(name: &str, redrive: Option<Redrive>) -> Queue {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_reaches_its_function_and_failures_stay_with_it() {
     let data = tempfile::tempdir().unwrap();
-    let host = Host::start(options(stack([web()]), data.path()))
-        .await
-        .unwrap();
+    let host = Host::start(options(stack([web()]), data.path())).await.unwrap();
     let post = |path: &'static str, body: &'static str| {
         let url = host.api_url.clone();
         async move { request(&url, "POST", path, "", body).await }
@@ -222,11 +179,7 @@ async fn a_request_reaches_its_function_and_failures_stay_with_it() {
     assert_eq!(first.status, 201, "{}", first.body);
     assert_eq!(first.json()["body"], "hello");
     let id = first.json()["request_id"].as_str().unwrap().to_owned();
-    assert!(
-        first.head.contains(&format!("apigw-requestid: {id}")),
-        "{}",
-        first.head
-    );
+    assert!(first.head.contains(&format!("apigw-requestid: {id}")), "{}", first.head);
 
     for (path, status, kind) in [
         ("/do/error", 500, "urn:sklad:problem:internal-error"),
@@ -235,22 +188,9 @@ async fn a_request_reaches_its_function_and_failures_stay_with_it() {
         ("/nowhere", 404, "urn:sklad:problem:no-such-route"),
     ] {
         let answer = post(path, "").await;
-        assert_eq!(
-            (answer.status, answer.json()["type"].as_str()),
-            (status, Some(kind)),
-            "{path}: {}",
-            answer.body
-        );
-        assert!(
-            answer.json()["request_id"].is_string(),
-            "{path}: {}",
-            answer.body
-        );
-        assert!(
-            answer.head.contains("application/problem+json"),
-            "{path}: {}",
-            answer.head
-        );
+        assert_eq!((answer.status, answer.json()["type"].as_str()), (status, Some(kind)), "{path}: {}", answer.body);
+        assert!(answer.json()["request_id"].is_string(), "{path}: {}", answer.body);
+        assert!(answer.head.contains("application/problem+json"), "{path}: {}", answer.head);
         assert_eq!(post("/do/echo", "").await.status, 201, "after {path}");
     }
     let wrong = request(&host.api_url, "GET", "/do/echo", "", "").await;
@@ -258,37 +198,25 @@ async fn a_request_reaches_its_function_and_failures_stay_with_it() {
     assert!(wrong.head.contains("allow: post"), "{}", wrong.head);
 
     let all = futures_util::future::join_all((0..12).map(|_| post("/do/echo", ""))).await;
-    let processes: BTreeSet<u64> = all
-        .iter()
-        .map(|answer| answer.json()["pid"].as_u64().unwrap())
-        .collect();
-    assert!(
-        processes.len() <= 2,
-        "more processes than allowed: {processes:?}"
-    );
+    let processes: BTreeSet<u64> = all.iter().map(|answer| answer.json()["pid"].as_u64().unwrap()).collect();
+    assert!(processes.len() <= 2, "more processes than allowed: {processes:?}");
 
     let health = request(&host.aws_url, "GET", "/_sklad/health", "", "").await;
     assert_eq!(health.status, 200);
     host.shutdown().await;
     for process in processes {
-        assert!(
-            !Path::new(&format!("/proc/{process}/exe")).exists(),
-            "process {process} outlives the host"
-        );
+        assert!(!Path::new(&format!("/proc/{process}/exe")).exists(), "process {process} outlives the host");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_beyond_the_limit_is_refused() {
     let data = tempfile::tempdir().unwrap();
-    let host = Host::start(options(stack([web()]), data.path()))
-        .await
-        .unwrap();
+    let host = Host::start(options(stack([web()]), data.path())).await.unwrap();
     let authority = host.api_url.trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&authority).await.unwrap();
-    let head = format!(
-        "POST /do/echo HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\ncontent-length: 10485761\r\n\r\n"
-    );
+    let head =
+        format!("POST /do/echo HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\ncontent-length: 10485761\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = vec![0; 12];
     stream.read_exact(&mut answer).await.unwrap();
@@ -308,14 +236,8 @@ async fn a_poison_message_goes_to_its_dead_letter_queue_while_its_neighbours_are
         report_batch_item_failures: true,
     });
     let mut stack = stack([worker]);
-    let redrive = Redrive {
-        dead_letter_queue: "picks-dead-letters".to_owned(),
-        max_receive_count: 2,
-    };
-    stack.queues = vec![
-        queue("picks", Some(redrive)),
-        queue("picks-dead-letters", None),
-    ];
+    let redrive = Redrive { dead_letter_queue: "picks-dead-letters".to_owned(), max_receive_count: 2 };
+    stack.queues = vec![queue("picks", Some(redrive)), queue("picks-dead-letters", None)];
     let host = Host::start(options(stack, data.path())).await.unwrap();
     for body in ["good", "poison", "good"] {
         send(&host.aws_url, "picks", body).await;
@@ -358,38 +280,26 @@ fn stream_stack() -> Stack {
 }
 
 async fn put(url: &str, id: &str) {
-    aws(
-        url,
-        "DynamoDB_20120810.PutItem",
-        json!({"TableName": "orders", "Item": {"pk": {"S": id}}}),
-    )
-    .await;
+    aws(url, "DynamoDB_20120810.PutItem", json!({"TableName": "orders", "Item": {"pk": {"S": id}}})).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_read_in_order_past_poison_and_goes_on_after_a_restart() {
     let data = tempfile::tempdir().unwrap();
-    let host = Host::start(options(stream_stack(), data.path()))
-        .await
-        .unwrap();
+    let host = Host::start(options(stream_stack(), data.path())).await.unwrap();
     let url = host.aws_url.clone();
     for id in ["1", "poison", "unseen", "2"] {
         put(&url, id).await;
     }
     let given_up: Value = serde_json::from_str(&take(&url, "given-up").await).unwrap();
-    assert_eq!(
-        given_up["requestContext"]["condition"],
-        "RetryAttemptsExhausted"
-    );
+    assert_eq!(given_up["requestContext"]["condition"], "RetryAttemptsExhausted");
     assert_eq!(given_up["requestContext"]["approximateInvokeCount"], 2);
     assert_eq!(given_up["DDBStreamBatchInfo"]["batchSize"], 1);
     assert_eq!(take(&url, "seen").await, "1");
     assert_eq!(take(&url, "seen").await, "2");
     host.shutdown().await;
 
-    let host = Host::start(options(stream_stack(), data.path()))
-        .await
-        .unwrap();
+    let host = Host::start(options(stream_stack(), data.path())).await.unwrap();
     put(&host.aws_url, "3").await;
     assert_eq!(take(&host.aws_url, "seen").await, "3");
     let none = || "0".to_owned();
@@ -401,41 +311,20 @@ async fn a_stream_is_read_in_order_past_poison_and_goes_on_after_a_restart() {
 
     let mut changed = stream_stack();
     changed.tables[0].create["KeySchema"] = json!([{"AttributeName": "id", "KeyType": "HASH"}]);
-    let refused = Host::start(options(changed, data.path()))
-        .await
-        .err()
-        .map(|error| error.to_string());
-    assert!(
-        refused
-            .as_ref()
-            .is_some_and(|text| text.contains("--fresh")),
-        "{refused:?}"
-    );
+    let refused = Host::start(options(changed, data.path())).await.err().map(|error| error.to_string());
+    assert!(refused.as_ref().is_some_and(|text| text.contains("--fresh")), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_invokes_its_function_and_a_killed_process_is_replaced() {
     let data = tempfile::tempdir().unwrap();
     let mut ticking = function("ticking", &[]);
-    ticking.schedules.push(Schedule {
-        name: "EverySecond".to_owned(),
-        every_s: 1,
-        input: None,
-    });
-    let host = Host::start(options(stack([ticking]), data.path()))
-        .await
-        .unwrap();
+    ticking.schedules.push(Schedule { name: "EverySecond".to_owned(), every_s: 1, input: None });
+    let host = Host::start(options(stack([ticking]), data.path())).await.unwrap();
     let event = json!({"source": "aws.events"});
-    let pid = |answer: Vec<u8>| {
-        serde_json::from_slice::<Value>(&answer).unwrap()["pid"]
-            .as_u64()
-            .unwrap()
-    };
+    let pid = |answer: Vec<u8>| serde_json::from_slice::<Value>(&answer).unwrap()["pid"].as_u64().unwrap();
     let first = pid(host.invoke("ticking", &event).await.unwrap());
-    let killed = std::process::Command::new("kill")
-        .args(["-9", &first.to_string()])
-        .status()
-        .unwrap();
+    let killed = std::process::Command::new("kill").args(["-9", &first.to_string()]).status().unwrap();
     assert!(killed.success());
     // Either the host has noticed, or the invocation is handed to a new process.
     let replaced = tokio::time::timeout(PATIENCE, async {

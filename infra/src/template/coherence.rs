@@ -20,10 +20,7 @@ pub(super) fn check(resources: &Node, scope: &Scope<'_>, stack: &Stack) -> Check
         for (route, place) in function.routes.iter().zip(events(node, "HttpApi")) {
             let shape = (route.method.clone(), without_names(&route.path));
             if let Some(other) = routes.insert(shape, function.name.clone()) {
-                return Err(place.invalid(format!(
-                    "{} {} is a route of `{other}` already",
-                    route.method, route.path
-                )));
+                return Err(place.invalid(format!("{} {} is a route of `{other}` already", route.method, route.path)));
             }
         }
         check_sources(function, node, stack)?;
@@ -72,23 +69,12 @@ fn events<'n>(function: &'n Node, kind: &str) -> impl Iterator<Item = &'n Node> 
 
 fn child<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
     let entries = node.map().ok()?;
-    entries
-        .iter()
-        .find(|(key, _)| key.name == name)
-        .map(|(_, value)| value)
+    entries.iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
 }
 
 /// `/v1/orders/{order}` → `/v1/orders/{}`: API Gateway takes two names of one parameter for one route.
 fn without_names(path: &str) -> String {
-    let segments: Vec<&str> = path
-        .split('/')
-        .map(|segment| {
-            if segment.starts_with('{') {
-                "{}"
-            } else {
-                segment
-            }
-        })
-        .collect();
+    let segments: Vec<&str> =
+        path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment }).collect();
     segments.join("/")
 }

@@ -102,11 +102,7 @@ fn list(known: &[String], found: &str) -> String {
     }
     let start: String = found.chars().take(4).collect();
     let begins_alike = |name: &&String| name.starts_with(&start);
-    let near: Vec<&str> = known
-        .iter()
-        .filter(begins_alike)
-        .map(String::as_str)
-        .collect();
+    let near: Vec<&str> = known.iter().filter(begins_alike).map(String::as_str).collect();
     let rest = known.len() - near.len();
     if near.is_empty() {
         format!("{rest} names, none of which begins alike")
@@ -125,12 +121,7 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn in_file(self, file: &std::path::Path) -> TemplateError {
-        TemplateError::Refused {
-            file: file.to_owned(),
-            line: self.line,
-            path: self.path,
-            problem: self.problem,
-        }
+        TemplateError::Refused { file: file.to_owned(), line: self.line, path: self.path, problem: self.problem }
     }
 }
 

@@ -21,17 +21,13 @@ pub fn matches(pattern: &Value, record: &Value) -> bool {
 
 fn field_holds(pattern: &Value, value: Option<&Value>) -> bool {
     match pattern {
-        Value::Object(fields) => fields
-            .iter()
-            .all(|(name, inner)| field_holds(inner, value.and_then(|value| value.get(name)))),
+        Value::Object(fields) => {
+            fields.iter().all(|(name, inner)| field_holds(inner, value.and_then(|value| value.get(name))))
+        }
         Value::Array(alternatives) => match value {
             // A list in the record holds if one of its elements does.
             Some(Value::Array(elements)) if !elements.is_empty() => {
-                alternatives.iter().any(|rule| {
-                    elements
-                        .iter()
-                        .any(|element| rule_holds(rule, Some(element)))
-                })
+                alternatives.iter().any(|rule| elements.iter().any(|element| rule_holds(rule, Some(element))))
             }
             _ => alternatives.iter().any(|rule| rule_holds(rule, value)),
         },
@@ -54,9 +50,7 @@ fn rule_holds(rule: &Value, value: Option<&Value>) -> bool {
         "anything-but" => {
             leaf.is_some()
                 && match operand {
-                    Value::Array(excluded) => !excluded
-                        .iter()
-                        .any(|one| leaf.is_some_and(|leaf| equal(one, leaf))),
+                    Value::Array(excluded) => !excluded.iter().any(|one| leaf.is_some_and(|leaf| equal(one, leaf))),
                     Value::Object(inner) => match single(inner) {
                         Some(("prefix", prefix)) => !starts_with(leaf, prefix),
                         _ => false,
@@ -65,8 +59,7 @@ fn rule_holds(rule: &Value, value: Option<&Value>) -> bool {
                 }
         }
         "numeric" => {
-            let (Some(number), Some(terms)) = (leaf.and_then(Value::as_f64), operand.as_array())
-            else {
+            let (Some(number), Some(terms)) = (leaf.and_then(Value::as_f64), operand.as_array()) else {
                 return false;
             };
             !terms.is_empty() && terms.chunks(2).all(|term| comparison_holds(number, term))
@@ -146,11 +139,7 @@ pub fn check_stream(pattern: &Value) -> Result<(), FilterError> {
                 let at = format!("{at}.{attribute}");
                 for (kind, rules) in named(typed, &at, ATTRIBUTE_TYPES)? {
                     let numeric = |rule: &Value| rule.get("numeric").is_some() || rule.is_number();
-                    if kind == "N"
-                        && rules
-                            .as_array()
-                            .is_some_and(|rules| rules.iter().any(numeric))
-                    {
+                    if kind == "N" && rules.as_array().is_some_and(|rules| rules.iter().any(numeric)) {
                         return refuse(
                             &format!("{at}.N"),
                             "DynamoDB writes numbers as texts, which no numeric rule matches",
@@ -163,52 +152,29 @@ pub fn check_stream(pattern: &Value) -> Result<(), FilterError> {
     Ok(())
 }
 
-const RECORD_PARTS: &[&str] = &[
-    "awsRegion",
-    "dynamodb",
-    "eventName",
-    "eventSource",
-    "eventVersion",
-];
+const RECORD_PARTS: &[&str] = &["awsRegion", "dynamodb", "eventName", "eventSource", "eventVersion"];
 const STREAM_PARTS: &[&str] = &["Keys", "NewImage", "StreamViewType"];
 const ATTRIBUTE_TYPES: &[&str] = &["B", "BOOL", "BS", "L", "M", "N", "NS", "NULL", "S", "SS"];
 
 fn refuse<T>(at: &str, problem: impl Into<String>) -> Result<T, FilterError> {
-    Err(FilterError {
-        at: at.to_owned(),
-        problem: problem.into(),
-    })
+    Err(FilterError { at: at.to_owned(), problem: problem.into() })
 }
 
-fn named<'p>(
-    pattern: &'p Value,
-    at: &str,
-    known: &[&str],
-) -> Result<Vec<(&'p str, &'p Value)>, FilterError> {
+fn named<'p>(pattern: &'p Value, at: &str, known: &[&str]) -> Result<Vec<(&'p str, &'p Value)>, FilterError> {
     let Value::Object(fields) = pattern else {
         return refuse(at, format!("must name one of: {}", known.join(", ")));
     };
     if let Some(stranger) = fields.keys().find(|name| !known.contains(&name.as_str())) {
-        return refuse(
-            at,
-            format!("unknown part `{stranger}`; known: {}", known.join(", ")),
-        );
+        return refuse(at, format!("unknown part `{stranger}`; known: {}", known.join(", ")));
     }
-    Ok(fields
-        .iter()
-        .map(|(name, inner)| (name.as_str(), inner))
-        .collect())
+    Ok(fields.iter().map(|(name, inner)| (name.as_str(), inner)).collect())
 }
 
 fn check_field(pattern: &Value, at: &str) -> Result<(), FilterError> {
     match pattern {
         Value::Object(fields) if fields.is_empty() => refuse(at, "is empty"),
         Value::Object(fields) => fields.iter().try_for_each(|(name, inner)| {
-            let at = if at.is_empty() {
-                name.clone()
-            } else {
-                format!("{at}.{name}")
-            };
+            let at = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
             if name.starts_with('$') {
                 return refuse(&at, "is not known");
             }
@@ -244,18 +210,13 @@ fn check_rule(rule: &Value, at: &str) -> Result<(), FilterError> {
         },
         "numeric" => operand.as_array().is_some_and(|terms| {
             matches!(terms.len(), 2 | 4)
-                && terms.chunks(2).all(|term| {
-                    matches!(term[0].as_str(), Some("=" | "<" | "<=" | ">" | ">="))
-                        && term[1].is_number()
-                })
+                && terms
+                    .chunks(2)
+                    .all(|term| matches!(term[0].as_str(), Some("=" | "<" | "<=" | ">" | ">=")) && term[1].is_number())
         }),
         _ => return refuse(at, format!("unknown operator `{operator}`; {known}")),
     };
-    if fits {
-        Ok(())
-    } else {
-        refuse(at, format!("`{operator}` does not take {operand}"))
-    }
+    if fits { Ok(()) } else { refuse(at, format!("`{operator}` does not take {operand}")) }
 }
 
 #[cfg(test)]

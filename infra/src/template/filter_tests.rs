@@ -11,16 +11,8 @@ fn holds(pattern: &Value, record: &Value, expect: bool) {
 fn every_field_must_hold_and_any_alternative_may() {
     let record = json!({ "eventName": "INSERT", "dynamodb": { "SizeBytes": 7 } });
     holds(&json!({ "eventName": ["MODIFY", "INSERT"] }), &record, true);
-    holds(
-        &json!({ "eventName": ["INSERT"], "dynamodb": { "SizeBytes": [7] } }),
-        &record,
-        true,
-    );
-    holds(
-        &json!({ "eventName": ["INSERT"], "dynamodb": { "SizeBytes": [8] } }),
-        &record,
-        false,
-    );
+    holds(&json!({ "eventName": ["INSERT"], "dynamodb": { "SizeBytes": [7] } }), &record, true);
+    holds(&json!({ "eventName": ["INSERT"], "dynamodb": { "SizeBytes": [8] } }), &record, false);
     holds(&json!({ "eventName": ["insert"] }), &record, false);
 }
 
@@ -37,21 +29,12 @@ fn exists_asks_for_a_leaf_present_or_absent() {
     let no = json!({ "a": { "b": { "S": [{ "exists": false }] } } });
     holds(&yes, &present, true);
     holds(&no, &present, false);
-    for absent in [
-        json!({}),
-        json!({ "a": {} }),
-        json!({ "a": { "b": { "N": "1" } } }),
-        json!({ "a": 1 }),
-    ] {
+    for absent in [json!({}), json!({ "a": {} }), json!({ "a": { "b": { "N": "1" } } }), json!({ "a": 1 })] {
         holds(&yes, &absent, false);
         holds(&no, &absent, true);
     }
     holds(&json!({ "a": [{ "exists": true }] }), &present, false);
-    holds(
-        &json!({ "a": [{ "exists": true }] }),
-        &json!({ "a": null }),
-        true,
-    );
+    holds(&json!({ "a": [{ "exists": true }] }), &json!({ "a": null }), true);
 }
 
 #[test]
@@ -79,34 +62,18 @@ fn anything_but_wants_a_value_that_is_none_of_those() {
 #[test]
 fn numeric_terms_all_hold() {
     let pattern = json!({ "n": [{ "numeric": [">", 0, "<=", 5] }] });
-    for (number, expect) in [
-        (json!(0), false),
-        (json!(0.5), true),
-        (json!(5), true),
-        (json!(6), false),
-        (json!("1"), false),
-    ] {
+    for (number, expect) in
+        [(json!(0), false), (json!(0.5), true), (json!(5), true), (json!(6), false), (json!("1"), false)]
+    {
         holds(&pattern, &json!({ "n": number }), expect);
     }
-    holds(
-        &json!({ "n": [{ "numeric": ["=", 5] }] }),
-        &json!({ "n": 5.0 }),
-        true,
-    );
+    holds(&json!({ "n": [{ "numeric": ["=", 5] }] }), &json!({ "n": 5.0 }), true);
 }
 
 #[test]
 fn a_list_in_the_record_holds_if_an_element_does() {
-    holds(
-        &json!({ "tags": ["b"] }),
-        &json!({ "tags": ["a", "b"] }),
-        true,
-    );
-    holds(
-        &json!({ "tags": ["c"] }),
-        &json!({ "tags": ["a", "b"] }),
-        false,
-    );
+    holds(&json!({ "tags": ["b"] }), &json!({ "tags": ["a", "b"] }), true);
+    holds(&json!({ "tags": ["c"] }), &json!({ "tags": ["a", "b"] }), false);
     holds(&json!({ "tags": ["c"] }), &json!({ "tags": [] }), false);
 }
 
@@ -145,13 +112,9 @@ fn a_stream_pattern_that_can_never_match_is_refused() {
         json!({ "dynamodb": { "NewImage": { "a": { "N": [{ "numeric": [">", 1] }] } } } }),
         json!({ "dynamodb": { "NewImage": [1] } }),
     ] {
-        assert!(
-            check(&pattern).is_ok() && check_stream(&pattern).is_err(),
-            "{pattern}"
-        );
+        assert!(check(&pattern).is_ok() && check_stream(&pattern).is_err(), "{pattern}");
     }
-    let good =
-        json!({ "eventName": ["INSERT"], "dynamodb": { "NewImage": { "a": { "N": ["1"] } } } });
+    let good = json!({ "eventName": ["INSERT"], "dynamodb": { "NewImage": { "a": { "N": ["1"] } } } });
     assert_eq!(check_stream(&good), Ok(()));
 }
 

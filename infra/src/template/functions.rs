@@ -20,17 +20,7 @@ pub(super) fn globals(node: &Node) -> Checked<()> {
 fn function_fields(node: &Node) -> Checked<Fields<'_>> {
     node.fields(
         "function property",
-        &[
-            "Architectures",
-            "CodeUri",
-            "Environment",
-            "Events",
-            "Handler",
-            "MemorySize",
-            "Role",
-            "Runtime",
-            "Timeout",
-        ],
+        &["Architectures", "CodeUri", "Environment", "Events", "Handler", "MemorySize", "Role", "Runtime", "Timeout"],
         &["Description", "LoggingConfig", "Tracing"],
     )
 }
@@ -43,23 +33,14 @@ pub(super) fn function(
     scope: &Scope<'_>,
 ) -> Checked<(Function, String)> {
     let (attributes, _) = properties(resource, &["Metadata"])?;
-    let metadata =
-        attributes
-            .required("Metadata")?
-            .fields("build property", &["BuildMethod"], &[])?;
-    metadata
-        .required("BuildMethod")?
-        .one_of("build method", &["rust-cargolambda"])?;
+    let metadata = attributes.required("Metadata")?.fields("build property", &["BuildMethod"], &[])?;
+    metadata.required("BuildMethod")?.one_of("build method", &["rust-cargolambda"])?;
     let own = attributes.required("Properties")?;
     function_fields(own)?;
     let node = globals.map_or_else(|| own.clone(), |globals| merged(globals, own));
     let fields = function_fields(&node)?;
-    fields
-        .required("Runtime")?
-        .one_of("runtime", &["provided.al2023"])?;
-    fields
-        .required("Handler")?
-        .one_of("handler", &["bootstrap"])?;
+    fields.required("Runtime")?.one_of("runtime", &["provided.al2023"])?;
+    fields.required("Handler")?.one_of("handler", &["bootstrap"])?;
     for architecture in fields.required("Architectures")?.list()? {
         architecture.one_of("architecture", &["arm64", "x86_64"])?;
     }
@@ -75,11 +56,7 @@ pub(super) fn function(
         name: name.to_owned(),
         memory_mib: fields.integer_or("MemorySize", 128..=10_240, 128)?,
         timeout_s: fields.integer_or("Timeout", 1..=900, 3)?,
-        environment: fields
-            .get("Environment")
-            .map(environment)
-            .transpose()?
-            .unwrap_or_default(),
+        environment: fields.get("Environment").map(environment).transpose()?.unwrap_or_default(),
         routes: Vec::new(),
         queue_sources: Vec::new(),
         stream_sources: Vec::new(),
@@ -98,43 +75,27 @@ fn environment(node: &Node) -> Checked<BTreeMap<String, String>> {
     for (key, value) in variables.map()? {
         let name = &key.name;
         let letters = name.starts_with(|first: char| first.is_ascii_alphabetic())
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if !letters || name.starts_with("AWS_") || name.starts_with("_") {
-            return Err(Fault {
-                line: key.line,
-                ..value.invalid("Lambda refuses or reserves this variable name")
-            });
+            return Err(Fault { line: key.line, ..value.invalid("Lambda refuses or reserves this variable name") });
         }
         environment.insert(name.clone(), value.text()?);
     }
-    let bytes: usize = environment
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
+    let bytes: usize = environment.iter().map(|(name, value)| name.len() + value.len()).sum();
     if bytes > ENVIRONMENT_BYTES_MAX {
-        return Err(variables.invalid(format!(
-            "{bytes} bytes of environment; Lambda takes {ENVIRONMENT_BYTES_MAX}"
-        )));
+        return Err(variables.invalid(format!("{bytes} bytes of environment; Lambda takes {ENVIRONMENT_BYTES_MAX}")));
     }
     Ok(environment)
 }
 
 fn event(name: &str, node: &Node, scope: &Scope<'_>, function: &mut Function) -> Checked<()> {
     let fields = node.fields("event attribute", &["Properties", "Type"], &[])?;
-    let kind = fields
-        .required("Type")?
-        .one_of("event type", &["HttpApi", "SQS", "DynamoDB", "Schedule"])?;
+    let kind = fields.required("Type")?.one_of("event type", &["HttpApi", "SQS", "DynamoDB", "Schedule"])?;
     let properties = fields.required("Properties")?;
     match kind {
         "HttpApi" => function.routes.push(route(properties, scope)?),
-        "SQS" => function
-            .queue_sources
-            .push(queue_source(properties, scope)?),
-        "DynamoDB" => function
-            .stream_sources
-            .push(stream_source(properties, scope)?),
+        "SQS" => function.queue_sources.push(queue_source(properties, scope)?),
+        "DynamoDB" => function.stream_sources.push(stream_source(properties, scope)?),
         _ => function.schedules.push(schedule(name, properties)?),
     }
     Ok(())
@@ -147,34 +108,22 @@ fn route(node: &Node, scope: &Scope<'_>) -> Checked<Route> {
     if !scope.is_named(&id, Kind::HttpApi) {
         return Err(api.invalid("must be !Ref to the AWS::Serverless::HttpApi of this template"));
     }
-    let method = fields
-        .required("Method")?
-        .one_of("method", &["DELETE", "GET", "PATCH", "POST", "PUT"])?;
+    let method = fields.required("Method")?.one_of("method", &["DELETE", "GET", "PATCH", "POST", "PUT"])?;
     let path_node = fields.required("Path")?;
     let path = path_node.text()?;
-    let valid = path
-        .strip_prefix('/')
-        .is_some_and(|rest| rest.split('/').all(is_segment));
+    let valid = path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_segment));
     if !valid {
-        return Err(path_node.invalid(format!(
-            "`{path}` is no path of segments and {{parameters}}: /v1/orders/{{order}}"
-        )));
+        return Err(
+            path_node.invalid(format!("`{path}` is no path of segments and {{parameters}}: /v1/orders/{{order}}"))
+        );
     }
-    Ok(Route {
-        method: method.to_owned(),
-        path,
-    })
+    Ok(Route { method: method.to_owned(), path })
 }
 
 fn is_segment(segment: &str) -> bool {
-    let name = segment
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'));
+    let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     let word = |text: &str, extra: &[u8]| {
-        !text.is_empty()
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || extra.contains(&byte))
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || extra.contains(&byte))
     };
     name.map_or_else(|| word(segment, b"-_."), |name| word(name, b"_"))
 }
@@ -192,13 +141,7 @@ fn reports_item_failures(fields: &Fields<'_>) -> Checked<bool> {
 fn queue_source(node: &Node, scope: &Scope<'_>) -> Checked<QueueSource> {
     let fields = node.fields(
         "queue event property",
-        &[
-            "BatchSize",
-            "FunctionResponseTypes",
-            "MaximumBatchingWindowInSeconds",
-            "Queue",
-            "ScalingConfig",
-        ],
+        &["BatchSize", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds", "Queue", "ScalingConfig"],
         &[],
     )?;
     let maximum_concurrency = fields
@@ -243,13 +186,11 @@ fn stream_source(node: &Node, scope: &Scope<'_>) -> Checked<StreamSource> {
         ],
         &[],
     )?;
-    let starting_position = match fields
-        .required("StartingPosition")?
-        .one_of("starting position", &["LATEST", "TRIM_HORIZON"])?
-    {
-        "LATEST" => StartingPosition::Latest,
-        _ => StartingPosition::TrimHorizon,
-    };
+    let starting_position =
+        match fields.required("StartingPosition")?.one_of("starting position", &["LATEST", "TRIM_HORIZON"])? {
+            "LATEST" => StartingPosition::Latest,
+            _ => StartingPosition::TrimHorizon,
+        };
     let optional = |name: &str, range| fields.get(name).map(|node| node.integer(range)).transpose();
     Ok(StreamSource {
         table: scope.owner(fields.required("Stream")?, Kind::Table, "StreamArn")?,
@@ -259,32 +200,17 @@ fn stream_source(node: &Node, scope: &Scope<'_>) -> Checked<StreamSource> {
         maximum_retry_attempts: optional("MaximumRetryAttempts", 0..=10_000)?,
         maximum_record_age_s: optional("MaximumRecordAgeInSeconds", 60..=604_800)?,
         parallelization_factor: fields.integer_or("ParallelizationFactor", 1..=10, 1)?,
-        bisect_batch_on_function_error: fields
-            .get("BisectBatchOnFunctionError")
-            .map_or(Ok(false), Node::boolean)?,
+        bisect_batch_on_function_error: fields.get("BisectBatchOnFunctionError").map_or(Ok(false), Node::boolean)?,
         report_batch_item_failures: reports_item_failures(&fields)?,
-        on_failure_queue: fields
-            .get("DestinationConfig")
-            .map(|node| on_failure(node, scope))
-            .transpose()?,
-        filters: fields
-            .get("FilterCriteria")
-            .map(filters)
-            .transpose()?
-            .unwrap_or_default(),
+        on_failure_queue: fields.get("DestinationConfig").map(|node| on_failure(node, scope)).transpose()?,
+        filters: fields.get("FilterCriteria").map(filters).transpose()?.unwrap_or_default(),
     })
 }
 
 fn on_failure(node: &Node, scope: &Scope<'_>) -> Checked<String> {
     let fields = node.fields("destination property", &["OnFailure"], &[])?;
-    let fields = fields.required("OnFailure")?.fields(
-        "destination property",
-        &["Destination", "Type"],
-        &[],
-    )?;
-    fields
-        .required("Type")?
-        .one_of("destination type", &["SQS"])?;
+    let fields = fields.required("OnFailure")?.fields("destination property", &["Destination", "Type"], &[])?;
+    fields.required("Type")?.one_of("destination type", &["SQS"])?;
     scope.owner(fields.required("Destination")?, Kind::Queue, "Arn")
 }
 
@@ -314,17 +240,12 @@ fn filters(node: &Node) -> Checked<Vec<serde_json::Value>> {
 }
 
 fn schedule(name: &str, node: &Node) -> Checked<Schedule> {
-    let fields = node.fields(
-        "schedule property",
-        &["Input", "Schedule"],
-        &["RetryPolicy"],
-    )?;
+    let fields = node.fields("schedule property", &["Input", "Schedule"], &["RetryPolicy"])?;
     let expression = fields.required("Schedule")?;
     let input = fields
         .get("Input")
         .map(|node| {
-            serde_json::from_str(&node.text()?)
-                .map_err(|error| node.invalid(format!("the input is not JSON: {error}")))
+            serde_json::from_str(&node.text()?).map_err(|error| node.invalid(format!("the input is not JSON: {error}")))
         })
         .transpose()?;
     Ok(Schedule {

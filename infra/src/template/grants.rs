@@ -26,11 +26,7 @@ pub(super) fn role(resource: &Node) -> Checked<Vec<Grant>> {
     )?;
     let principal = document(fields.required("AssumeRolePolicyDocument")?)?;
     for statement in principal {
-        statement.fields(
-            "statement property",
-            &[],
-            &["Action", "Effect", "Principal"],
-        )?;
+        statement.fields("statement property", &[], &["Action", "Effect", "Principal"])?;
     }
     let mut grants = Vec::new();
     for policy in fields.required("Policies")?.list()? {
@@ -44,31 +40,16 @@ pub(super) fn role(resource: &Node) -> Checked<Vec<Grant>> {
 
 fn document(node: &Node) -> Checked<&[Node]> {
     let fields = node.fields("policy document property", &["Statement", "Version"], &[])?;
-    fields
-        .required("Version")?
-        .one_of("policy language version", &["2012-10-17"])?;
+    fields.required("Version")?.one_of("policy language version", &["2012-10-17"])?;
     fields.required("Statement")?.list()
 }
 
 fn grant(node: &Node) -> Checked<Grant> {
-    let fields = node.fields(
-        "statement property",
-        &["Action", "Effect", "Resource"],
-        &["Sid"],
-    )?;
-    let texts = |name: &str| -> Checked<Vec<String>> {
-        fields
-            .required(name)?
-            .one_or_many()
-            .iter()
-            .map(Node::text)
-            .collect()
-    };
+    let fields = node.fields("statement property", &["Action", "Effect", "Resource"], &["Sid"])?;
+    let texts =
+        |name: &str| -> Checked<Vec<String>> { fields.required(name)?.one_or_many().iter().map(Node::text).collect() };
     Ok(Grant {
-        allow: fields
-            .required("Effect")?
-            .one_of("effect", &["Allow", "Deny"])?
-            == "Allow",
+        allow: fields.required("Effect")?.one_of("effect", &["Allow", "Deny"])? == "Allow",
         actions: texts("Action")?,
         resources: texts("Resource")?,
     })

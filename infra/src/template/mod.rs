@@ -43,11 +43,7 @@ pub struct Overrides {
 
 impl Default for Overrides {
     fn default() -> Self {
-        Self {
-            parameters: BTreeMap::new(),
-            aws_port: 4566,
-            api_port: 8080,
-        }
+        Self { parameters: BTreeMap::new(), aws_port: 4566, api_port: 8080 }
     }
 }
 
@@ -75,10 +71,8 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Stack, TemplateError> 
 /// # Errors
 /// As [`load`].
 pub fn load_all(path: &Path, overrides: &Overrides) -> Result<Declared, TemplateError> {
-    let text = std::fs::read_to_string(path).map_err(|source| TemplateError::Unreadable {
-        file: path.to_owned(),
-        source,
-    })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| TemplateError::Unreadable { file: path.to_owned(), source })?;
     read(&text, path, overrides)
 }
 
@@ -89,11 +83,7 @@ pub fn load_all(path: &Path, overrides: &Overrides) -> Result<Declared, Template
 pub fn read(text: &str, file: &Path, overrides: &Overrides) -> Result<Declared, TemplateError> {
     let root = yaml::parse(text).map_err(|fault| fault.in_file(file))?;
     let parameters = parameters(&root, overrides).map_err(|fault| fault.in_file(file))?;
-    if let Some(name) = overrides
-        .parameters
-        .keys()
-        .find(|name| !parameters.contains_key(*name))
-    {
+    if let Some(name) = overrides.parameters.keys().find(|name| !parameters.contains_key(*name)) {
         return Err(TemplateError::UnknownParameter {
             file: file.to_owned(),
             name: name.clone(),
@@ -106,45 +96,23 @@ pub fn read(text: &str, file: &Path, overrides: &Overrides) -> Result<Declared, 
 fn sections(root: &Node) -> Checked<node::Fields<'_>> {
     root.fields(
         "section",
-        &[
-            "AWSTemplateFormatVersion",
-            "Globals",
-            "Outputs",
-            "Parameters",
-            "Resources",
-            "Transform",
-        ],
+        &["AWSTemplateFormatVersion", "Globals", "Outputs", "Parameters", "Resources", "Transform"],
         &["Description"],
     )
 }
 
 fn parameters(root: &Node, overrides: &Overrides) -> Checked<BTreeMap<String, node::Value>> {
     let sections = sections(root)?;
-    sections
-        .required("AWSTemplateFormatVersion")?
-        .one_of("format version", &["2010-09-09"])?;
-    sections
-        .required("Transform")?
-        .one_of("transform", &["AWS::Serverless-2016-10-31"])?;
-    sections.get("Parameters").map_or_else(
-        || Ok(BTreeMap::new()),
-        |node| parameters::read(node, overrides),
-    )
+    sections.required("AWSTemplateFormatVersion")?.one_of("format version", &["2010-09-09"])?;
+    sections.required("Transform")?.one_of("transform", &["AWS::Serverless-2016-10-31"])?;
+    sections.get("Parameters").map_or_else(|| Ok(BTreeMap::new()), |node| parameters::read(node, overrides))
 }
 
-fn declared(
-    root: &Node,
-    parameters: BTreeMap<String, node::Value>,
-    overrides: &Overrides,
-) -> Checked<Declared> {
+fn declared(root: &Node, parameters: BTreeMap<String, node::Value>, overrides: &Overrides) -> Checked<Declared> {
     let sections = sections(root)?;
     let resources = sections.required("Resources")?;
     let scope = Scope::new(parameters, resources, overrides)?;
-    let globals = sections
-        .get("Globals")
-        .map(|node| function_globals(node, &scope))
-        .transpose()?
-        .flatten();
+    let globals = sections.get("Globals").map(|node| function_globals(node, &scope)).transpose()?.flatten();
 
     let mut all = Declared::default();
     let mut roles = BTreeMap::new();
@@ -162,10 +130,7 @@ fn declared(
                 all.stack.functions.insert(function.name.clone(), function);
             }
             Kind::Table => all.stack.tables.push(resources::table(name, &node)?),
-            Kind::Queue => all
-                .stack
-                .queues
-                .push(resources::queue(name, &node, &scope)?),
+            Kind::Queue => all.stack.queues.push(resources::queue(name, &node, &scope)?),
             Kind::Bucket => all.stack.buckets.push(resources::bucket(name, &node)?),
             Kind::Role => {
                 roles.insert(name.to_owned(), grants::role(&node)?);
@@ -186,8 +151,7 @@ fn declared(
     if let Some(outputs) = sections.get("Outputs") {
         for (key, node) in scope.resolved(outputs)?.map()? {
             let fields = node.fields("output property", &["Value"], &["Description"])?;
-            all.outputs
-                .insert(key.name.clone(), fields.required("Value")?.text()?);
+            all.outputs.insert(key.name.clone(), fields.required("Value")?.text()?);
         }
     }
     Ok(all)

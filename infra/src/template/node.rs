@@ -34,11 +34,7 @@ pub(super) struct Key {
 
 impl Node {
     pub(super) fn fault(&self, problem: Problem) -> Fault {
-        Fault {
-            line: self.line,
-            path: self.path.clone(),
-            problem,
-        }
+        Fault { line: self.line, path: self.path.clone(), problem }
     }
 
     pub(super) fn invalid(&self, message: impl Into<String>) -> Fault {
@@ -115,25 +111,13 @@ impl Node {
     }
 
     /// One of a fixed set of texts.
-    pub(super) fn one_of(
-        &self,
-        what: &'static str,
-        known: &[&'static str],
-    ) -> Checked<&'static str> {
+    pub(super) fn one_of(&self, what: &'static str, known: &[&'static str]) -> Checked<&'static str> {
         let text = self.text()?;
-        known
-            .iter()
-            .find(|name| **name == text)
-            .copied()
-            .ok_or_else(|| self.unknown(what, text, known))
+        known.iter().find(|name| **name == text).copied().ok_or_else(|| self.unknown(what, text, known))
     }
 
     pub(super) fn unknown(&self, what: &'static str, found: String, known: &[&str]) -> Fault {
-        self.fault(Problem::Unknown {
-            what,
-            found,
-            known: known.iter().map(|name| (*name).to_owned()).collect(),
-        })
+        self.fault(Problem::Unknown { what, found, known: known.iter().map(|name| (*name).to_owned()).collect() })
     }
 
     /// A mapping of which every key is named: `used` ones are read, `inert` ones are AWS's business and
@@ -148,16 +132,10 @@ impl Node {
         for (key, _) in entries {
             if !used.contains(&key.name.as_str()) && !inert.contains(&key.name.as_str()) {
                 let known: Vec<&str> = used.iter().chain(inert).copied().collect();
-                return Err(Fault {
-                    line: key.line,
-                    ..self.unknown(what, key.name.clone(), &known)
-                });
+                return Err(Fault { line: key.line, ..self.unknown(what, key.name.clone(), &known) });
             }
         }
-        Ok(Fields {
-            node: self,
-            entries,
-        })
+        Ok(Fields { node: self, entries })
     }
 }
 
@@ -170,26 +148,16 @@ pub(super) struct Fields<'n> {
 
 impl<'n> Fields<'n> {
     pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
-        self.entries
-            .iter()
-            .find(|(key, _)| key.name == name)
-            .map(|(_, value)| value)
+        self.entries.iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
     }
 
     pub(super) fn required(&self, name: &str) -> Checked<&'n Node> {
-        self.get(name)
-            .ok_or_else(|| self.node.fault(Problem::Missing(name.to_owned())))
+        self.get(name).ok_or_else(|| self.node.fault(Problem::Missing(name.to_owned())))
     }
 
     /// The integer at `name`, or AWS's default.
-    pub(super) fn integer_or(
-        &self,
-        name: &str,
-        range: RangeInclusive<u32>,
-        default: u32,
-    ) -> Checked<u32> {
-        self.get(name)
-            .map_or(Ok(default), |node| node.integer(range))
+    pub(super) fn integer_or(&self, name: &str, range: RangeInclusive<u32>, default: u32) -> Checked<u32> {
+        self.get(name).map_or(Ok(default), |node| node.integer(range))
     }
 }
 
@@ -207,14 +175,8 @@ pub(super) fn merged(global: &Node, local: &Node) -> Node {
             }
             Value::Map(entries)
         }
-        (Value::List(globals), Value::List(locals)) => {
-            Value::List(globals.iter().chain(locals).cloned().collect())
-        }
+        (Value::List(globals), Value::List(locals)) => Value::List(globals.iter().chain(locals).cloned().collect()),
         _ => return local.clone(),
     };
-    Node {
-        line: local.line,
-        path: local.path.clone(),
-        value,
-    }
+    Node { line: local.line, path: local.path.clone(), value }
 }

@@ -13,17 +13,10 @@ pub(super) fn properties<'n>(
 ) -> Checked<(Fields<'n>, Option<&'n Node>)> {
     let mut used = vec!["Type", "Properties"];
     used.extend(attributes);
-    let fields = resource.fields(
-        "resource attribute",
-        &used,
-        &["DeletionPolicy", "UpdateReplacePolicy"],
-    )?;
+    let fields = resource.fields("resource attribute", &used, &["DeletionPolicy", "UpdateReplacePolicy"])?;
     for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
         if let Some(node) = fields.get(policy) {
-            node.one_of(
-                "policy",
-                &["Delete", "Retain", "RetainExceptOnCreate", "Snapshot"],
-            )?;
+            node.one_of("policy", &["Delete", "Retain", "RetainExceptOnCreate", "Snapshot"])?;
         }
     }
     Ok((fields, fields.get("Properties")))
@@ -46,27 +39,15 @@ pub(super) fn table(name: &str, resource: &Node) -> Checked<Table> {
             "StreamSpecification",
             "TimeToLiveSpecification",
         ],
-        &[
-            "DeletionProtectionEnabled",
-            "PointInTimeRecoverySpecification",
-            "SSESpecification",
-        ],
+        &["DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "SSESpecification"],
     )?;
-    let billing = fields
-        .required("BillingMode")?
-        .one_of("billing mode", &["PAY_PER_REQUEST"])?;
+    let billing = fields.required("BillingMode")?.one_of("billing mode", &["PAY_PER_REQUEST"])?;
     let mut defined = Vec::new();
     let mut definitions = Vec::new();
     for node in fields.required("AttributeDefinitions")?.list()? {
-        let definition = node.fields(
-            "attribute property",
-            &["AttributeName", "AttributeType"],
-            &[],
-        )?;
+        let definition = node.fields("attribute property", &["AttributeName", "AttributeType"], &[])?;
         let attribute = definition.required("AttributeName")?.text()?;
-        let kind = definition
-            .required("AttributeType")?
-            .one_of("attribute type", &["S", "N", "B"])?;
+        let kind = definition.required("AttributeType")?.one_of("attribute type", &["S", "N", "B"])?;
         definitions.push(json!({ "AttributeName": attribute, "AttributeType": kind }));
         if defined.iter().any(|(known, _)| *known == attribute) {
             return Err(node.invalid(format!("`{attribute}` is defined twice")));
@@ -90,25 +71,17 @@ pub(super) fn table(name: &str, resource: &Node) -> Checked<Table> {
             .into();
     }
     if let Some((attribute, node)) = defined.iter().find(|(name, _)| !keys.contains(name)) {
-        return Err(node.invalid(format!(
-            "`{attribute}` is the key of nothing; DynamoDB refuses such a definition"
-        )));
+        return Err(node.invalid(format!("`{attribute}` is the key of nothing; DynamoDB refuses such a definition")));
     }
     if let Some(node) = fields.get("StreamSpecification") {
         let stream = node.fields("stream property", &["StreamViewType"], &[])?;
-        let view = stream
-            .required("StreamViewType")?
-            .one_of("stream view", &["NEW_IMAGE"])?;
+        let view = stream.required("StreamViewType")?.one_of("stream view", &["NEW_IMAGE"])?;
         create["StreamSpecification"] = json!({ "StreamEnabled": true, "StreamViewType": view });
     }
     Ok(Table {
         name: name.to_owned(),
         create,
-        time_to_live_attribute: fields
-            .get("TimeToLiveSpecification")
-            .map(time_to_live)
-            .transpose()?
-            .flatten(),
+        time_to_live_attribute: fields.get("TimeToLiveSpecification").map(time_to_live).transpose()?.flatten(),
     })
 }
 
@@ -138,18 +111,9 @@ fn key_schema(node: &Node, defined: &[&str], keys: &mut Vec<String>) -> Checked<
 }
 
 fn global_index(node: &Node, defined: &[&str], keys: &mut Vec<String>) -> Checked<Json> {
-    let fields = node.fields(
-        "index property",
-        &["IndexName", "KeySchema", "Projection"],
-        &[],
-    )?;
-    let projection =
-        fields
-            .required("Projection")?
-            .fields("projection property", &["ProjectionType"], &[])?;
-    let projection = projection
-        .required("ProjectionType")?
-        .one_of("projection", &["ALL", "KEYS_ONLY"])?;
+    let fields = node.fields("index property", &["IndexName", "KeySchema", "Projection"], &[])?;
+    let projection = fields.required("Projection")?.fields("projection property", &["ProjectionType"], &[])?;
+    let projection = projection.required("ProjectionType")?.one_of("projection", &["ALL", "KEYS_ONLY"])?;
     Ok(json!({
         "IndexName": fields.required("IndexName")?.text()?,
         "KeySchema": key_schema(fields.required("KeySchema")?, defined, keys)?,
@@ -161,43 +125,25 @@ fn global_index(node: &Node, defined: &[&str], keys: &mut Vec<String>) -> Checke
 pub(super) fn queue(name: &str, resource: &Node, scope: &Scope<'_>) -> Checked<Queue> {
     let fields = required_properties(resource)?.fields(
         "queue property",
-        &[
-            "MessageRetentionPeriod",
-            "RedrivePolicy",
-            "VisibilityTimeout",
-        ],
+        &["MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"],
         &["SqsManagedSseEnabled"],
     )?;
     Ok(Queue {
         name: name.to_owned(),
         visibility_timeout_s: fields.integer_or("VisibilityTimeout", 0..=43_200, 30)?,
-        message_retention_s: fields.integer_or(
-            "MessageRetentionPeriod",
-            60..=1_209_600,
-            345_600,
-        )?,
-        redrive: fields
-            .get("RedrivePolicy")
-            .map(|node| redrive(name, node, scope))
-            .transpose()?,
+        message_retention_s: fields.integer_or("MessageRetentionPeriod", 60..=1_209_600, 345_600)?,
+        redrive: fields.get("RedrivePolicy").map(|node| redrive(name, node, scope)).transpose()?,
     })
 }
 
 fn redrive(name: &str, node: &Node, scope: &Scope<'_>) -> Checked<Redrive> {
-    let fields = node.fields(
-        "redrive property",
-        &["deadLetterTargetArn", "maxReceiveCount"],
-        &[],
-    )?;
+    let fields = node.fields("redrive property", &["deadLetterTargetArn", "maxReceiveCount"], &[])?;
     let target = fields.required("deadLetterTargetArn")?;
     let dead_letter_queue = scope.owner(target, Kind::Queue, "Arn")?;
     if dead_letter_queue == name {
         return Err(target.invalid("a queue cannot be its own dead-letter queue"));
     }
-    Ok(Redrive {
-        dead_letter_queue,
-        max_receive_count: fields.required("maxReceiveCount")?.integer(1..=1_000)?,
-    })
+    Ok(Redrive { dead_letter_queue, max_receive_count: fields.required("maxReceiveCount")?.integer(1..=1_000)? })
 }
 
 /// A bucket.
@@ -205,26 +151,15 @@ pub(super) fn bucket(name: &str, resource: &Node) -> Checked<Bucket> {
     required_properties(resource)?.fields(
         "bucket property",
         &[],
-        &[
-            "BucketEncryption",
-            "LifecycleConfiguration",
-            "OwnershipControls",
-            "PublicAccessBlockConfiguration",
-        ],
+        &["BucketEncryption", "LifecycleConfiguration", "OwnershipControls", "PublicAccessBlockConfiguration"],
     )?;
-    Ok(Bucket {
-        name: name.to_owned(),
-    })
+    Ok(Bucket { name: name.to_owned() })
 }
 
 /// A resource that AWS alone acts on. Its properties are listed all the same: a misspelt one is an error.
 pub(super) fn inert(kind: Kind, resource: &Node) -> Checked<()> {
     let known: &[&'static str] = match kind {
-        Kind::HttpApi => &[
-            "AccessLogSettings",
-            "DefaultRouteSettings",
-            "FailOnWarnings",
-        ],
+        Kind::HttpApi => &["AccessLogSettings", "DefaultRouteSettings", "FailOnWarnings"],
         Kind::BucketPolicy => &["Bucket", "PolicyDocument"],
         Kind::ManagedPolicy => &["Description", "PolicyDocument"],
         Kind::LogGroup => &["RetentionInDays"],

@@ -6,15 +6,10 @@
 /// Says what is wrong with it, as EventBridge would refuse it; `cron(…)` is not known here.
 pub fn period_s(expression: &str) -> Result<u64, String> {
     let known = "known: rate(1 minute), rate(<2 or more> minutes), likewise hour(s) and day(s)";
-    let Some(rate) = expression
-        .strip_prefix("rate(")
-        .and_then(|rest| rest.strip_suffix(')'))
-    else {
+    let Some(rate) = expression.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')) else {
         return Err(format!("unknown schedule `{expression}`; {known}"));
     };
-    let (number, unit) = rate
-        .split_once(' ')
-        .ok_or_else(|| format!("`{expression}` has no unit; {known}"))?;
+    let (number, unit) = rate.split_once(' ').ok_or_else(|| format!("`{expression}` has no unit; {known}"))?;
     let count: u64 = Some(number)
         .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
         .and_then(|digits| digits.parse().ok())
@@ -30,9 +25,7 @@ pub fn period_s(expression: &str) -> Result<u64, String> {
             ));
         }
     };
-    count
-        .checked_mul(unit_s)
-        .ok_or_else(|| format!("`{expression}` is longer than any clock runs"))
+    count.checked_mul(unit_s).ok_or_else(|| format!("`{expression}` is longer than any clock runs"))
 }
 
 #[cfg(test)]

@@ -60,19 +60,12 @@ impl<'o> Scope<'o> {
     ) -> Checked<Self> {
         let mut known: BTreeMap<String, Resource> = BTreeMap::new();
         for (key, node) in resources.map()? {
-            let fault = |problem| Fault {
-                line: key.line,
-                ..node.fault(problem)
-            };
+            let fault = |problem| Fault { line: key.line, ..node.fault(problem) };
             if key.name.is_empty() || !key.name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-                return Err(fault(Problem::Invalid(
-                    "a logical id is letters and digits".to_owned(),
-                )));
+                return Err(fault(Problem::Invalid("a logical id is letters and digits".to_owned())));
             }
             if parameters.contains_key(&key.name) {
-                return Err(fault(Problem::Invalid(
-                    "a parameter has this name too".to_owned(),
-                )));
+                return Err(fault(Problem::Invalid("a parameter has this name too".to_owned())));
             }
             let types: Vec<&'static str> = KINDS.iter().map(|(_, name, _)| *name).collect();
             let type_node = node
@@ -84,10 +77,8 @@ impl<'o> Scope<'o> {
             let type_name = type_node.one_of("resource type", &types)?;
             for (kind, name, suffix) in KINDS {
                 if *name == type_name {
-                    let resource = Resource {
-                        kind: *kind,
-                        name: kebab(key.name.strip_suffix(suffix).unwrap_or(&key.name)),
-                    };
+                    let resource =
+                        Resource { kind: *kind, name: kebab(key.name.strip_suffix(suffix).unwrap_or(&key.name)) };
                     if known.values().any(|other| *other == resource) {
                         return Err(fault(Problem::Invalid(format!(
                             "another resource of this type is called `{}` on one machine",
@@ -98,11 +89,7 @@ impl<'o> Scope<'o> {
                 }
             }
         }
-        Ok(Self {
-            overrides,
-            parameters,
-            resources: known,
-        })
+        Ok(Self { overrides, parameters, resources: known })
     }
 
     /// The resource that `id` declares.
@@ -112,9 +99,7 @@ impl<'o> Scope<'o> {
 
     /// Whether a resource of `kind` has this local name.
     pub(super) fn is_named(&self, name: &str, kind: Kind) -> bool {
-        self.resources
-            .values()
-            .any(|resource| resource.kind == kind && resource.name == name)
+        self.resources.values().any(|resource| resource.kind == kind && resource.name == name)
     }
 
     /// The name of the `kind` resource whose `attribute` the node holds.
@@ -132,11 +117,7 @@ impl<'o> Scope<'o> {
                     .filter(|(_, resource)| resource.kind == kind)
                     .map(|(id, _)| format!("!GetAtt {id}.{attribute}"))
                     .collect();
-                node.fault(Problem::Unknown {
-                    what: "reference",
-                    found: text,
-                    known,
-                })
+                node.fault(Problem::Unknown { what: "reference", found: text, known })
             })
     }
 
@@ -144,25 +125,13 @@ impl<'o> Scope<'o> {
     pub(super) fn resolved(&self, node: &Node) -> Checked<Node> {
         let value = match &node.value {
             Value::Call(function, argument) => self.call(node, function, argument)?,
-            Value::List(items) => Value::List(
-                items
-                    .iter()
-                    .map(|item| self.resolved(item))
-                    .collect::<Checked<_>>()?,
-            ),
+            Value::List(items) => Value::List(items.iter().map(|item| self.resolved(item)).collect::<Checked<_>>()?),
             Value::Map(entries) => Value::Map(
-                entries
-                    .iter()
-                    .map(|(key, value)| Ok((key.clone(), self.resolved(value)?)))
-                    .collect::<Checked<_>>()?,
+                entries.iter().map(|(key, value)| Ok((key.clone(), self.resolved(value)?))).collect::<Checked<_>>()?,
             ),
             plain => plain.clone(),
         };
-        Ok(Node {
-            line: node.line,
-            path: node.path.clone(),
-            value,
-        })
+        Ok(Node { line: node.line, path: node.path.clone(), value })
     }
 
     fn call(&self, node: &Node, function: &str, argument: &Node) -> Checked<Value> {
@@ -172,19 +141,14 @@ impl<'o> Scope<'o> {
                 return Err(node.invalid(format!("{function} takes one text here")));
             }
             _ => {
-                return Err(node.unknown(
-                    "intrinsic function",
-                    function.to_owned(),
-                    &["!Ref", "!GetAtt", "!Sub"],
-                ));
+                return Err(node.unknown("intrinsic function", function.to_owned(), &["!Ref", "!GetAtt", "!Sub"]));
             }
         };
         match function {
             "!Ref" => self.reference(node, text),
             "!GetAtt" => {
-                let (id, attribute) = text
-                    .split_once('.')
-                    .ok_or_else(|| node.invalid("!GetAtt takes `Resource.Attribute`"))?;
+                let (id, attribute) =
+                    text.split_once('.').ok_or_else(|| node.invalid("!GetAtt takes `Resource.Attribute`"))?;
                 self.get_attribute(node, id, attribute).map(Value::Text)
             }
             _ => self.substitute(node, text).map(Value::Text),
@@ -212,10 +176,7 @@ impl<'o> Scope<'o> {
             node.unknown("name", name.to_owned(), &known)
         })?;
         Ok(Value::Text(match resource.kind {
-            Kind::Queue => format!(
-                "http://127.0.0.1:{}/{ACCOUNT}/{}",
-                self.overrides.aws_port, resource.name
-            ),
+            Kind::Queue => format!("http://127.0.0.1:{}/{ACCOUNT}/{}", self.overrides.aws_port, resource.name),
             Kind::ManagedPolicy => format!("arn:aws:iam::{ACCOUNT}:policy/{}", resource.name),
             Kind::Topic => format!("arn:aws:sns:{REGION}:{ACCOUNT}:{}", resource.name),
             _ => resource.name.clone(),
@@ -227,9 +188,8 @@ impl<'o> Scope<'o> {
             let known: Vec<&str> = self.resources.keys().map(String::as_str).collect();
             node.unknown("resource", id.to_owned(), &known)
         })?;
-        self.attribute(resource, attribute).ok_or_else(|| {
-            node.unknown("attribute", attribute.to_owned(), attributes(resource.kind))
-        })
+        self.attribute(resource, attribute)
+            .ok_or_else(|| node.unknown("attribute", attribute.to_owned(), attributes(resource.kind)))
     }
 
     fn attribute(&self, resource: &Resource, attribute: &str) -> Option<String> {
@@ -260,21 +220,13 @@ impl<'o> Scope<'o> {
         let mut out = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
-            let (name, tail) = after
-                .split_once('}')
-                .ok_or_else(|| node.invalid("`${` without `}`"))?;
+            let (name, tail) = after.split_once('}').ok_or_else(|| node.invalid("`${` without `}`"))?;
             out.push_str(before);
             match name.split_once('.') {
                 Some((id, attribute)) => out.push_str(&self.get_attribute(node, id, attribute)?),
                 None => {
                     let value = self.reference(node, name)?;
-                    out.push_str(
-                        &Node {
-                            value,
-                            ..node.clone()
-                        }
-                        .text()?,
-                    );
+                    out.push_str(&Node { value, ..node.clone() }.text()?);
                 }
             }
             rest = tail;

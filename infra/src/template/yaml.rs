@@ -6,20 +6,15 @@ use saphyr::{LoadableYamlNode, MarkedYamlOwned, ScalarOwned, YamlDataOwned};
 
 /// Reads one YAML document.
 pub(super) fn parse(text: &str) -> Checked<Node> {
-    let at = |line, message: String| Fault {
-        line,
-        path: "template".to_owned(),
-        problem: Problem::Syntax(message),
-    };
-    let documents = MarkedYamlOwned::load_from_str(text)
-        .map_err(|error| at(error.marker().line(), error.info().to_owned()))?;
+    let at = |line, message: String| Fault { line, path: "template".to_owned(), problem: Problem::Syntax(message) };
+    let documents =
+        MarkedYamlOwned::load_from_str(text).map_err(|error| at(error.marker().line(), error.info().to_owned()))?;
     match documents.as_slice() {
         [document] => convert(document, None, String::new()),
         [] => Err(at(1, "the file is empty".to_owned())),
-        [_, second, ..] => Err(at(
-            second.span.start.line(),
-            "a template is one YAML document, here a second one begins".to_owned(),
-        )),
+        [_, second, ..] => {
+            Err(at(second.span.start.line(), "a template is one YAML document, here a second one begins".to_owned()))
+        }
     }
 }
 
@@ -27,11 +22,7 @@ pub(super) fn parse(text: &str) -> Checked<Node> {
 /// line, which is not where a reader looks for it.
 fn convert(yaml: &MarkedYamlOwned, key_line: Option<usize>, path: String) -> Checked<Node> {
     let own_line = yaml.span.start.line();
-    let syntax = |message: String| Fault {
-        line: own_line,
-        path: path.clone(),
-        problem: Problem::Syntax(message),
-    };
+    let syntax = |message: String| Fault { line: own_line, path: path.clone(), problem: Problem::Syntax(message) };
     let (line, value) = match &yaml.data {
         YamlDataOwned::Value(scalar) => (own_line, scalar_value(scalar).map_err(syntax)?),
         YamlDataOwned::Sequence(items) => {
@@ -47,10 +38,7 @@ fn convert(yaml: &MarkedYamlOwned, key_line: Option<usize>, path: String) -> Che
             for (key, value) in entries {
                 let line = key.span.start.line();
                 let YamlDataOwned::Value(ScalarOwned::String(name)) = &key.data else {
-                    return Err(Fault {
-                        line,
-                        ..syntax("a key must be a text".to_owned())
-                    });
+                    return Err(Fault { line, ..syntax("a key must be a text".to_owned()) });
                 };
                 if name == "Ref" || name.starts_with("Fn::") {
                     return Err(Fault {
@@ -60,15 +48,8 @@ fn convert(yaml: &MarkedYamlOwned, key_line: Option<usize>, path: String) -> Che
                         ))
                     });
                 }
-                let path = if path.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{path}.{name}")
-                };
-                let key = Key {
-                    name: name.clone(),
-                    line,
-                };
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                let key = Key { name: name.clone(), line };
                 converted.push((key, convert(value, Some(line), path)?));
             }
             (key_line.unwrap_or(own_line), Value::Map(converted))
@@ -79,9 +60,7 @@ fn convert(yaml: &MarkedYamlOwned, key_line: Option<usize>, path: String) -> Che
             (own_line, Value::Call(function, Box::new(argument)))
         }
         YamlDataOwned::Alias(_) | YamlDataOwned::BadValue | YamlDataOwned::Representation(..) => {
-            return Err(syntax(
-                "a value that CloudFormation does not take".to_owned(),
-            ));
+            return Err(syntax("a value that CloudFormation does not take".to_owned()));
         }
     };
     Ok(Node { line, path, value })
@@ -93,8 +72,8 @@ fn scalar_value(scalar: &ScalarOwned) -> Result<Value, String> {
         ScalarOwned::Boolean(boolean) => Ok(Value::Boolean(*boolean)),
         ScalarOwned::Integer(number) => Ok(Value::Integer(*number)),
         ScalarOwned::String(text) => Ok(Value::Text(text.clone())),
-        ScalarOwned::FloatingPoint(number) => Err(format!(
-            "{number} is a fraction; no property here takes one (quote it if it is a text)"
-        )),
+        ScalarOwned::FloatingPoint(number) => {
+            Err(format!("{number} is a fraction; no property here takes one (quote it if it is a text)"))
+        }
     }
 }
