@@ -18,9 +18,7 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that stands at `now_ms` (milliseconds since the epoch, UTC).
     pub fn new(now_ms: u64) -> Self {
-        Self {
-            now_ms: Arc::new(AtomicU64::new(now_ms)),
-        }
+        Self { now_ms: Arc::new(AtomicU64::new(now_ms)) }
     }
 
     /// Puts the clock at `now_ms`, backwards too.

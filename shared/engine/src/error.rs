@@ -19,6 +19,9 @@ pub enum EngineError {
     /// SQLite failed beneath it.
     #[error("the database of the tables: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The queues' database failed.
+    #[error("the database of the queues: {0}")]
+    Queues(#[from] crate::queues::QueueError),
     /// The empty database in memory could not be made.
     #[error("the empty database in memory could not be made: {0}")]
     Template(String),
@@ -32,9 +35,6 @@ pub enum EngineError {
 
 impl EngineError {
     pub(crate) fn path(path: &Path, reason: impl std::fmt::Display) -> Self {
-        Self::Path {
-            path: path.to_owned(),
-            reason: reason.to_string(),
-        }
+        Self::Path { path: path.to_owned(), reason: reason.to_string() }
     }
 }

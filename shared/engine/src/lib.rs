@@ -10,6 +10,7 @@ mod engine;
 mod error;
 pub mod meter;
 pub mod objects;
+pub mod queues;
 
 pub use engine::Engine;
 pub use error::EngineError;

@@ -21,10 +21,7 @@ impl Units {
     }
 
     pub(crate) fn share(self, share: f64) -> Units {
-        Units {
-            read: self.read * share,
-            write: self.write * share,
-        }
+        Units { read: self.read * share, write: self.write * share }
     }
 }
 
@@ -173,9 +170,7 @@ fn count(counts: &mut BTreeMap<String, u64>, name: &str) {
 /// start with a word of lower-case letters (an instant, a SKU) is just an `item`, or kinds would be endless.
 pub(crate) fn kind_of(sort_key: &str) -> &str {
     let word = sort_key.split('#').next().unwrap_or_default();
-    let named = !word.is_empty()
-        && word.len() <= 32
-        && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let named = !word.is_empty() && word.len() <= 32 && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     if named { word } else { UNNAMED }
 }
 
@@ -202,28 +197,11 @@ mod tests {
         let meter = Meter::default();
         let consumed = Consumed {
             name: "stock".into(),
-            table: Units {
-                read: 0.0,
-                write: 8.0,
-            },
-            indexes: vec![(
-                "due".into(),
-                Units {
-                    read: 0.0,
-                    write: 4.0,
-                },
-            )],
+            table: Units { read: 0.0, write: 8.0 },
+            indexes: vec![("due".into(), Units { read: 0.0, write: 4.0 })],
         };
-        let touched = |kind: &str, weight| Touched {
-            table: "stock".into(),
-            kind: kind.into(),
-            weight,
-        };
-        meter.dynamodb(
-            "TransactWriteItems",
-            &[consumed],
-            &[touched("level", 1.0), touched("waiting", 3.0)],
-        );
+        let touched = |kind: &str, weight| Touched { table: "stock".into(), kind: kind.into(), weight };
+        meter.dynamodb("TransactWriteItems", &[consumed], &[touched("level", 1.0), touched("waiting", 3.0)]);
         let table = meter.snapshot().tables.remove("stock").unwrap();
         assert_eq!(table.units.total.write, 12.0);
         assert_eq!(table.kinds["level"].units.table.write, 2.0);

@@ -1,9 +1,8 @@
 //! How each request is asked for its cost, and each answer relieved of what its caller did not ask for.
 
 use dynoxide::actions::{
-    batch_execute_statement as batch_execute, batch_get_item, batch_write_item, delete_item,
-    execute_statement, execute_transaction, get_item, put_item, query, scan, transact_get_items,
-    transact_write_items, update_item,
+    batch_execute_statement as batch_execute, batch_get_item, batch_write_item, delete_item, execute_statement,
+    execute_transaction, get_item, put_item, query, scan, transact_get_items, transact_write_items, update_item,
 };
 use dynoxide::types::{AttributeValue, ConsumedCapacity, item_size, write_capacity_units};
 use std::collections::HashMap;
@@ -47,11 +46,7 @@ fn touched(table: &str, item: &Attributes, weight: f64) -> Touched {
         Some(AttributeValue::S(key)) => kind_of(key),
         _ => UNNAMED,
     };
-    Touched {
-        table: table.to_owned(),
-        kind: kind.to_owned(),
-        weight,
-    }
+    Touched { table: table.to_owned(), kind: kind.to_owned(), weight }
 }
 
 fn written(table: &str, item: &Attributes) -> Touched {
@@ -66,15 +61,15 @@ fn restrict_one(capacity: &mut ConsumedCapacity) {
 }
 
 macro_rules! request {
-    ($type:path, |$request:ident| $touched:expr) => {
+    ($type:path $(, |$request:ident| $touched:expr)?) => {
         impl Request for $type {
             fn capacity_mode(&mut self) -> &mut Option<String> {
                 &mut self.return_consumed_capacity
             }
-            fn touched(&self) -> Vec<Touched> {
+            $(fn touched(&self) -> Vec<Touched> {
                 let $request = self;
                 $touched
-            }
+            })?
         }
     };
 }
@@ -100,33 +95,15 @@ macro_rules! write_request {
     };
 }
 
-write_request!(
-    put_item::PutItemRequest,
-    |r| written(&r.table_name, &r.item),
-    Some(item_size(&r.item))
-);
-write_request!(
-    update_item::UpdateItemRequest,
-    |r| touched(&r.table_name, &r.key, 1.0),
-    None
-);
-write_request!(
-    delete_item::DeleteItemRequest,
-    |r| touched(&r.table_name, &r.key, 1.0),
-    None
-);
-request!(get_item::GetItemRequest, |r| vec![touched(
-    &r.table_name,
-    &r.key,
-    1.0
-)]);
-request!(query::QueryRequest, |_r| Vec::new());
-request!(scan::ScanRequest, |_r| Vec::new());
-request!(execute_statement::ExecuteStatementRequest, |_r| Vec::new());
-request!(batch_execute::BatchExecuteStatementRequest, |_r| Vec::new());
-request!(execute_transaction::ExecuteTransactionRequest, |_r| {
-    Vec::new()
-});
+write_request!(put_item::PutItemRequest, |r| written(&r.table_name, &r.item), Some(item_size(&r.item)));
+write_request!(update_item::UpdateItemRequest, |r| touched(&r.table_name, &r.key, 1.0), None);
+write_request!(delete_item::DeleteItemRequest, |r| touched(&r.table_name, &r.key, 1.0), None);
+request!(get_item::GetItemRequest, |r| vec![touched(&r.table_name, &r.key, 1.0)]);
+request!(query::QueryRequest);
+request!(scan::ScanRequest);
+request!(execute_statement::ExecuteStatementRequest);
+request!(batch_execute::BatchExecuteStatementRequest);
+request!(execute_transaction::ExecuteTransactionRequest);
 request!(batch_get_item::BatchGetItemRequest, |r| r
     .request_items
     .iter()
@@ -137,12 +114,7 @@ request!(batch_write_item::BatchWriteItemRequest, |r| r
     .iter()
     .flat_map(|(table, writes)| writes.iter().filter_map(|write| {
         let put = write.put_request.as_ref().map(|p| written(table, &p.item));
-        put.or_else(|| {
-            write
-                .delete_request
-                .as_ref()
-                .map(|d| touched(table, &d.key, 1.0))
-        })
+        put.or_else(|| write.delete_request.as_ref().map(|d| touched(table, &d.key, 1.0)))
     }))
     .collect());
 request!(transact_get_items::TransactGetItemsRequest, |r| r
@@ -157,17 +129,8 @@ request!(transact_write_items::TransactWriteItemsRequest, |r| r
         let put = item.put.as_ref().map(|p| written(&p.table_name, &p.item));
         let update = || item.update.as_ref().map(|u| (&u.table_name, &u.key));
         let delete = || item.delete.as_ref().map(|d| (&d.table_name, &d.key));
-        let check = || {
-            item.condition_check
-                .as_ref()
-                .map(|c| (&c.table_name, &c.key))
-        };
-        put.or_else(|| {
-            update()
-                .or_else(delete)
-                .or_else(check)
-                .map(|(table, key)| touched(table, key, 1.0))
-        })
+        let check = || item.condition_check.as_ref().map(|c| (&c.table_name, &c.key));
+        put.or_else(|| update().or_else(delete).or_else(check).map(|(table, key)| touched(table, key, 1.0)))
     })
     .collect());
 
@@ -225,34 +188,13 @@ answer!(batch_execute::BatchExecuteStatementResponse, many);
 /// occur; elsewhere the operation tells which they are.
 pub(super) fn consumed(capacity: &ConsumedCapacity, writes: bool) -> Consumed {
     let units = |all: f64, read: Option<f64>, write: Option<f64>| match (read, write) {
-        (None, None) if writes => Units {
-            read: 0.0,
-            write: all,
-        },
-        (None, None) => Units {
-            read: all,
-            write: 0.0,
-        },
-        (read, write) => Units {
-            read: read.unwrap_or_default(),
-            write: write.unwrap_or_default(),
-        },
+        (None, None) if writes => Units { read: 0.0, write: all },
+        (None, None) => Units { read: all, write: 0.0 },
+        (read, write) => Units { read: read.unwrap_or_default(), write: write.unwrap_or_default() },
     };
     let table = capacity.table.as_ref().map_or_else(
-        || {
-            units(
-                capacity.capacity_units,
-                capacity.read_capacity_units,
-                capacity.write_capacity_units,
-            )
-        },
-        |t| {
-            units(
-                t.capacity_units,
-                t.read_capacity_units,
-                t.write_capacity_units,
-            )
-        },
+        || units(capacity.capacity_units, capacity.read_capacity_units, capacity.write_capacity_units),
+        |t| units(t.capacity_units, t.read_capacity_units, t.write_capacity_units),
     );
     let indexes = capacity
         .global_secondary_indexes
@@ -260,17 +202,9 @@ pub(super) fn consumed(capacity: &ConsumedCapacity, writes: bool) -> Consumed {
         .chain(&capacity.local_secondary_indexes)
         .flatten()
         .map(|(name, i)| {
-            let index = units(
-                i.capacity_units,
-                i.read_capacity_units,
-                i.write_capacity_units,
-            );
+            let index = units(i.capacity_units, i.read_capacity_units, i.write_capacity_units);
             (name.clone(), index)
         })
         .collect();
-    Consumed {
-        name: capacity.table_name.clone(),
-        table,
-        indexes,
-    }
+    Consumed { name: capacity.table_name.clone(), table, indexes }
 }

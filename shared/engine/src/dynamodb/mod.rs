@@ -36,14 +36,8 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    pub(crate) fn open(
-        file: &Path,
-        clock: Arc<dyn Clock>,
-        meter: Arc<Meter>,
-    ) -> Result<Self, EngineError> {
-        let path = file
-            .to_str()
-            .ok_or_else(|| EngineError::path(file, "its name is not UTF-8; choose another one"))?;
+    pub(crate) fn open(file: &Path, clock: Arc<dyn Clock>, meter: Arc<Meter>) -> Result<Self, EngineError> {
+        let path = file.to_str().ok_or_else(|| EngineError::path(file, "its name is not UTF-8; choose another one"))?;
         let database = Database::new(path)?;
         // The one public switch that leaves a connection at `synchronous = NORMAL`.
         database.disable_bulk_loading()?;
@@ -58,13 +52,7 @@ impl DynamoDb {
     }
 
     fn with(database: Database, clock: Arc<dyn Clock>, meter: Arc<Meter>) -> Self {
-        Self {
-            database,
-            clock,
-            meter,
-            has_stream: RwLock::default(),
-            listeners: RwLock::default(),
-        }
+        Self { database, clock, meter, has_stream: RwLock::default(), listeners: RwLock::default() }
     }
 
     /// Runs one operation (`PutItem`, `GetRecords`, …) from its JSON body.
@@ -99,21 +87,14 @@ impl DynamoDb {
     /// Has `listener` called after every successful write to a table that has a stream, on the writer's
     /// thread: it should do no more than wake whoever reads the stream.
     pub fn on_stream_record(&self, listener: StreamListener) {
-        self.listeners
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(listener);
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
     fn wake(&self, table: &str) -> Result<(), dynoxide::DynoxideError> {
         if !self.has_stream(table)? {
             return Ok(());
         }
-        let listeners = self
-            .listeners
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner).clone();
         for listener in listeners {
             listener(table);
         }
@@ -128,30 +109,16 @@ impl DynamoDb {
     }
 
     fn has_stream(&self, table: &str) -> Result<bool, dynoxide::DynoxideError> {
-        let known = self
-            .has_stream
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(table)
-            .copied();
+        let known = self.has_stream.read().unwrap_or_else(PoisonError::into_inner).get(table).copied();
         if let Some(known) = known {
             return Ok(known);
         }
-        let enabled = self
-            .database
-            .get_table_metadata(table)?
-            .is_some_and(|t| t.stream_enabled);
-        self.has_stream
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(table.to_owned(), enabled);
+        let enabled = self.database.get_table_metadata(table)?.is_some_and(|t| t.stream_enabled);
+        self.has_stream.write().unwrap_or_else(PoisonError::into_inner).insert(table.to_owned(), enabled);
         Ok(enabled)
     }
 
     fn forget_tables(&self) {
-        self.has_stream
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.has_stream.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

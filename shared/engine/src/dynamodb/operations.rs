@@ -14,11 +14,7 @@ type Outcome = Result<Vec<u8>, DynoxideError>;
 
 /// Runs `operation`; `None` if there is no such one.
 pub(super) fn run(db: &DynamoDb, operation: &str, body: &[u8]) -> Option<Outcome> {
-    let call = Call {
-        db,
-        operation,
-        body,
-    };
+    let call = Call { db, operation, body };
     Some(match operation {
         "PutItem" => call.write(Database::put_item),
         "UpdateItem" => call.write(Database::update_item),
@@ -101,11 +97,7 @@ impl Call<'_> {
         self.metered(request, false, run, |answer| {
             let found = answer.touched(&table);
             if found.is_empty() {
-                vec![Touched {
-                    table,
-                    kind: "nothing_found".to_owned(),
-                    weight: 1.0,
-                }]
+                vec![Touched { table, kind: "nothing_found".to_owned(), weight: 1.0 }]
             } else {
                 found
             }
@@ -153,9 +145,7 @@ impl Call<'_> {
                     self.failed_condition(table, new_size, item.as_ref(), &touched);
                 }
                 let item = item.filter(|_| failure_mode.as_deref() == Some("ALL_OLD"));
-                Err(DynoxideError::ConditionalCheckFailedException(
-                    message, item,
-                ))
+                Err(DynoxideError::ConditionalCheckFailedException(message, item))
             }
             Err(error @ DynoxideError::TransactionCanceledException(..)) => {
                 self.canceled_transaction(&touched);
@@ -166,19 +156,9 @@ impl Call<'_> {
     }
 
     /// A write that failed its condition costs what the larger image would have.
-    fn failed_condition(
-        &self,
-        table: String,
-        new_size: Option<usize>,
-        old: Option<&Item>,
-        touched: &[Touched],
-    ) {
+    fn failed_condition(&self, table: String, new_size: Option<usize>, old: Option<&Item>, touched: &[Touched]) {
         let write = table_write_capacity_units(old.map(item_size), new_size);
-        let consumed = Consumed {
-            name: table,
-            table: Units { read: 0.0, write },
-            indexes: Vec::new(),
-        };
+        let consumed = Consumed { name: table, table: Units { read: 0.0, write }, indexes: Vec::new() };
         self.db.meter.dynamodb(self.operation, &[consumed], touched);
     }
 
@@ -187,8 +167,7 @@ impl Call<'_> {
     fn canceled_transaction(&self, touched: &[Touched]) {
         let mut tables = std::collections::BTreeMap::<&str, f64>::new();
         for item in touched {
-            *tables.entry(&item.table).or_default() +=
-                2.0 * item.weight.max(write_capacity_units(0));
+            *tables.entry(&item.table).or_default() += 2.0 * item.weight.max(write_capacity_units(0));
         }
         let consumed: Vec<_> = tables
             .into_iter()
@@ -216,14 +195,8 @@ impl Call<'_> {
             *mode = Some("INDEXES".to_owned());
         }
         let mut answer = run(&self.db.database, request)?;
-        let cost: Vec<_> = answer
-            .consumed()
-            .into_iter()
-            .map(|capacity| consumed(capacity, writes))
-            .collect();
-        self.db
-            .meter
-            .dynamodb(self.operation, &cost, &touched(&answer));
+        let cost: Vec<_> = answer.consumed().into_iter().map(|capacity| consumed(capacity, writes)).collect();
+        self.db.meter.dynamodb(self.operation, &cost, &touched(&answer));
         answer.restrict(asked.as_deref());
         wire::write(&answer)
     }

@@ -44,11 +44,7 @@ impl DynamoDb {
         if found.records.is_empty() {
             return Ok(Vec::new());
         }
-        let label = self
-            .database
-            .get_table_metadata(table)?
-            .and_then(|t| t.stream_label)
-            .unwrap_or_default();
+        let label = self.database.get_table_metadata(table)?.and_then(|t| t.stream_label).unwrap_or_default();
         let arn = dynoxide::streams::stream_arn(table, &label);
         found
             .records
@@ -58,10 +54,7 @@ impl DynamoDb {
                 let sequence_number = record.dynamodb.sequence_number.clone();
                 let mut event = serde_json::to_value(record)?;
                 event["eventSourceARN"] = Value::String(arn.clone());
-                Ok(StreamRecord {
-                    sequence_number,
-                    event,
-                })
+                Ok(StreamRecord { sequence_number, event })
             })
             .collect()
     }
@@ -95,10 +88,7 @@ impl DynamoDb {
     fn trim(&self, table: &str, up_to: i64) -> Result<(), EngineError> {
         self.database.tag_resource(TagResourceRequest {
             resource_arn: Some(dynoxide::streams::table_arn(table)),
-            tags: vec![Tag {
-                key: schema::READ_UP_TO.to_owned(),
-                value: up_to.to_string(),
-            }],
+            tags: vec![Tag { key: schema::READ_UP_TO.to_owned(), value: up_to.to_string() }],
         })?;
         Ok(())
     }

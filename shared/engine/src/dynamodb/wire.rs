@@ -28,9 +28,7 @@ fn refusal(message: &str) -> DynoxideError {
         DynoxideError::EnvelopedValidation(text.to_owned())
     } else if let Some(text) = bare.strip_prefix("VALIDATION:") {
         DynoxideError::ValidationException(text.to_owned())
-    } else if ["missing field", "unknown variant", "invalid type: null"]
-        .iter()
-        .any(|sign| message.contains(sign))
+    } else if ["missing field", "unknown variant", "invalid type: null"].iter().any(|sign| message.contains(sign))
         || message.contains("AttributeValue")
     {
         DynoxideError::ValidationException(bare.to_owned())
@@ -40,28 +38,21 @@ fn refusal(message: &str) -> DynoxideError {
 }
 
 fn without_position(message: &str) -> &str {
-    message
-        .rfind(" at line ")
-        .map_or(message, |at| &message[..at])
+    message.rfind(" at line ").map_or(message, |at| &message[..at])
 }
 
 pub(crate) fn write(answer: &impl Serialize) -> Result<Vec<u8>, DynoxideError> {
-    serde_json::to_vec(answer).map_err(|error| {
-        DynoxideError::InternalServerError(format!("The answer cannot be written as JSON: {error}"))
-    })
+    serde_json::to_vec(answer)
+        .map_err(|error| DynoxideError::InternalServerError(format!("The answer cannot be written as JSON: {error}")))
 }
 
 /// The response for an operation's outcome.
-pub(crate) fn respond(
-    operation: &str,
-    outcome: Result<Vec<u8>, DynoxideError>,
-) -> Response<Vec<u8>> {
+pub(crate) fn respond(operation: &str, outcome: Result<Vec<u8>, DynoxideError>) -> Response<Vec<u8>> {
     match outcome {
         Ok(body) => json(StatusCode::OK, body),
         Err(error) => {
             let error = worded_for(operation, error);
-            let status =
-                StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
+            let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
             json(status, error.to_json().into_bytes())
         }
     }
@@ -70,9 +61,7 @@ pub(crate) fn respond(
 /// The single-item writes put an envelope around some validation errors, the other operations do not.
 fn worded_for(operation: &str, error: DynoxideError) -> DynoxideError {
     match error {
-        DynoxideError::EnvelopedValidation(text)
-            if matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem") =>
-        {
+        DynoxideError::EnvelopedValidation(text) if matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem") => {
             DynoxideError::ValidationException(format!("1 validation error detected: {text}"))
         }
         DynoxideError::EnvelopedValidation(text) => DynoxideError::ValidationException(text),
@@ -81,10 +70,7 @@ fn worded_for(operation: &str, error: DynoxideError) -> DynoxideError {
 }
 
 pub(crate) fn unknown_operation() -> Response<Vec<u8>> {
-    json(
-        StatusCode::BAD_REQUEST,
-        br#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#.to_vec(),
-    )
+    json(StatusCode::BAD_REQUEST, br#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#.to_vec())
 }
 
 fn json(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
@@ -102,28 +88,12 @@ mod tests {
     fn refusals_keep_their_class_and_lose_the_position() {
         let check = |message: &str, class: &str, text: &str| {
             let error = refusal(message);
-            assert!(
-                error.error_type().ends_with(class),
-                "{}",
-                error.error_type()
-            );
+            assert!(error.error_type().ends_with(class), "{}", error.error_type());
             assert_eq!(error.to_string(), text);
         };
-        check(
-            "VALIDATION:Bad at line 1 column 2",
-            "ValidationException",
-            "Bad",
-        );
-        check(
-            "SERIALIZATION:Odd at line 1 column 2",
-            "SerializationException",
-            "Odd",
-        );
-        check(
-            "missing field `TableName` at line 1 column 2",
-            "ValidationException",
-            "missing field `TableName`",
-        );
+        check("VALIDATION:Bad at line 1 column 2", "ValidationException", "Bad");
+        check("SERIALIZATION:Odd at line 1 column 2", "SerializationException", "Odd");
+        check("missing field `TableName` at line 1 column 2", "ValidationException", "missing field `TableName`");
         check(
             "invalid type: integer `1`, expected a string at line 1 column 9",
             "SerializationException",

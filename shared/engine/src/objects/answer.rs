@@ -13,27 +13,15 @@ pub(super) struct S3Error {
 
 impl S3Error {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-        }
+        Self { status, code, message: message.into() }
     }
 
     pub(super) fn no_such_key() -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "NoSuchKey",
-            "The specified key does not exist.",
-        )
+        Self::new(StatusCode::NOT_FOUND, "NoSuchKey", "The specified key does not exist.")
     }
 
     pub(super) fn no_such_bucket() -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "NoSuchBucket",
-            "The specified bucket does not exist",
-        )
+        Self::new(StatusCode::NOT_FOUND, "NoSuchBucket", "The specified bucket does not exist")
     }
 
     pub(super) fn denied(message: impl Into<String>) -> Self {
@@ -45,19 +33,11 @@ impl S3Error {
     }
 
     pub(super) fn not_implemented(what: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_IMPLEMENTED,
-            "NotImplemented",
-            format!("The local S3 has no {what}."),
-        )
+        Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", format!("The local S3 has no {what}."))
     }
 
     pub(super) fn internal(reason: impl std::fmt::Display) -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "InternalError",
-            format!("The objects' directory: {reason}"),
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", format!("The objects' directory: {reason}"))
     }
 
     /// The error as a response; a `HEAD` has no body to carry it.
@@ -84,19 +64,13 @@ pub(super) fn empty(status: StatusCode) -> Response<Vec<u8>> {
 pub(super) fn xml(status: StatusCode, body: String) -> Response<Vec<u8>> {
     let mut response = Response::new(body.into_bytes());
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     response
 }
 
 /// Sets a header from text that was checked when it came in; text that no header can carry is an error.
 pub(super) fn set(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), S3Error> {
-    let bad = || {
-        S3Error::invalid(format!(
-            "{name}: the value cannot be sent as a header; use printable ASCII"
-        ))
-    };
+    let bad = || S3Error::invalid(format!("{name}: the value cannot be sent as a header; use printable ASCII"));
     let name = HeaderName::try_from(name).map_err(|_| bad())?;
     headers.insert(name, HeaderValue::try_from(value).map_err(|_| bad())?);
     Ok(())

@@ -11,27 +11,16 @@ use super::request::Parsed;
 const CHECKSUMS: &[&str] = &["x-amz-checksum-crc32", "x-amz-checksum-sha256"];
 
 /// The object's bytes, and the checksum (header name, value) that came with them, verified.
-pub(super) fn read(
-    request: &Parsed,
-    body: &[u8],
-) -> Result<(Vec<u8>, Option<(String, String)>), S3Error> {
-    let streamed = request
-        .header("x-amz-content-sha256")
-        .is_some_and(|hash| hash.starts_with("STREAMING-"))
+pub(super) fn read(request: &Parsed, body: &[u8]) -> Result<(Vec<u8>, Option<(String, String)>), S3Error> {
+    let streamed = request.header("x-amz-content-sha256").is_some_and(|hash| hash.starts_with("STREAMING-"))
         || request
             .header("content-encoding")
             .is_some_and(|encoding| encoding.split(',').any(|e| e.trim() == "aws-chunked"));
-    let (bytes, trailers) = if streamed {
-        dechunk(body)?
-    } else {
-        (body.to_vec(), Vec::new())
-    };
+    let (bytes, trailers) = if streamed { dechunk(body)? } else { (body.to_vec(), Vec::new()) };
     if let Some(length) = request.header("x-amz-decoded-content-length")
         && length.parse() != Ok(bytes.len())
     {
-        return Err(incomplete(
-            "The body is not as long as x-amz-decoded-content-length says.",
-        ));
+        return Err(incomplete("The body is not as long as x-amz-decoded-content-length says."));
     }
     let sent = |name: &str| {
         let trailer = trailers.iter().find(|(n, _)| n == name).map(|(_, v)| v);
@@ -73,13 +62,9 @@ fn dechunk(mut body: &[u8]) -> Result<(Vec<u8>, Trailers), S3Error> {
         if length == 0 {
             break;
         }
-        let (chunk, rest) = body
-            .split_at_checked(length)
-            .ok_or_else(|| incomplete("The last chunk is cut off."))?;
+        let (chunk, rest) = body.split_at_checked(length).ok_or_else(|| incomplete("The last chunk is cut off."))?;
         bytes.extend_from_slice(chunk);
-        body = rest
-            .strip_prefix(b"\r\n")
-            .ok_or_else(|| incomplete("A chunk is longer than it says."))?;
+        body = rest.strip_prefix(b"\r\n").ok_or_else(|| incomplete("A chunk is longer than it says."))?;
     }
     let mut trailers = Vec::new();
     while !body.is_empty() {
@@ -92,12 +77,9 @@ fn dechunk(mut body: &[u8]) -> Result<(Vec<u8>, Trailers), S3Error> {
 }
 
 fn take_line<'a>(body: &mut &'a [u8]) -> Result<&'a str, S3Error> {
-    let end = body
-        .windows(2)
-        .position(|pair| pair == b"\r\n")
-        .ok_or_else(|| incomplete("A chunk's header is cut off."))?;
-    let line = std::str::from_utf8(&body[..end])
-        .map_err(|_| incomplete("A chunk's header is not text."))?;
+    let end =
+        body.windows(2).position(|pair| pair == b"\r\n").ok_or_else(|| incomplete("A chunk's header is cut off."))?;
+    let line = std::str::from_utf8(&body[..end]).map_err(|_| incomplete("A chunk's header is not text."))?;
     *body = &body[end + 2..];
     Ok(line)
 }

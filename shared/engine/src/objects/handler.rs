@@ -15,13 +15,7 @@ type Answer = Result<Response<Vec<u8>>, S3Error>;
 const KEY_BYTES_MAX: usize = 1024;
 
 /// Headers of a put that a get gives back.
-const KEPT: &[&str] = &[
-    "content-type",
-    "content-disposition",
-    "content-language",
-    "cache-control",
-    "expires",
-];
+const KEPT: &[&str] = &["content-type", "content-disposition", "content-language", "cache-control", "expires"];
 
 pub(super) fn handle(
     objects: &Objects,
@@ -64,11 +58,7 @@ fn route(objects: &Objects, request: &Parsed, sent: &[u8]) -> Answer {
         "versions",
         "website",
     ];
-    if let Some((name, _)) = request
-        .query
-        .iter()
-        .find(|(name, _)| SUB_RESOURCES.contains(&name.as_str()))
-    {
+    if let Some((name, _)) = request.query.iter().find(|(name, _)| SUB_RESOURCES.contains(&name.as_str())) {
         return Err(S3Error::not_implemented(&format!("?{name}")));
     }
     if request.header("x-amz-copy-source").is_some() {
@@ -102,11 +92,7 @@ fn route(objects: &Objects, request: &Parsed, sent: &[u8]) -> Answer {
         };
     };
     if key.len() > KEY_BYTES_MAX {
-        return Err(S3Error::new(
-            StatusCode::BAD_REQUEST,
-            "KeyTooLongError",
-            "Your key is too long",
-        ));
+        return Err(S3Error::new(StatusCode::BAD_REQUEST, "KeyTooLongError", "Your key is too long"));
     }
     match *request.method {
         Method::PUT => {
@@ -124,11 +110,7 @@ fn route(objects: &Objects, request: &Parsed, sent: &[u8]) -> Answer {
             let mut response = empty(StatusCode::OK);
             let length = metadata.length;
             describe(request, response.headers_mut(), &metadata)?;
-            set(
-                response.headers_mut(),
-                "content-length",
-                &length.to_string(),
-            )?;
+            set(response.headers_mut(), "content-length", &length.to_string())?;
             Ok(response)
         }
         Method::DELETE => {
@@ -168,9 +150,7 @@ fn put(objects: &Objects, request: &Parsed, bucket: &str, key: &str, sent: &[u8]
     for (name, value) in request.headers {
         let name = name.as_str();
         if KEPT.contains(&name) || name.starts_with("x-amz-meta-") {
-            let value = value
-                .to_str()
-                .map_err(|_| S3Error::invalid(format!("{name}: use printable ASCII")))?;
+            let value = value.to_str().map_err(|_| S3Error::invalid(format!("{name}: use printable ASCII")))?;
             headers.insert(name.to_owned(), value.to_owned());
         }
     }
@@ -199,10 +179,7 @@ fn put(objects: &Objects, request: &Parsed, bucket: &str, key: &str, sent: &[u8]
         etag,
         headers,
     };
-    if !objects
-        .store
-        .put(bucket, Object { metadata, bytes }, only_if_new)?
-    {
+    if !objects.store.put(bucket, Object { metadata, bytes }, only_if_new)? {
         return Err(S3Error::new(
             StatusCode::PRECONDITION_FAILED,
             "PreconditionFailed",
@@ -223,11 +200,7 @@ fn get(objects: &Objects, request: &Parsed, bucket: &str, key: &str) -> Answer {
             let mut response = Response::new(bytes[first..=last].to_vec());
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             let total = bytes.len();
-            set(
-                response.headers_mut(),
-                "content-range",
-                &format!("bytes {first}-{last}/{total}"),
-            )?;
+            set(response.headers_mut(), "content-range", &format!("bytes {first}-{last}/{total}"))?;
             response
         }
         None => Response::new(bytes),
@@ -254,13 +227,8 @@ fn range(text: &str, length: usize) -> Result<Option<(usize, usize)>, S3Error> {
     let Some((first, last)) = text.strip_prefix("bytes=").and_then(|r| r.split_once('-')) else {
         return Ok(None);
     };
-    let unsatisfiable = || {
-        S3Error::new(
-            StatusCode::RANGE_NOT_SATISFIABLE,
-            "InvalidRange",
-            "The requested range is not satisfiable",
-        )
-    };
+    let unsatisfiable =
+        || S3Error::new(StatusCode::RANGE_NOT_SATISFIABLE, "InvalidRange", "The requested range is not satisfiable");
     let found = match (first.parse::<usize>(), last.parse::<usize>()) {
         (Ok(first), Ok(last)) if first <= last => (first, last.min(length.saturating_sub(1))),
         (Ok(first), Err(_)) if last.is_empty() => (first, length.saturating_sub(1)),
@@ -286,39 +254,25 @@ fn describe(request: &Parsed, headers: &mut HeaderMap, metadata: &Metadata) -> R
     }
     set(headers, "etag", &format!("\"{}\"", metadata.etag))?;
     set(headers, "accept-ranges", "bytes")?;
-    set(
-        headers,
-        "last-modified",
-        &listing::http_date(metadata.modified_ms)?,
-    )
+    set(headers, "last-modified", &listing::http_date(metadata.modified_ms)?)
 }
 
 fn known_bucket(objects: &Objects, bucket: &str) -> Result<(), S3Error> {
-    if objects.store.has_bucket(bucket) {
-        Ok(())
-    } else {
-        Err(S3Error::no_such_bucket())
-    }
+    if objects.store.has_bucket(bucket) { Ok(()) } else { Err(S3Error::no_such_bucket()) }
 }
 
 /// Bucket names are directory names too, so nothing but S3's own alphabet gets through.
 fn check_bucket(bucket: &str) -> Result<(), S3Error> {
     let edge = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let valid = (3..=63).contains(&bucket.len())
-        && bucket
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+        && bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
         && edge(bucket.bytes().next())
         && edge(bucket.bytes().last())
         && !bucket.contains("..");
     if valid {
         Ok(())
     } else {
-        Err(S3Error::new(
-            StatusCode::BAD_REQUEST,
-            "InvalidBucketName",
-            "The specified bucket is not valid.",
-        ))
+        Err(S3Error::new(StatusCode::BAD_REQUEST, "InvalidBucketName", "The specified bucket is not valid."))
     }
 }
 

@@ -10,18 +10,13 @@ use super::store::Store;
 
 const KEYS_MAX: usize = 1000;
 
-pub(super) fn objects(
-    store: &Store,
-    request: &Parsed,
-    bucket: &str,
-) -> Result<Response<Vec<u8>>, S3Error> {
+pub(super) fn objects(store: &Store, request: &Parsed, bucket: &str) -> Result<Response<Vec<u8>>, S3Error> {
     let prefix = request.query("prefix").unwrap_or_default();
     let delimiter = request.query("delimiter").filter(|d| !d.is_empty());
     let limit = match request.query("max-keys") {
-        Some(text) => text
-            .parse::<usize>()
-            .map_err(|_| S3Error::invalid("max-keys must be a whole number"))?
-            .min(KEYS_MAX),
+        Some(text) => {
+            text.parse::<usize>().map_err(|_| S3Error::invalid("max-keys must be a whole number"))?.min(KEYS_MAX)
+        }
         None => KEYS_MAX,
     };
     let after = match request.query("continuation-token") {
@@ -34,11 +29,7 @@ pub(super) fn objects(
     };
     let in_url = request.query("encoding-type") == Some("url");
     let text = |key: &str| {
-        if in_url {
-            encode(key, |b| unreserved(b) || b == b'/')
-        } else {
-            escape(key)
-        }
+        if in_url { encode(key, |b| unreserved(b) || b == b'/') } else { escape(key) }
     };
     let mut contents = String::new();
     let mut groups = String::new();
@@ -60,10 +51,7 @@ pub(super) fn objects(
             break;
         }
         if group.is_some() {
-            groups.push_str(&format!(
-                "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>",
-                text(entry)
-            ));
+            groups.push_str(&format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", text(entry)));
         } else {
             let metadata = match store.head(bucket, &key) {
                 Ok(metadata) => metadata,
@@ -86,14 +74,8 @@ pub(super) fn objects(
         let token = URL_SAFE_NO_PAD.encode(last);
         format!("<NextContinuationToken>{token}</NextContinuationToken>")
     });
-    let encoding = if in_url {
-        "<EncodingType>url</EncodingType>"
-    } else {
-        ""
-    };
-    let delimiter = delimiter.map_or(String::new(), |d| {
-        format!("<Delimiter>{}</Delimiter>", text(d))
-    });
+    let encoding = if in_url { "<EncodingType>url</EncodingType>" } else { "" };
+    let delimiter = delimiter.map_or(String::new(), |d| format!("<Delimiter>{}</Delimiter>", text(d)));
     Ok(xml(
         StatusCode::OK,
         format!(
@@ -136,7 +118,5 @@ fn iso(ms: u64) -> Result<String, S3Error> {
 
 /// An instant as HTTP headers have it.
 pub(super) fn http_date(ms: u64) -> Result<String, S3Error> {
-    Ok(instant(ms)?
-        .strftime("%a, %d %b %Y %H:%M:%S GMT")
-        .to_string())
+    Ok(instant(ms)?.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
 }

@@ -33,33 +33,17 @@ pub struct Objects {
 }
 
 impl Objects {
-    pub(crate) fn open(
-        dir: &Path,
-        clock: Arc<dyn Clock>,
-        meter: Arc<Meter>,
-    ) -> Result<Self, EngineError> {
-        Ok(Self {
-            store: Store::open(dir)?,
-            clock,
-            meter,
-        })
+    pub(crate) fn open(dir: &Path, clock: Arc<dyn Clock>, meter: Arc<Meter>) -> Result<Self, EngineError> {
+        Ok(Self { store: Store::open(dir)?, clock, meter })
     }
 
     pub(crate) fn memory(clock: Arc<dyn Clock>, meter: Arc<Meter>) -> Self {
-        Self {
-            store: Store::memory(),
-            clock,
-            meter,
-        }
+        Self { store: Store::memory(), clock, meter }
     }
 
     /// Answers one REST request. With `credentials`, a presigned link must be signed by them, and a request
     /// without any signature is refused.
-    pub fn call(
-        &self,
-        request: &Request<Vec<u8>>,
-        credentials: Option<&Credentials>,
-    ) -> Response<Vec<u8>> {
+    pub fn call(&self, request: &Request<Vec<u8>>, credentials: Option<&Credentials>) -> Response<Vec<u8>> {
         handler::handle(self, request, credentials)
     }
 }

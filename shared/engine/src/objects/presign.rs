@@ -19,9 +19,7 @@ pub struct Credentials {
 
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials")
-            .field("access_key_id", &self.access_key_id)
-            .finish_non_exhaustive()
+        f.debug_struct("Credentials").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
     }
 }
 
@@ -30,16 +28,12 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// A week, the longest that S3 allows.
 const EXPIRES_S_MAX: u64 = 7 * 24 * 60 * 60;
 
+/// How far ahead of ours the signer's clock may be.
+const SKEW_MS_MAX: u64 = 15 * 60 * 1000;
+
 /// Lets a request in or refuses it. Without credentials only a presigned link's times are checked.
-pub(super) fn check(
-    request: &Parsed,
-    credentials: Option<&Credentials>,
-    now_ms: u64,
-) -> Result<(), S3Error> {
-    let presigned = request
-        .query
-        .iter()
-        .any(|(name, _)| name.to_ascii_lowercase().starts_with("x-amz-"));
+pub(super) fn check(request: &Parsed, credentials: Option<&Credentials>, now_ms: u64) -> Result<(), S3Error> {
+    let presigned = request.query.iter().any(|(name, _)| name.to_ascii_lowercase().starts_with("x-amz-"));
     if !presigned {
         if credentials.is_some() && request.header("authorization").is_none() {
             return Err(S3Error::denied("Access Denied"));
@@ -47,11 +41,7 @@ pub(super) fn check(
         return Ok(());
     }
     let parameter = |name: &str| {
-        let mut values = request
-            .query
-            .iter()
-            .filter(|(n, _)| n == name)
-            .map(|(_, v)| v);
+        let mut values = request.query.iter().filter(|(n, _)| n == name).map(|(_, v)| v);
         match (values.next(), values.next()) {
             (Some(value), None) => Ok(value.as_str()),
             _ => Err(S3Error::new(
@@ -73,6 +63,9 @@ pub(super) fn check(
         .ok_or_else(|| S3Error::denied("X-Amz-Expires must be 1 to 604800 seconds"))?;
     if now_ms > signed_ms.saturating_add(expires_s * 1000) {
         return Err(S3Error::denied("Request has expired"));
+    }
+    if signed_ms > now_ms.saturating_add(SKEW_MS_MAX) {
+        return Err(S3Error::denied("Request is not yet valid"));
     }
     let signature = parameter("X-Amz-Signature")?;
     let credential = parameter("X-Amz-Credential")?;
@@ -164,15 +157,8 @@ fn canonical_request(request: &Parsed, signed_headers: &str) -> String {
         };
         headers.push_str(&format!("{name}:{value}\n"));
     }
-    let payload = request
-        .header("x-amz-content-sha256")
-        .unwrap_or("UNSIGNED-PAYLOAD");
-    format!(
-        "{}\n{}\n{}\n{headers}\n{signed_headers}\n{payload}",
-        request.method,
-        request.raw_path,
-        query.join("&"),
-    )
+    let payload = request.header("x-amz-content-sha256").unwrap_or("UNSIGNED-PAYLOAD");
+    format!("{}\n{}\n{}\n{headers}\n{signed_headers}\n{payload}", request.method, request.raw_path, query.join("&"),)
 }
 
 fn mac(key: &[u8], text: &str) -> Result<Vec<u8>, S3Error> {
@@ -210,6 +196,8 @@ mod tests {
         let late = SIGNED_MS + day_ms + 1;
         assert_eq!(outcome(EXAMPLE, Some(&keys()), late), Err("AccessDenied"));
         assert_eq!(outcome(EXAMPLE, None, late), Err("AccessDenied"));
+        let early = SIGNED_MS - 900_001;
+        assert_eq!(outcome(EXAMPLE, Some(&keys()), early), Err("AccessDenied"));
     }
 
     #[test]
@@ -220,18 +208,11 @@ mod tests {
             ("us-east-1", "us-east-2"),
             ("404", "405"),
             ("examplebucket", "otherbucket"),
-            (
-                "SignedHeaders=host",
-                "SignedHeaders=host&response-content-type=a",
-            ),
+            ("SignedHeaders=host", "SignedHeaders=host&response-content-type=a"),
         ] {
             let changed = EXAMPLE.replacen(from, to, 1);
             assert_ne!(changed, EXAMPLE);
-            assert_eq!(
-                outcome(&changed, Some(&keys()), SIGNED_MS),
-                Err("SignatureDoesNotMatch"),
-                "{to}"
-            );
+            assert_eq!(outcome(&changed, Some(&keys()), SIGNED_MS), Err("SignatureDoesNotMatch"), "{to}");
         }
     }
 
@@ -246,10 +227,7 @@ mod tests {
             assert!(outcome(&uri, Some(&keys()), SIGNED_MS).is_err(), "{uri}");
             assert!(outcome(&uri, None, SIGNED_MS).is_err(), "{uri}");
         }
-        assert_eq!(
-            outcome(address, Some(&keys()), SIGNED_MS),
-            Err("AccessDenied")
-        );
+        assert_eq!(outcome(address, Some(&keys()), SIGNED_MS), Err("AccessDenied"));
         assert_eq!(outcome(address, None, SIGNED_MS), Ok(()));
     }
 }

@@ -67,10 +67,7 @@ impl Store {
                 }
             }
         }
-        Ok(Self::Directory {
-            root: root.to_owned(),
-            writer: Mutex::new(0),
-        })
+        Ok(Self::Directory { root: root.to_owned(), writer: Mutex::new(0) })
     }
 
     /// Makes a bucket; `false` if it was there.
@@ -114,19 +111,12 @@ impl Store {
     }
 
     /// Puts an object, all of it or nothing; with `only_if_new`, `false` and nothing if the key is taken.
-    pub(super) fn put(
-        &self,
-        bucket: &str,
-        object: Object,
-        only_if_new: bool,
-    ) -> Result<bool, S3Error> {
+    pub(super) fn put(&self, bucket: &str, object: Object, only_if_new: bool) -> Result<bool, S3Error> {
         let key = object.metadata.key.clone();
         match self {
             Self::Memory(buckets) => {
                 let mut buckets = lock(buckets);
-                let objects = buckets
-                    .get_mut(bucket)
-                    .ok_or_else(S3Error::no_such_bucket)?;
+                let objects = buckets.get_mut(bucket).ok_or_else(S3Error::no_such_bucket)?;
                 if only_if_new && objects.contains_key(&key) {
                     return Ok(false);
                 }
@@ -142,15 +132,13 @@ impl Store {
                 }
                 *writes += 1;
                 let temporary = dir.join(format!("{TEMPORARY}{writes}"));
-                write_file(&temporary, &object)
-                    .and_then(|()| fs::rename(&temporary, &file))
-                    .map_err(|error| {
-                        if error.kind() == ErrorKind::NotFound {
-                            S3Error::no_such_bucket()
-                        } else {
-                            S3Error::internal(error)
-                        }
-                    })?;
+                write_file(&temporary, &object).and_then(|()| fs::rename(&temporary, &file)).map_err(|error| {
+                    if error.kind() == ErrorKind::NotFound {
+                        S3Error::no_such_bucket()
+                    } else {
+                        S3Error::internal(error)
+                    }
+                })?;
                 Ok(true)
             }
         }
@@ -174,11 +162,7 @@ impl Store {
                         Ok(Object { metadata, bytes })
                     }
                     Err(error) if error.kind() == ErrorKind::NotFound => {
-                        Err(if self.has_bucket(bucket) {
-                            S3Error::no_such_key()
-                        } else {
-                            S3Error::no_such_bucket()
-                        })
+                        Err(if self.has_bucket(bucket) { S3Error::no_such_key() } else { S3Error::no_such_bucket() })
                     }
                     Err(error) => Err(S3Error::internal(error)),
                 }
@@ -189,15 +173,11 @@ impl Store {
     pub(super) fn head(&self, bucket: &str, key: &str) -> Result<Metadata, S3Error> {
         match self {
             Self::Memory(_) => Ok(self.get(bucket, key)?.metadata),
-            Self::Directory { root, .. } => {
-                match fs::File::open(root.join(bucket).join(file_name(key))) {
-                    Ok(mut file) => read_metadata(&mut file),
-                    Err(error) if error.kind() == ErrorKind::NotFound => {
-                        Err(S3Error::no_such_key())
-                    }
-                    Err(error) => Err(S3Error::internal(error)),
-                }
-            }
+            Self::Directory { root, .. } => match fs::File::open(root.join(bucket).join(file_name(key))) {
+                Ok(mut file) => read_metadata(&mut file),
+                Err(error) if error.kind() == ErrorKind::NotFound => Err(S3Error::no_such_key()),
+                Err(error) => Err(S3Error::internal(error)),
+            },
         }
     }
 
@@ -205,10 +185,7 @@ impl Store {
     pub(super) fn delete(&self, bucket: &str, key: &str) -> Result<(), S3Error> {
         match self {
             Self::Memory(buckets) => {
-                lock(buckets)
-                    .get_mut(bucket)
-                    .ok_or_else(S3Error::no_such_bucket)?
-                    .remove(key);
+                lock(buckets).get_mut(bucket).ok_or_else(S3Error::no_such_bucket)?.remove(key);
                 Ok(())
             }
             Self::Directory { root, writer } => {
@@ -217,9 +194,7 @@ impl Store {
                 }
                 let _one = lock(writer);
                 match fs::remove_file(root.join(bucket).join(file_name(key))) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        Err(S3Error::internal(error))
-                    }
+                    Err(error) if error.kind() != ErrorKind::NotFound => Err(S3Error::internal(error)),
                     _ => Ok(()),
                 }
             }
@@ -261,8 +236,7 @@ const NAME_BYTES_MAX: usize = 200;
 /// A flat, safe name for a key: percent-encoded (capitals too, since some file systems ignore case), or its
 /// hash where that grows too long. The prefix keeps the two apart and `.`, `..` impossible.
 fn file_name(key: &str) -> String {
-    let plain =
-        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
     let encoded = encode(key, plain);
     if encoded.len() <= NAME_BYTES_MAX {
         format!("k.{encoded}")
@@ -302,9 +276,7 @@ fn read_metadata(file: &mut fs::File) -> Result<Metadata, S3Error> {
     let mut length = [0; 4];
     file.read_exact(&mut length).map_err(S3Error::internal)?;
     let mut json = Vec::new();
-    file.take(u64::from(u32::from_be_bytes(length)))
-        .read_to_end(&mut json)
-        .map_err(S3Error::internal)?;
+    file.take(u64::from(u32::from_be_bytes(length))).read_to_end(&mut json).map_err(S3Error::internal)?;
     serde_json::from_slice(&json).map_err(S3Error::internal)
 }
 
@@ -319,11 +291,7 @@ mod tests {
 
     fn object(key: &str, bytes: &[u8]) -> Object {
         Object {
-            metadata: Metadata {
-                key: key.into(),
-                length: bytes.len() as u64,
-                ..Metadata::default()
-            },
+            metadata: Metadata { key: key.into(), length: bytes.len() as u64, ..Metadata::default() },
             bytes: bytes.to_vec(),
         }
     }
@@ -332,10 +300,7 @@ mod tests {
     fn no_key_leaves_its_bucket() {
         for key in ["..", ".", "../../etc/passwd", "a/../../b", "\0", "/abs"] {
             let name = file_name(key);
-            assert!(
-                !name.contains(['/', '\\', '\0']) && name.starts_with("k."),
-                "{name}"
-            );
+            assert!(!name.contains(['/', '\\', '\0']) && name.starts_with("k."), "{name}");
         }
     }
 
