@@ -10,10 +10,7 @@ use std::path::Path;
 fn refused(table: &str) {
     let template = text();
     for row in table.lines().filter(|row| !row.trim().is_empty()) {
-        let columns: Vec<String> = row
-            .split(" | ")
-            .map(|column| column.trim_start().replace("\\n", "\n"))
-            .collect();
+        let columns: Vec<String> = row.split(" | ").map(|column| column.trim_start().replace("\\n", "\n")).collect();
         let (place, from, to, expect, marker) = match columns.as_slice() {
             [place, from, to, expect] => (place, from, to, expect, to),
             [place, from, to, expect, marker] => (place, from, to, expect, marker),
@@ -23,10 +20,7 @@ fn refused(table: &str) {
             .iter()
             .find_map(|line| template.find(line))
             .unwrap_or_else(|| panic!("no `{place}` in the template"));
-        let at = start
-            + template[start..]
-                .find(from)
-                .unwrap_or_else(|| panic!("no `{from}` after `{place}`"));
+        let at = start + template[start..].find(from).unwrap_or_else(|| panic!("no `{from}` after `{place}`"));
         let changed = format!("{}{to}{}", &template[..at], &template[at + from.len()..]);
         // What contradicts another part is reported there, which may stand before.
         let marked = changed[start..]
@@ -141,10 +135,7 @@ PicksQueue | Type: AWS::SQS::Queue\n    Properties | Properties | `Type` is miss
 "#,
     );
     let template = text();
-    for (changed, expect) in [
-        (String::new(), "empty"),
-        (format!("{template}---\na: 1\n"), "second one"),
-    ] {
+    for (changed, expect) in [(String::new(), "empty"), (format!("{template}---\na: 1\n"), "second one")] {
         match read(&changed, Path::new("template.yaml"), &overrides()) {
             Ok(_) => panic!("accepted, though {expect}"),
             Err(error) => assert!(error.to_string().contains(expect), "{error}"),
@@ -155,9 +146,7 @@ PicksQueue | Type: AWS::SQS::Queue\n    Properties | Properties | `Type` is miss
 fn with_parameter(name: &str, value: Option<&str>) -> Result<(), TemplateError> {
     let mut overrides = overrides();
     match value {
-        Some(value) => overrides
-            .parameters
-            .insert(name.to_owned(), value.to_owned()),
+        Some(value) => overrides.parameters.insert(name.to_owned(), value.to_owned()),
         None => overrides.parameters.remove(name),
     };
     load(&root().join("template.yaml"), &overrides).map(|_| ())
@@ -166,35 +155,16 @@ fn with_parameter(name: &str, value: Option<&str>) -> Result<(), TemplateError> 
 #[test]
 fn parameters_keep_the_limits_that_the_template_declares() {
     for (name, value, expect) in [
-        (
-            "SecretsKey",
-            None,
-            "`SecretsKey` has no default and was not given",
-        ),
-        (
-            "SecretsKey",
-            Some("c2VjcmV0"),
-            "`SecretsKey` must have 44 to 44 characters, has 8",
-        ),
+        ("SecretsKey", None, "`SecretsKey` has no default and was not given"),
+        ("SecretsKey", Some("c2VjcmV0"), "`SecretsKey` must have 44 to 44 characters, has 8"),
         ("ListShards", Some("0"), "must be from 1 to 64, is 0"),
         ("ListShards", Some("many"), "must be an integer"),
-        (
-            "Architecture",
-            Some("arm"),
-            "unknown value `arm`; known: arm64, x86_64",
-        ),
-        (
-            "Shards",
-            Some("1"),
-            "no parameter is called `Shards`; declared: AdministratorKeyHash",
-        ),
+        ("Architecture", Some("arm"), "unknown value `arm`; known: arm64, x86_64"),
+        ("Shards", Some("1"), "no parameter is called `Shards`; declared: AdministratorKeyHash"),
     ] {
         let error = with_parameter(name, value).unwrap_err().to_string();
         assert!(error.contains(expect), "{error}");
-        assert!(
-            !error.contains("c2VjcmV0"),
-            "a refused secret is not repeated: {error}"
-        );
+        assert!(!error.contains("c2VjcmV0"), "a refused secret is not repeated: {error}");
     }
     assert!(with_parameter("ListShards", Some("64")).is_ok());
 }

@@ -16,6 +16,18 @@ pub struct Grant {
     pub resources: Vec<String>,
 }
 
+impl Grant {
+    /// Whether this statement speaks of `action` on `arn`; `*` at the end of a resource stands for any rest.
+    #[must_use]
+    pub fn covers(&self, action: &str, arn: &str) -> bool {
+        let named = |resource: &String| match resource.strip_suffix('*') {
+            Some(start) => arn.starts_with(start),
+            None => resource == arn,
+        };
+        self.actions.iter().any(|granted| granted == action) && self.resources.iter().any(named)
+    }
+}
+
 /// The statements of a role's own policies.
 pub(super) fn role(resource: &Node) -> Checked<Vec<Grant>> {
     let (fields, _) = properties(resource, &[])?;

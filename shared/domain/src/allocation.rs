@@ -177,7 +177,8 @@ mod tests {
         let offers = [offer("A", "BG", &[("tea", 3)])];
         let needs = [need(1, "tea", 2), need(2, "tea", 2)];
         assert!(allocate(&needs, &offers, AllocationRule::Split, None).is_empty());
-        let units: u32 = allocate(&needs, &offers, AllocationRule::Backorder, None)[0].lines.iter().map(|l| l.quantity).sum();
+        let units: u32 =
+            allocate(&needs, &offers, AllocationRule::Backorder, None)[0].lines.iter().map(|l| l.quantity).sum();
         assert_eq!(units, 3);
     }
 

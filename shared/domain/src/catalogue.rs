@@ -28,6 +28,15 @@ pub struct Item {
     pub safety_stock: u32,
 }
 
+impl Item {
+    /// Units that shops may be told of: what is `available` at all locations together, less the safety stock, less what orders
+    /// already wait for (`backordered`, units, as far as known); never below zero. It limits publishing, not reservation.
+    #[must_use]
+    pub fn sellable(&self, available: i64, backordered: u64) -> u64 {
+        u64::try_from(available).unwrap_or(0).saturating_sub(u64::from(self.safety_stock)).saturating_sub(backordered)
+    }
+}
+
 fn is_zero(units: &u32) -> bool {
     *units == 0
 }

@@ -56,12 +56,7 @@ impl Request {
     /// A request without a body.
     #[must_use]
     pub fn new(method: Method, url: String) -> Self {
-        Self {
-            method,
-            url,
-            headers: vec![("accept".into(), "application/json".into())],
-            body: Vec::new(),
-        }
+        Self { method, url, headers: vec![("accept".into(), "application/json".into())], body: Vec::new() }
     }
 
     /// The same request with one more header.
@@ -74,8 +69,7 @@ impl Request {
     /// The same request with `value` as its JSON body.
     #[must_use]
     pub fn with_json(mut self, value: &serde_json::Value) -> Self {
-        self.headers
-            .push(("content-type".into(), "application/json".into()));
+        self.headers.push(("content-type".into(), "application/json".into()));
         self.body = value.to_string().into_bytes();
         self
     }
@@ -106,10 +100,7 @@ impl Response {
 /// The first header of that name, regardless of case.
 #[must_use]
 pub fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers
-        .iter()
-        .find(|(own, _)| own.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
+    headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// `text` as one segment of a path or one value of a query: everything but unreserved characters percent-encoded.
@@ -129,11 +120,7 @@ pub fn percent_encode(text: &str) -> String {
 /// `base` and `path` with exactly one slash between them.
 #[must_use]
 pub(crate) fn join(base: &str, path: &str) -> String {
-    format!(
-        "{}/{}",
-        base.trim_end_matches('/'),
-        path.trim_start_matches('/')
-    )
+    format!("{}/{}", base.trim_end_matches('/'), path.trim_start_matches('/'))
 }
 
 fn names(headers: &[(String, String)]) -> Vec<&str> {
@@ -175,10 +162,7 @@ mod tests {
         for hidden in ["top-secret", "0888123456", "Иван"] {
             assert!(!shown.contains(hidden), "{shown}");
         }
-        assert!(
-            shown.contains("authorization") && shown.contains("https://a.example/x"),
-            "{shown}"
-        );
+        assert!(shown.contains("authorization") && shown.contains("https://a.example/x"), "{shown}");
         let response = Response {
             status: 200,
             headers: vec![("set-cookie".into(), "top-secret".into())],
@@ -190,11 +174,7 @@ mod tests {
     #[test]
     fn retry_after_is_whole_seconds_or_nothing() {
         let check = |value: &str, expect: Option<u32>| {
-            let response = Response {
-                status: 429,
-                headers: vec![("Retry-After".into(), value.into())],
-                body: vec![],
-            };
+            let response = Response { status: 429, headers: vec![("Retry-After".into(), value.into())], body: vec![] };
             assert_eq!(response.retry_after_seconds(), expect, "{value}");
         };
         check("2", Some(2));

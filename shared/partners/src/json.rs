@@ -77,9 +77,7 @@ pub enum FieldProblem {
     #[error("must be in the order's own currency")]
     OtherCurrency,
     /// No instant.
-    #[error(
-        "must be an instant with an offset as in RFC 3339, for example 2026-03-01T09:30:00+02:00"
-    )]
+    #[error("must be an instant with an offset as in RFC 3339, for example 2026-03-01T09:30:00+02:00")]
     Time,
     /// No code or id of ours.
     #[error("{0}")]
@@ -102,20 +100,14 @@ impl FieldError {
     /// An error at `pointer`.
     #[must_use]
     pub fn new(pointer: impl Into<String>, problem: FieldProblem) -> Self {
-        Self {
-            pointer: pointer.into(),
-            problem,
-        }
+        Self { pointer: pointer.into(), problem }
     }
 
     /// Whether the document is right but not ours to handle: acknowledge it and do nothing, since a shop that is
     /// answered with an error repeats it and in the end stops sending.
     #[must_use]
     pub fn is_nothing_to_do(&self) -> bool {
-        matches!(
-            self.problem,
-            FieldProblem::NothingToShip | FieldProblem::Cancelled
-        )
+        matches!(self.problem, FieldProblem::NothingToShip | FieldProblem::Cancelled)
     }
 }
 
@@ -124,15 +116,8 @@ impl FieldError {
 /// # Errors
 /// [`FieldProblem::NotJson`] with line and column.
 pub fn parse(body: &[u8]) -> Result<Value, FieldError> {
-    serde_json::from_slice(body).map_err(|e| {
-        FieldError::new(
-            "",
-            FieldProblem::NotJson {
-                line: e.line(),
-                column: e.column(),
-            },
-        )
-    })
+    serde_json::from_slice(body)
+        .map_err(|e| FieldError::new("", FieldProblem::NotJson { line: e.line(), column: e.column() }))
 }
 
 /// A value of a document and where it stands. Absent and null are the same.
@@ -146,10 +131,7 @@ impl<'a> Field<'a> {
     /// The whole document.
     #[must_use]
     pub fn root(value: &'a Value) -> Self {
-        Self {
-            value: Some(value),
-            pointer: String::new(),
-        }
+        Self { value: Some(value), pointer: String::new() }
     }
 
     /// The member `name` of an object; absent if this is none.
@@ -157,10 +139,7 @@ impl<'a> Field<'a> {
     pub fn get(&self, name: &str) -> Self {
         let escaped = name.replace('~', "~0").replace('/', "~1");
         Self {
-            value: self
-                .value
-                .and_then(|v| v.get(name))
-                .filter(|v| !v.is_null()),
+            value: self.value.and_then(|v| v.get(name)).filter(|v| !v.is_null()),
             pointer: format!("{}/{escaped}", self.pointer),
         }
     }
@@ -196,9 +175,7 @@ impl<'a> Field<'a> {
     /// # Errors
     /// [`FieldProblem::Missing`] or [`FieldProblem::Type`].
     pub fn object(&self) -> Result<&'a serde_json::Map<String, Value>, FieldError> {
-        self.value
-            .and_then(Value::as_object)
-            .ok_or_else(|| self.expect("an object"))
+        self.value.and_then(Value::as_object).ok_or_else(|| self.expect("an object"))
     }
 
     /// Checks that this is an object with no other fields than `known`.
@@ -206,11 +183,7 @@ impl<'a> Field<'a> {
     /// # Errors
     /// As [`Field::object`]; [`FieldProblem::Unknown`] at the first other field.
     pub fn only(&self, known: &[&str]) -> Result<(), FieldError> {
-        match self
-            .object()?
-            .keys()
-            .find(|key| !known.contains(&key.as_str()))
-        {
+        match self.object()?.keys().find(|key| !known.contains(&key.as_str())) {
             Some(key) => Err(self.get(key).error(FieldProblem::Unknown)),
             None => Ok(()),
         }
@@ -221,17 +194,11 @@ impl<'a> Field<'a> {
     /// # Errors
     /// [`FieldProblem::Missing`] or [`FieldProblem::Type`].
     pub fn items(&self) -> Result<Vec<Self>, FieldError> {
-        let items = self
-            .value
-            .and_then(Value::as_array)
-            .ok_or_else(|| self.expect("an array"))?;
+        let items = self.value.and_then(Value::as_array).ok_or_else(|| self.expect("an array"))?;
         Ok(items
             .iter()
             .enumerate()
-            .map(|(i, value)| Self {
-                value: Some(value),
-                pointer: format!("{}/{i}", self.pointer),
-            })
+            .map(|(i, value)| Self { value: Some(value), pointer: format!("{}/{i}", self.pointer) })
             .collect())
     }
 
@@ -240,9 +207,7 @@ impl<'a> Field<'a> {
     /// # Errors
     /// [`FieldProblem::Missing`] or [`FieldProblem::Type`].
     pub fn text(&self) -> Result<&'a str, FieldError> {
-        self.value
-            .and_then(Value::as_str)
-            .ok_or_else(|| self.expect("a text"))
+        self.value.and_then(Value::as_str).ok_or_else(|| self.expect("a text"))
     }
 
     /// A text without space at its ends, not empty, of at most `max` characters.
@@ -277,9 +242,7 @@ impl<'a> Field<'a> {
     /// # Errors
     /// [`FieldProblem::Missing`] or [`FieldProblem::Type`].
     pub fn bool(&self) -> Result<bool, FieldError> {
-        self.value
-            .and_then(Value::as_bool)
-            .ok_or_else(|| self.expect("true or false"))
+        self.value.and_then(Value::as_bool).ok_or_else(|| self.expect("true or false"))
     }
 
     /// A whole number from 0 to `max`.
@@ -287,10 +250,7 @@ impl<'a> Field<'a> {
     /// # Errors
     /// [`FieldProblem`] `Missing`, `Type`, `Negative`, `Fraction` or `TooLarge`.
     pub fn count(&self, max: u64) -> Result<u64, FieldError> {
-        let number = self
-            .value
-            .and_then(Value::as_number)
-            .ok_or_else(|| self.expect("a number"))?;
+        let number = self.value.and_then(Value::as_number).ok_or_else(|| self.expect("a number"))?;
         let problem = if let Some(count) = number.as_u64() {
             if count <= max {
                 return Ok(count);
@@ -325,9 +285,7 @@ impl<'a> Field<'a> {
     /// # Errors
     /// As [`Field::text`]; [`FieldProblem::Time`].
     pub fn instant(&self) -> Result<Timestamp, FieldError> {
-        self.text()?
-            .parse()
-            .map_err(|_| self.error(FieldProblem::Time))
+        self.text()?.parse().map_err(|_| self.error(FieldProblem::Time))
     }
 
     /// A currency code.
@@ -343,23 +301,15 @@ impl<'a> Field<'a> {
     /// # Errors
     /// As [`Field::text`]; [`FieldProblem::Money`], [`FieldProblem::Negative`].
     pub fn decimal(&self, currency: Currency) -> Result<Money, FieldError> {
-        let money = Money::parse_decimal(self.text()?, currency)
-            .map_err(|e| self.error(FieldProblem::Money(e)))?;
-        if money.amount_minor < 0 {
-            Err(self.error(FieldProblem::Negative))
-        } else {
-            Ok(money)
-        }
+        let money = Money::parse_decimal(self.text()?, currency).map_err(|e| self.error(FieldProblem::Money(e)))?;
+        if money.amount_minor < 0 { Err(self.error(FieldProblem::Negative)) } else { Ok(money) }
     }
 
     /// A value of ours that a text must be readable as, for example an id or a SKU.
     ///
     /// # Errors
     /// As [`Field::text`]; [`FieldProblem::Code`] with the type's own words.
-    pub fn code<T, E: std::fmt::Display>(
-        &self,
-        read: impl Fn(&str) -> Result<T, E>,
-    ) -> Result<T, FieldError> {
+    pub fn code<T, E: std::fmt::Display>(&self, read: impl Fn(&str) -> Result<T, E>) -> Result<T, FieldError> {
         read(self.text()?).map_err(|e| self.error(FieldProblem::Code(e.to_string())))
     }
 }
@@ -373,11 +323,7 @@ mod tests {
         let check = |json: &str, expect: Result<u64, FieldProblem>| {
             let value = parse(format!("{{\"a/b\":[{json}]}}").as_bytes()).unwrap();
             let field = Field::root(&value).get("a/b").items().unwrap().remove(0);
-            assert_eq!(
-                field.at_least_one(100),
-                expect.map_err(|p| FieldError::new("/a~1b/0", p)),
-                "{json}"
-            );
+            assert_eq!(field.at_least_one(100), expect.map_err(|p| FieldError::new("/a~1b/0", p)), "{json}");
         };
         check("1", Ok(1));
         check("100", Ok(100));
@@ -388,17 +334,9 @@ mod tests {
         check("1.0", Err(FieldProblem::Fraction));
         check("101", Err(FieldProblem::TooLarge { max: 100 }));
         check("1e30", Err(FieldProblem::TooLarge { max: 100 }));
-        check(
-            "99999999999999999999999",
-            Err(FieldProblem::TooLarge { max: 100 }),
-        );
+        check("99999999999999999999999", Err(FieldProblem::TooLarge { max: 100 }));
         check("-99999999999999999999999", Err(FieldProblem::Negative));
-        check(
-            "\"1\"",
-            Err(FieldProblem::Type {
-                expected: "a number",
-            }),
-        );
+        check("\"1\"", Err(FieldProblem::Type { expected: "a number" }));
         check("null", Err(FieldProblem::Missing));
     }
 
@@ -411,15 +349,9 @@ mod tests {
 
     #[test]
     fn broken_json_is_located() {
-        assert_eq!(
-            parse(b"{\n \"a\": }").unwrap_err().problem,
-            FieldProblem::NotJson { line: 2, column: 7 }
-        );
+        assert_eq!(parse(b"{\n \"a\": }").unwrap_err().problem, FieldProblem::NotJson { line: 2, column: 7 });
         assert_eq!(parse(b"").unwrap_err().pointer, "");
-        assert!(
-            parse("[".repeat(100_000).as_bytes()).is_err(),
-            "deep nesting ends in an error, not in a crash"
-        );
+        assert!(parse("[".repeat(100_000).as_bytes()).is_err(), "deep nesting ends in an error, not in a crash");
         assert!(parse(b"\xff\xfe{}").is_err());
     }
 }

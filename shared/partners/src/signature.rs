@@ -33,9 +33,7 @@ pub enum SignatureError {
     )]
     TooOld,
     /// Signed in the future.
-    #[error(
-        "the signed timestamp is more than {TOLERANCE_SECONDS} seconds ahead: check the sender's clock"
-    )]
+    #[error("the signed timestamp is more than {TOLERANCE_SECONDS} seconds ahead: check the sender's clock")]
     TooNew,
     /// No secret produces this signature.
     #[error(
@@ -51,9 +49,7 @@ pub enum SignatureError {
 #[must_use]
 pub fn hmac_sha256(secret: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     // A key of any length is legal for HMAC; the type cannot say so.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
-        unreachable!("HMAC takes keys of any length")
-    };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { unreachable!("HMAC takes keys of any length") };
     for part in parts {
         mac.update(part);
     }
@@ -75,9 +71,7 @@ pub fn hmac_base64(secret: &[u8], parts: &[&[u8]]) -> String {
 /// Whether `secret` signs the `parts` as the base64 text `given`; false for anything that is no base64 of 32 bytes.
 #[must_use]
 pub fn verify_base64(secret: &[u8], parts: &[&[u8]], given: &str) -> bool {
-    STANDARD
-        .decode(given)
-        .is_ok_and(|given| same(&hmac_sha256(secret, parts), &given))
+    STANDARD.decode(given).is_ok_and(|given| same(&hmac_sha256(secret, parts), &given))
 }
 
 /// Whether `secret` signs the `parts` as the hexadecimal text `given`; false for anything that is no hex of 32 bytes.
@@ -96,14 +90,8 @@ pub fn any_secret(secrets: &[String], test: impl Fn(&[u8]) -> bool) -> Result<()
     if usable.is_empty() {
         return Err(SignatureError::NoSecret);
     }
-    let matched = usable
-        .iter()
-        .fold(false, |matched, secret| test(secret.as_bytes()) | matched);
-    if matched {
-        Ok(())
-    } else {
-        Err(SignatureError::Mismatch)
-    }
+    let matched = usable.iter().fold(false, |matched, secret| test(secret.as_bytes()) | matched);
+    if matched { Ok(()) } else { Err(SignatureError::Mismatch) }
 }
 
 /// The one value of a header that a signature depends on.
@@ -116,17 +104,11 @@ pub fn single_header<'a>(
     name: &'static str,
     expected: &'static str,
 ) -> Result<&'a str, SignatureError> {
-    let mut values = headers
-        .iter()
-        .filter(|(own, _)| own.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.trim());
+    let mut values = headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
     match (values.next(), values.next()) {
         (None | Some(""), None) => Err(SignatureError::Missing { header: name }),
         (Some(value), None) => Ok(value),
-        _ => Err(SignatureError::Malformed {
-            header: name,
-            expected,
-        }),
+        _ => Err(SignatureError::Malformed { header: name, expected }),
     }
 }
 
@@ -134,16 +116,9 @@ pub fn single_header<'a>(
 ///
 /// # Errors
 /// [`SignatureError`] `Missing`, `Malformed`, `TooOld` or `TooNew`.
-pub fn fresh_timestamp(
-    headers: &Headers,
-    name: &'static str,
-    now: Timestamp,
-) -> Result<Timestamp, SignatureError> {
+pub fn fresh_timestamp(headers: &Headers, name: &'static str, now: Timestamp) -> Result<Timestamp, SignatureError> {
     const EXPECTED: &str = "whole Unix seconds";
-    let malformed = || SignatureError::Malformed {
-        header: name,
-        expected: EXPECTED,
-    };
+    let malformed = || SignatureError::Malformed { header: name, expected: EXPECTED };
     let text = single_header(headers, name, EXPECTED)?;
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(malformed());
@@ -173,10 +148,7 @@ mod tests {
     fn the_published_example_of_hmac_is_reproduced() {
         // RFC 4231, test case 2.
         let hex = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
-        assert_eq!(
-            hmac_hex(b"Jefe", &[b"what do ya want ", b"for nothing?"]),
-            hex
-        );
+        assert_eq!(hmac_hex(b"Jefe", &[b"what do ya want ", b"for nothing?"]), hex);
         assert!(verify_hex(b"Jefe", &[b"what do ya want for nothing?"], hex));
         assert!(verify_base64(
             b"Jefe",
@@ -200,10 +172,7 @@ mod tests {
     #[test]
     fn without_a_usable_secret_nothing_is_believed() {
         assert_eq!(any_secret(&[], |_| true), Err(SignatureError::NoSecret));
-        assert_eq!(
-            any_secret(&[String::new()], |_| true),
-            Err(SignatureError::NoSecret)
-        );
+        assert_eq!(any_secret(&[String::new()], |_| true), Err(SignatureError::NoSecret));
     }
 
     #[test]
@@ -211,25 +180,16 @@ mod tests {
         let secrets = ["old".to_owned(), "new".to_owned()];
         for secret in ["old", "new"] {
             let given = hmac_hex(secret.as_bytes(), &[b"b"]);
-            assert_eq!(
-                any_secret(&secrets, |s| verify_hex(s, &[b"b"], &given)),
-                Ok(())
-            );
+            assert_eq!(any_secret(&secrets, |s| verify_hex(s, &[b"b"], &given)), Ok(()));
         }
         let given = hmac_hex(b"retired", &[b"b"]);
-        assert_eq!(
-            any_secret(&secrets, |s| verify_hex(s, &[b"b"], &given)),
-            Err(SignatureError::Mismatch)
-        );
+        assert_eq!(any_secret(&secrets, |s| verify_hex(s, &[b"b"], &given)), Err(SignatureError::Mismatch));
     }
 
     #[test]
     fn a_header_given_twice_is_refused() {
         let headers: Headers = vec![("X-S".into(), "a".into()), ("x-s".into(), "b".into())];
-        assert!(matches!(
-            single_header(&headers, "x-s", "hex"),
-            Err(SignatureError::Malformed { .. })
-        ));
+        assert!(matches!(single_header(&headers, "x-s", "hex"), Err(SignatureError::Malformed { .. })));
     }
 
     proptest! {

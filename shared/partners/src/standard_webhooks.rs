@@ -4,9 +4,7 @@
 //! so that a sender can sign with the old and the new secret while it rotates.
 
 use crate::http::Headers;
-use crate::signature::{
-    SignatureError, any_secret, fresh_timestamp, hmac_base64, single_header, verify_base64,
-};
+use crate::signature::{SignatureError, any_secret, fresh_timestamp, hmac_base64, single_header, verify_base64};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 
@@ -44,11 +42,7 @@ pub struct SecretError;
 pub fn secret_bytes(secret: &str) -> Result<Vec<u8>, SecretError> {
     let encoded = secret.strip_prefix(SECRET_PREFIX).ok_or(SecretError)?;
     let key = STANDARD.decode(encoded).map_err(|_| SecretError)?;
-    if (24..=64).contains(&key.len()) {
-        Ok(key)
-    } else {
-        Err(SecretError)
-    }
+    if (24..=64).contains(&key.len()) { Ok(key) } else { Err(SecretError) }
 }
 
 /// The secret of these key bytes as text, for showing it once to its owner.
@@ -61,86 +55,43 @@ pub fn secret_text(key: &[u8]) -> String {
 ///
 /// # Errors
 /// [`SecretError`] if a secret cannot be used.
-pub fn sign(
-    secrets: &[String],
-    id: &str,
-    at: Timestamp,
-    body: &[u8],
-) -> Result<Headers, SecretError> {
+pub fn sign(secrets: &[String], id: &str, at: Timestamp, body: &[u8]) -> Result<Headers, SecretError> {
     let timestamp = at.as_second().to_string();
     let mut signatures = Vec::new();
     for secret in secrets {
         let key = secret_bytes(secret)?;
-        signatures.push(format!(
-            "v1,{}",
-            hmac_base64(&key, &signed_parts(id, &timestamp, body))
-        ));
+        signatures.push(format!("v1,{}", hmac_base64(&key, &signed_parts(id, &timestamp, body))));
     }
-    Ok(vec![
-        (ID.into(), id.into()),
-        (TIMESTAMP.into(), timestamp),
-        (SIGNATURE.into(), signatures.join(" ")),
-    ])
+    Ok(vec![(ID.into(), id.into()), (TIMESTAMP.into(), timestamp), (SIGNATURE.into(), signatures.join(" "))])
 }
 
 /// Verifies a message against `secrets`: any signature by any secret suffices; other versions than `v1` are skipped.
 ///
 /// # Errors
 /// [`SignatureError`], fail closed: also when a header is there twice, or when no secret is usable.
-pub fn verify(
-    secrets: &[String],
-    headers: &Headers,
-    body: &[u8],
-    now: Timestamp,
-) -> Result<Verified, SignatureError> {
+pub fn verify(secrets: &[String], headers: &Headers, body: &[u8], now: Timestamp) -> Result<Verified, SignatureError> {
     const ID_FORM: &str = "1 to 200 printable ASCII characters without a dot";
     const SIGNATURE_FORM: &str = "`v1,<base64>`, several separated by space";
     let id = single_header(headers, ID, ID_FORM)?;
-    if id.len() > ID_BYTES_MAX
-        || !id
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b'.')
-    {
+    if id.len() > ID_BYTES_MAX || !id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'.') {
         // A dot separates the signed parts: with one in the id, two messages could share a signature.
-        return Err(SignatureError::Malformed {
-            header: ID,
-            expected: ID_FORM,
-        });
+        return Err(SignatureError::Malformed { header: ID, expected: ID_FORM });
     }
     let signatures = single_header(headers, SIGNATURE, SIGNATURE_FORM)?;
-    let given: Vec<&str> = signatures
-        .split_ascii_whitespace()
-        .take(SIGNATURES_MAX)
-        .filter_map(|part| part.strip_prefix("v1,"))
-        .collect();
+    let given: Vec<&str> =
+        signatures.split_ascii_whitespace().take(SIGNATURES_MAX).filter_map(|part| part.strip_prefix("v1,")).collect();
     if given.is_empty() {
-        return Err(SignatureError::Malformed {
-            header: SIGNATURE,
-            expected: SIGNATURE_FORM,
-        });
+        return Err(SignatureError::Malformed { header: SIGNATURE, expected: SIGNATURE_FORM });
     }
     let signed_at = fresh_timestamp(headers, TIMESTAMP, now)?;
     let timestamp = single_header(headers, TIMESTAMP, "whole Unix seconds")?;
-    let usable: Vec<String> = secrets
-        .iter()
-        .filter(|secret| secret_bytes(secret).is_ok())
-        .cloned()
-        .collect();
+    let usable: Vec<String> = secrets.iter().filter(|secret| secret_bytes(secret).is_ok()).cloned().collect();
     let parts = signed_parts(id, timestamp, body);
     any_secret(&usable, |secret| {
-        let key = std::str::from_utf8(secret)
-            .ok()
-            .and_then(|text| secret_bytes(text).ok());
-        key.is_some_and(|key| {
-            given.iter().fold(false, |matched, given| {
-                verify_base64(&key, &parts, given) | matched
-            })
-        })
+        let key = std::str::from_utf8(secret).ok().and_then(|text| secret_bytes(text).ok());
+        key.is_some_and(|key| given.iter().fold(false, |matched, given| verify_base64(&key, &parts, given) | matched))
     })?;
-    Ok(Verified {
-        id: id.to_owned(),
-        signed_at,
-    })
+    Ok(Verified { id: id.to_owned(), signed_at })
 }
 
 fn signed_parts<'a>(id: &'a str, timestamp: &'a str, body: &'a [u8]) -> [&'a [u8]; 5] {
@@ -163,20 +114,11 @@ mod tests {
     }
 
     fn signed() -> Headers {
-        sign(
-            &secrets(&[SECRET]),
-            "msg_p5jXN8AQM9LWM0D4loKWxJek",
-            at(1_614_265_330),
-            BODY,
-        )
-        .unwrap()
+        sign(&secrets(&[SECRET]), "msg_p5jXN8AQM9LWM0D4loKWxJek", at(1_614_265_330), BODY).unwrap()
     }
 
     fn with(name: &str, value: &str) -> Headers {
-        let mut headers: Headers = signed()
-            .into_iter()
-            .filter(|(own, _)| own != name)
-            .collect();
+        let mut headers: Headers = signed().into_iter().filter(|(own, _)| own != name).collect();
         headers.push((name.to_owned(), value.to_owned()));
         headers
     }
@@ -188,68 +130,37 @@ mod tests {
     #[test]
     fn the_published_example_is_reproduced() {
         // The worked example that implementations of Standard Webhooks share.
-        assert_eq!(
-            signed()[2].1,
-            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-        );
-        assert_eq!(
-            check(&signed(), BODY).unwrap().id,
-            "msg_p5jXN8AQM9LWM0D4loKWxJek"
-        );
+        assert_eq!(signed()[2].1, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        assert_eq!(check(&signed(), BODY).unwrap().id, "msg_p5jXN8AQM9LWM0D4loKWxJek");
     }
 
     #[test]
     fn every_header_is_needed() {
         for name in [ID, TIMESTAMP, SIGNATURE] {
-            let without: Headers = signed()
-                .into_iter()
-                .filter(|(own, _)| own != name)
-                .collect();
-            assert_eq!(
-                check(&without, BODY),
-                Err(SignatureError::Missing { header: name })
-            );
-            assert_eq!(
-                check(&with(name, ""), BODY),
-                Err(SignatureError::Missing { header: name })
-            );
+            let without: Headers = signed().into_iter().filter(|(own, _)| own != name).collect();
+            assert_eq!(check(&without, BODY), Err(SignatureError::Missing { header: name }));
+            assert_eq!(check(&with(name, ""), BODY), Err(SignatureError::Missing { header: name }));
             let mut twice = signed();
             twice.push((name.to_uppercase(), "x".into()));
-            assert!(
-                matches!(check(&twice, BODY), Err(SignatureError::Malformed { .. })),
-                "{name} twice"
-            );
+            assert!(matches!(check(&twice, BODY), Err(SignatureError::Malformed { .. })), "{name} twice");
         }
     }
 
     #[test]
     fn id_timestamp_and_body_are_all_signed() {
-        assert_eq!(
-            check(&with(ID, "msg_other"), BODY),
-            Err(SignatureError::Mismatch)
-        );
-        assert_eq!(
-            check(&with(TIMESTAMP, "1614265331"), BODY),
-            Err(SignatureError::Mismatch)
-        );
-        assert_eq!(
-            check(&signed(), br#"{"test":2432232314}"#),
-            Err(SignatureError::Mismatch)
-        );
+        assert_eq!(check(&with(ID, "msg_other"), BODY), Err(SignatureError::Mismatch));
+        assert_eq!(check(&with(TIMESTAMP, "1614265331"), BODY), Err(SignatureError::Mismatch));
+        assert_eq!(check(&signed(), br#"{"test":2432232314}"#), Err(SignatureError::Mismatch));
     }
 
     #[test]
     fn the_parts_cannot_be_shifted_by_a_dot_in_the_id() {
-        assert!(matches!(
-            check(&with(ID, "msg.1614265330"), BODY),
-            Err(SignatureError::Malformed { header: ID, .. })
-        ));
+        assert!(matches!(check(&with(ID, "msg.1614265330"), BODY), Err(SignatureError::Malformed { header: ID, .. })));
     }
 
     #[test]
     fn a_message_is_refused_outside_five_minutes_either_way() {
-        let verify_at =
-            |second| verify(&secrets(&[SECRET]), &signed(), BODY, at(second)).map(|_| ());
+        let verify_at = |second| verify(&secrets(&[SECRET]), &signed(), BODY, at(second)).map(|_| ());
         assert_eq!(verify_at(1_614_265_330 + 300), Ok(()));
         assert_eq!(verify_at(1_614_265_330 + 301), Err(SignatureError::TooOld));
         assert_eq!(verify_at(1_614_265_330 - 300), Ok(()));
@@ -258,25 +169,11 @@ mod tests {
 
     #[test]
     fn odd_timestamps_are_malformed() {
-        for text in [
-            "1614265330.5",
-            "-1614265330",
-            "+1614265330",
-            "2021-02-25",
-            "99999999999999999999",
-            "9223372036854775807",
-        ] {
+        for text in
+            ["1614265330.5", "-1614265330", "+1614265330", "2021-02-25", "99999999999999999999", "9223372036854775807"]
+        {
             let result = check(&with(TIMESTAMP, text), BODY);
-            assert!(
-                matches!(
-                    result,
-                    Err(SignatureError::Malformed {
-                        header: TIMESTAMP,
-                        ..
-                    })
-                ),
-                "{text}: {result:?}"
-            );
+            assert!(matches!(result, Err(SignatureError::Malformed { header: TIMESTAMP, .. })), "{text}: {result:?}");
         }
     }
 
@@ -284,10 +181,7 @@ mod tests {
     fn signatures_of_other_versions_do_not_count() {
         let good = &signed()[2].1;
         let other = good.replacen("v1,", "v2,", 1);
-        assert!(matches!(
-            check(&with(SIGNATURE, &other), BODY),
-            Err(SignatureError::Malformed { .. })
-        ));
+        assert!(matches!(check(&with(SIGNATURE, &other), BODY), Err(SignatureError::Malformed { .. })));
         assert!(matches!(
             check(&with(SIGNATURE, good.trim_start_matches("v1,")), BODY),
             Err(SignatureError::Malformed { .. })
@@ -305,21 +199,12 @@ mod tests {
         }
         let headers = sign(&secrets(&[&other]), "msg_1", at(0), BODY).unwrap();
         assert!(verify(&both, &headers, BODY, at(0)).is_ok());
-        assert_eq!(
-            verify(&secrets(&[SECRET]), &headers, BODY, at(0)),
-            Err(SignatureError::Mismatch)
-        );
+        assert_eq!(verify(&secrets(&[SECRET]), &headers, BODY, at(0)), Err(SignatureError::Mismatch));
     }
 
     #[test]
     fn unusable_secrets_believe_nothing() {
-        for bad in [
-            "",
-            "whsec_",
-            "whsec_AAAA",
-            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            "whsec_!!!",
-        ] {
+        for bad in ["", "whsec_", "whsec_AAAA", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_!!!"] {
             assert_eq!(secret_bytes(bad), Err(SecretError), "{bad}");
             assert_eq!(
                 verify(&secrets(&[bad]), &signed(), BODY, at(1_614_265_330)),
@@ -327,9 +212,6 @@ mod tests {
                 "{bad}"
             );
         }
-        assert_eq!(
-            verify(&[], &signed(), BODY, at(1_614_265_330)),
-            Err(SignatureError::NoSecret)
-        );
+        assert_eq!(verify(&[], &signed(), BODY, at(1_614_265_330)), Err(SignatureError::NoSecret));
     }
 }

@@ -215,13 +215,20 @@ impl Store {
         let mut start: Option<Item> = None;
         loop {
             let page = i32::try_from(limit - found.len()).unwrap_or(i32::MAX);
-            let answer = self
+            let mut query = self
                 .client
                 .query()
                 .table_name(self.settings.table(table)?)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
-                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
+            // A key condition takes no empty text: without prefix there is no condition on the sort key.
+            query = if prefix.is_empty() {
+                query.key_condition_expression("pk = :pk")
+            } else {
+                query
+                    .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                    .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+            };
+            let answer = query
                 .consistent_read(true)
                 .limit(page)
                 .set_exclusive_start_key(start.take())

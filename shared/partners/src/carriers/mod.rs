@@ -2,6 +2,8 @@
 //!
 //! To add a carrier: one file that implements the capabilities it has, fixtures beside it, one row in [`CARRIERS`].
 
+mod answer;
+pub mod easypost;
 pub mod sandbox;
 
 use crate::http::{Headers, Request, Response};
@@ -24,9 +26,7 @@ pub struct Account {
 
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
+        f.debug_struct("Account").field("base_url", &self.base_url).finish_non_exhaustive()
     }
 }
 
@@ -240,9 +240,7 @@ pub enum CarrierError {
         retry_after_seconds: Option<u32>,
     },
     /// It is unknown whether the label was bought: look it up by reference, never buy again blindly.
-    #[error(
-        "the carrier's answer does not say whether it was done ({reason}): look it up by reference"
-    )]
+    #[error("the carrier's answer does not say whether it was done ({reason}): look it up by reference")]
     Indeterminate {
         /// What was seen.
         reason: String,
@@ -261,11 +259,7 @@ impl CarrierError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Refused { .. } | Self::Unauthorised | Self::Malformed { .. } => Retry::Never,
-            Self::Unavailable {
-                retry_after_seconds,
-            } => Retry::Later {
-                after_seconds: *retry_after_seconds,
-            },
+            Self::Unavailable { retry_after_seconds } => Retry::Later { after_seconds: *retry_after_seconds },
             Self::Indeterminate { .. } => Retry::LookFirst,
         }
     }
@@ -299,9 +293,7 @@ pub struct Carrier {
 
 impl fmt::Debug for Carrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Carrier")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Carrier").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -315,26 +307,38 @@ impl Carrier {
 
 /// Our status for `code` by `table`.
 fn status_in(table: &[(&str, TrackingStatus)], code: &str) -> TrackingStatus {
-    table
-        .iter()
-        .find(|(known, _)| *known == code)
-        .map_or(TrackingStatus::Unknown, |(_, status)| *status)
+    table.iter().find(|(known, _)| *known == code).map_or(TrackingStatus::Unknown, |(_, status)| *status)
 }
 
 /// Every carrier there is.
-pub static CARRIERS: &[Carrier] = &[Carrier {
-    name: "sandbox",
-    display_name: "Sandbox Carrier",
-    statuses: sandbox::STATUSES,
-    cash_on_delivery: true,
-    returns: true,
-    book: Some(&sandbox::Sandbox),
-    look_up: Some(&sandbox::Sandbox),
-    void: Some(&sandbox::Sandbox),
-    rates: Some(&sandbox::Sandbox),
-    webhook: Some(&sandbox::Sandbox),
-    poll: Some(&sandbox::Sandbox),
-}];
+pub static CARRIERS: &[Carrier] = &[
+    Carrier {
+        name: "sandbox",
+        display_name: "Sandbox Carrier",
+        statuses: sandbox::STATUSES,
+        cash_on_delivery: true,
+        returns: true,
+        book: Some(&sandbox::Sandbox),
+        look_up: Some(&sandbox::Sandbox),
+        void: Some(&sandbox::Sandbox),
+        rates: Some(&sandbox::Sandbox),
+        webhook: Some(&sandbox::Sandbox),
+        poll: Some(&sandbox::Sandbox),
+    },
+    Carrier {
+        name: "easypost",
+        display_name: "EasyPost",
+        statuses: easypost::STATUSES,
+        cash_on_delivery: false,
+        returns: false,
+        book: None,
+        look_up: None,
+        void: None,
+        rates: None,
+        webhook: Some(&easypost::EasyPost),
+        poll: Some(&easypost::EasyPost),
+    },
+];
 
 /// The carrier of that name.
 #[must_use]

@@ -4,15 +4,14 @@
 //! `X-Sandbox-Timestamp` (Unix seconds) and `X-Sandbox-Signature` (`v1=<hex>`, several separated by comma during a
 //! rotation): HMAC-SHA256 over `<timestamp>.<raw body>`.
 
+use super::answer::{Sent, answer, error_of, unreadable};
 use super::{
-    Account, Book, Booked, BookingRequest, CarrierError, Found, LookUp, Poll, Rate, Rates, Void,
-    Voided, Webhook, status_in,
+    Account, Book, Booked, BookingRequest, CarrierError, Found, LookUp, Poll, Rate, Rates, Void, Voided, Webhook,
+    status_in,
 };
 use crate::http::{Headers, Method, Request, Response, join, percent_encode};
 use crate::json::{Field, FieldError, FieldProblem, parse};
-use crate::signature::{
-    SignatureError, any_secret, fresh_timestamp, hmac_hex, single_header, verify_hex,
-};
+use crate::signature::{SignatureError, any_secret, fresh_timestamp, hmac_hex, single_header, verify_hex};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::address::Person;
 use domain::ids::ShipmentId;
@@ -63,17 +62,9 @@ pub fn sign(secrets: &[String], at: Timestamp, body: &[u8]) -> Headers {
     let timestamp = at.as_second().to_string();
     let signatures: Vec<String> = secrets
         .iter()
-        .map(|secret| {
-            format!(
-                "v1={}",
-                hmac_hex(secret.as_bytes(), &[timestamp.as_bytes(), b".", body])
-            )
-        })
+        .map(|secret| format!("v1={}", hmac_hex(secret.as_bytes(), &[timestamp.as_bytes(), b".", body])))
         .collect();
-    vec![
-        (TIMESTAMP.into(), timestamp),
-        (SIGNATURE.into(), signatures.join(",")),
-    ]
+    vec![(TIMESTAMP.into(), timestamp), (SIGNATURE.into(), signatures.join(","))]
 }
 
 fn request(method: Method, account: &Account, path: &str) -> Request {
@@ -113,30 +104,21 @@ impl Book for Sandbox {
 
     fn read_booking(&self, response: &Response) -> Result<Booked, CarrierError> {
         let body = answer(response, Sent::Purchase)?;
-        let found =
-            read_shipment(&Field::root(&body)).map_err(|e| unreadable(Sent::Purchase, &e))?;
+        let found = read_shipment(&Field::root(&body)).map_err(|e| unreadable(Sent::Purchase, &e))?;
         Ok(found.booked)
     }
 }
 
 impl LookUp for Sandbox {
     fn build_lookup(&self, account: &Account, reference: &ShipmentId) -> Request {
-        let path = format!(
-            "carrier/v1/shipments?reference={}",
-            percent_encode(reference.as_str())
-        );
+        let path = format!("carrier/v1/shipments?reference={}", percent_encode(reference.as_str()));
         request(Method::Get, account, &path)
     }
 
     fn read_lookup(&self, response: &Response) -> Result<Vec<Found>, CarrierError> {
         let body = answer(response, Sent::Question)?;
         let read = || -> Result<Vec<Found>, FieldError> {
-            Field::root(&body)
-                .get("shipments")
-                .items()?
-                .iter()
-                .map(read_shipment)
-                .collect()
+            Field::root(&body).get("shipments").items()?.iter().map(read_shipment).collect()
         };
         read().map_err(|e| unreadable(Sent::Question, &e))
     }
@@ -144,14 +126,7 @@ impl LookUp for Sandbox {
 
 impl Void for Sandbox {
     fn build_void(&self, account: &Account, carrier_shipment_id: &str) -> Request {
-        request(
-            Method::Post,
-            account,
-            &format!(
-                "carrier/v1/shipments/{}/void",
-                percent_encode(carrier_shipment_id)
-            ),
-        )
+        request(Method::Post, account, &format!("carrier/v1/shipments/{}/void", percent_encode(carrier_shipment_id)))
     }
 
     fn read_void(&self, response: &Response) -> Result<Voided, CarrierError> {
@@ -161,17 +136,12 @@ impl Void for Sandbox {
         // A void may be repeated, so that an unreadable answer is just asked for again.
         let body = match answer(response, Sent::Question) {
             Err(CarrierError::Malformed { .. }) => {
-                return Err(CarrierError::Unavailable {
-                    retry_after_seconds: None,
-                });
+                return Err(CarrierError::Unavailable { retry_after_seconds: None });
             }
             other => other?,
         };
         let refund = Field::root(&body).get("refund").present();
-        let refund = refund
-            .map(|field| money(&field))
-            .transpose()
-            .map_err(|e| unreadable(Sent::Question, &e))?;
+        let refund = refund.map(|field| money(&field)).transpose().map_err(|e| unreadable(Sent::Question, &e))?;
         Ok(Voided { refund })
     }
 }
@@ -186,11 +156,7 @@ impl Rates for Sandbox {
         let read = || -> Result<Vec<Rate>, FieldError> {
             let mut rates = Vec::new();
             for item in Field::root(&body).get("rates").items()? {
-                let days = item
-                    .get("days")
-                    .present()
-                    .map(|field| field.count(365))
-                    .transpose()?;
+                let days = item.get("days").present().map(|field| field.count(365)).transpose()?;
                 rates.push(Rate {
                     service: item.get("service").filled(TEXT_MAX)?.to_owned(),
                     cost: money(&item.get("cost"))?,
@@ -219,18 +185,13 @@ impl Webhook for Sandbox {
             .filter_map(|part| part.trim().strip_prefix("v1="))
             .collect();
         if given.is_empty() {
-            return Err(SignatureError::Malformed {
-                header: SIGNATURE,
-                expected: EXPECTED,
-            });
+            return Err(SignatureError::Malformed { header: SIGNATURE, expected: EXPECTED });
         }
         fresh_timestamp(headers, TIMESTAMP, now)?;
         let timestamp = single_header(headers, TIMESTAMP, "whole Unix seconds")?;
         any_secret(secrets, |secret| {
             let parts: [&[u8]; 3] = [timestamp.as_bytes(), b".", body];
-            given.iter().fold(false, |matched, given| {
-                verify_hex(secret, &parts, given) | matched
-            })
+            given.iter().fold(false, |matched, given| verify_hex(secret, &parts, given) | matched)
         })
     }
 
@@ -246,11 +207,7 @@ impl Webhook for Sandbox {
 
 impl Poll for Sandbox {
     fn build_poll(&self, account: &Account, tracking_number: &str) -> Request {
-        request(
-            Method::Get,
-            account,
-            &format!("carrier/v1/trackers/{}", percent_encode(tracking_number)),
-        )
+        request(Method::Get, account, &format!("carrier/v1/trackers/{}", percent_encode(tracking_number)))
     }
 
     fn read_poll(&self, response: &Response) -> Result<Vec<TrackingEvent>, CarrierError> {
@@ -263,10 +220,7 @@ impl Poll for Sandbox {
 fn events(tracker: &Field<'_>) -> Result<Vec<TrackingEvent>, FieldError> {
     let tracking_number = tracker.get("tracking_number").filled(TEXT_MAX)?;
     // A reference that is none of ours was set by somebody else with the same account: not an error.
-    let reference = tracker
-        .get("reference")
-        .optional_text(TEXT_MAX)?
-        .and_then(|text| ShipmentId::parse(text).ok());
+    let reference = tracker.get("reference").optional_text(TEXT_MAX)?.and_then(|text| ShipmentId::parse(text).ok());
     let field = tracker.get("events");
     let items = field.items()?;
     if items.len() > EVENTS_MAX {
@@ -290,20 +244,14 @@ fn events(tracker: &Field<'_>) -> Result<Vec<TrackingEvent>, FieldError> {
 fn read_shipment(field: &Field<'_>) -> Result<Found, FieldError> {
     let labels = field.get("labels");
     let zpl = labels.get("zpl");
-    let label_zpl = String::from_utf8(bytes(&zpl)?).map_err(|_| {
-        zpl.error(FieldProblem::Type {
-            expected: "base64 of UTF-8",
-        })
-    })?;
+    let label_zpl =
+        String::from_utf8(bytes(&zpl)?).map_err(|_| zpl.error(FieldProblem::Type { expected: "base64 of UTF-8" }))?;
     Ok(Found {
         voided: field.get("status").text()? == "voided",
         booked: Booked {
             carrier_shipment_id: field.get("id").filled(TEXT_MAX)?.to_owned(),
             tracking_number: field.get("tracking_number").filled(TEXT_MAX)?.to_owned(),
-            tracking_url: field
-                .get("tracking_url")
-                .optional_text(2000)?
-                .map(str::to_owned),
+            tracking_url: field.get("tracking_url").optional_text(2000)?.map(str::to_owned),
             cost: money(&field.get("cost"))?,
             label_pdf: bytes(&labels.get("pdf"))?,
             label_zpl,
@@ -312,15 +260,8 @@ fn read_shipment(field: &Field<'_>) -> Result<Found, FieldError> {
 }
 
 fn bytes(field: &Field<'_>) -> Result<Vec<u8>, FieldError> {
-    let decoded = STANDARD
-        .decode(field.text()?)
-        .ok()
-        .filter(|bytes| !bytes.is_empty());
-    decoded.ok_or_else(|| {
-        field.error(FieldProblem::Type {
-            expected: "base64 of at least one byte",
-        })
-    })
+    let decoded = STANDARD.decode(field.text()?).ok().filter(|bytes| !bytes.is_empty());
+    decoded.ok_or_else(|| field.error(FieldProblem::Type { expected: "base64 of at least one byte" }))
 }
 
 fn money(field: &Field<'_>) -> Result<Money, FieldError> {
@@ -328,59 +269,6 @@ fn money(field: &Field<'_>) -> Result<Money, FieldError> {
     let minor = i64::try_from(amount.count(AMOUNT_MAX)?)
         .map_err(|_| amount.error(FieldProblem::TooLarge { max: AMOUNT_MAX }))?;
     Ok(Money::new(minor, field.get("currency").currency()?))
-}
-
-/// Whether the request could have bought something: decides what an unreadable answer means.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sent {
-    Question,
-    Purchase,
-}
-
-fn unreadable(sent: Sent, error: &FieldError) -> CarrierError {
-    let reason = error.to_string();
-    match sent {
-        Sent::Question => CarrierError::Malformed { reason },
-        Sent::Purchase => CarrierError::Indeterminate { reason },
-    }
-}
-
-fn answer(response: &Response, sent: Sent) -> Result<Value, CarrierError> {
-    match response.status {
-        200..=299 => parse(&response.body).map_err(|e| unreadable(sent, &e)),
-        401 | 403 => Err(CarrierError::Unauthorised),
-        429 => Err(CarrierError::Unavailable {
-            retry_after_seconds: response.retry_after_seconds(),
-        }),
-        400..=499 => {
-            let (reason, field) = error_of(&response.body);
-            let reason = if reason.is_empty() {
-                format!("status {}", response.status)
-            } else {
-                reason
-            };
-            Err(CarrierError::Refused { reason, field })
-        }
-        status if sent == Sent::Purchase => Err(CarrierError::Indeterminate {
-            reason: format!("status {status}"),
-        }),
-        _ => Err(CarrierError::Unavailable {
-            retry_after_seconds: response.retry_after_seconds(),
-        }),
-    }
-}
-
-/// Code and field of `{error: {code, field}}`; the message is left out, since it may echo an address.
-fn error_of(body: &[u8]) -> (String, Option<String>) {
-    let Ok(value) = parse(body) else {
-        return (String::new(), None);
-    };
-    let text = |name: &str| {
-        value["error"][name]
-            .as_str()
-            .map(|text| text.chars().take(TEXT_MAX).collect::<String>())
-    };
-    (text("code").unwrap_or_default(), text("field"))
 }
 
 #[cfg(test)]

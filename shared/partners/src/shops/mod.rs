@@ -92,13 +92,7 @@ pub trait Orders: Sync {
     ///
     /// # Errors
     /// [`SignatureError`], fail closed.
-    fn verify(
-        &self,
-        secrets: &[String],
-        headers: &Headers,
-        body: &[u8],
-        now: Timestamp,
-    ) -> Result<(), SignatureError>;
+    fn verify(&self, secrets: &[String], headers: &Headers, body: &[u8], now: Timestamp) -> Result<(), SignatureError>;
 
     /// Reads the headers.
     ///
@@ -145,12 +139,8 @@ pub trait Stock: Sync {
     ///
     /// # Errors
     /// [`ShopError`], also when the shop does not know the item or does not track its stock.
-    fn plan(
-        &self,
-        account: &Account,
-        update: &StockUpdate,
-        looked_up: &Response,
-    ) -> Result<Option<Request>, ShopError>;
+    fn plan(&self, account: &Account, update: &StockUpdate, looked_up: &Response)
+    -> Result<Option<Request>, ShopError>;
 
     /// Reads the answer.
     ///
@@ -202,11 +192,7 @@ impl ShopError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Refused { .. } | Self::Unauthorised | Self::Malformed { .. } => Retry::Never,
-            Self::Unavailable {
-                retry_after_seconds,
-            } => Retry::Later {
-                after_seconds: *retry_after_seconds,
-            },
+            Self::Unavailable { retry_after_seconds } => Retry::Later { after_seconds: *retry_after_seconds },
             Self::Conflict | Self::Indeterminate { .. } => Retry::LookFirst,
         }
     }
@@ -226,19 +212,21 @@ pub struct Platform {
 
 impl fmt::Debug for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Platform")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Platform").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 /// Every platform there is.
-pub static PLATFORMS: &[Platform] = &[Platform {
-    name: "shopify",
-    orders: Some(&shopify::Shopify),
-    fulfilments: Some(&shopify::Shopify),
-    stock: Some(&shopify::Shopify),
-}];
+pub static PLATFORMS: &[Platform] = &[
+    Platform {
+        name: "shopify",
+        orders: Some(&shopify::Shopify),
+        fulfilments: Some(&shopify::Shopify),
+        stock: Some(&shopify::Shopify),
+    },
+    // A merchant's own shop: its orders come by `POST /v1/orders` and it hears back by our own webhooks.
+    Platform { name: "own", orders: None, fulfilments: None, stock: None },
+];
 
 /// The platform of that name.
 #[must_use]

@@ -40,11 +40,7 @@ pub fn parse_own(body: &[u8]) -> Result<IncomingOrder, FieldError> {
     let source_id = root.get("source_id").filled(TEXT_MAX)?.to_owned();
     let currency = root.get("currency").currency()?;
     Ok(IncomingOrder {
-        number: root
-            .get("number")
-            .optional_text(TEXT_MAX)?
-            .unwrap_or(&source_id)
-            .to_owned(),
+        number: root.get("number").optional_text(TEXT_MAX)?.unwrap_or(&source_id).to_owned(),
         placed_at: root.get("placed_at").instant()?,
         currency,
         total: money(&root.get("total"), currency)?,
@@ -54,11 +50,7 @@ pub fn parse_own(body: &[u8]) -> Result<IncomingOrder, FieldError> {
         },
         payment_settled: root.get("payment_settled").bool()?,
         lines: lines(&root.get("lines"))?,
-        ship_to: root
-            .get("ship_to")
-            .present()
-            .map(|field| person(&field))
-            .transpose()?,
+        ship_to: root.get("ship_to").present().map(|field| person(&field)).transpose()?,
         delivery_method: owned(&root.get("delivery_method"), TEXT_MAX)?,
         note: owned(&root.get("note"), NOTE_MAX)?,
         source_id,
@@ -76,27 +68,15 @@ fn lines(field: &Field<'_>) -> Result<Vec<IncomingLine>, FieldError> {
     let mut ids = BTreeSet::new();
     let mut lines = Vec::with_capacity(items.len());
     for (position, item) in items.iter().enumerate() {
-        item.only(&[
-            "source_line_id",
-            "sku",
-            "title",
-            "quantity",
-            "unit_price_minor",
-        ])?;
+        item.only(&["source_line_id", "sku", "title", "quantity", "unit_price_minor"])?;
         let id = item.get("source_line_id");
-        let source_line_id = id
-            .optional_text(TEXT_MAX)?
-            .map_or_else(|| (position + 1).to_string(), str::to_owned);
+        let source_line_id = id.optional_text(TEXT_MAX)?.map_or_else(|| (position + 1).to_string(), str::to_owned);
         if !ids.insert(source_line_id.clone()) {
             return Err(id.error(FieldProblem::Repeated));
         }
         let sku = item.get("sku").code(Sku::parse)?;
         lines.push(IncomingLine {
-            title: item
-                .get("title")
-                .optional_text(TEXT_MAX)?
-                .unwrap_or(sku.as_str())
-                .to_owned(),
+            title: item.get("title").optional_text(TEXT_MAX)?.unwrap_or(sku.as_str()).to_owned(),
             quantity: quantity(&item.get("quantity"))?,
             unit_price_minor: amount(&item.get("unit_price_minor"))?,
             source_line_id,
@@ -113,9 +93,9 @@ fn person(field: &Field<'_>) -> Result<Person, FieldError> {
     let country = address.get("country");
     let code = country.text()?;
     if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Err(country.error(FieldProblem::Type {
-            expected: "an ISO 3166-1 alpha-2 code in capitals, for example BG",
-        }));
+        return Err(
+            country.error(FieldProblem::Type { expected: "an ISO 3166-1 alpha-2 code in capitals, for example BG" })
+        );
     }
     Ok(Person {
         name: field.get("name").filled(TEXT_MAX)?.to_owned(),
@@ -136,11 +116,7 @@ fn person(field: &Field<'_>) -> Result<Person, FieldError> {
 /// The units of one line: 1 to [`QUANTITY_MAX`].
 pub(super) fn quantity(field: &Field<'_>) -> Result<u32, FieldError> {
     let count = field.at_least_one(u64::from(QUANTITY_MAX))?;
-    u32::try_from(count).map_err(|_| {
-        field.error(FieldProblem::TooLarge {
-            max: u64::from(QUANTITY_MAX),
-        })
-    })
+    u32::try_from(count).map_err(|_| field.error(FieldProblem::TooLarge { max: u64::from(QUANTITY_MAX) }))
 }
 
 fn amount(field: &Field<'_>) -> Result<i64, FieldError> {
@@ -205,15 +181,8 @@ mod tests {
     #[test]
     fn an_order_is_read_with_what_may_be_left_out() {
         let order = read(&document()).unwrap();
-        assert_eq!(
-            (order.number.as_str(), order.placed_at.to_string().as_str()),
-            ("W-77", "2026-03-01T07:30:00Z")
-        );
-        let ids: Vec<&str> = order
-            .lines
-            .iter()
-            .map(|line| line.source_line_id.as_str())
-            .collect();
+        assert_eq!((order.number.as_str(), order.placed_at.to_string().as_str()), ("W-77", "2026-03-01T07:30:00Z"));
+        let ids: Vec<&str> = order.lines.iter().map(|line| line.source_line_id.as_str()).collect();
         assert_eq!(ids, ["1", "b"]);
         assert_eq!(order.lines[0].title, "Чай 🍵");
         assert_eq!(order.lines[1].title, "TEA-1");
@@ -223,46 +192,22 @@ mod tests {
     #[test]
     fn what_an_order_serialises_to_reads_back() {
         let order = read(&document()).unwrap();
-        assert_eq!(
-            parse_own(&serde_json::to_vec(&order).unwrap()).unwrap(),
-            order
-        );
+        assert_eq!(parse_own(&serde_json::to_vec(&order).unwrap()).unwrap(), order);
     }
 
     #[test]
     fn every_wrong_field_is_named() {
         let check = |pointer: &str, value: Value, expect: FieldProblem| {
-            assert_eq!(
-                read(&set(pointer, value)).unwrap_err(),
-                FieldError::new(pointer, expect)
-            );
+            assert_eq!(read(&set(pointer, value)).unwrap_err(), FieldError::new(pointer, expect));
         };
         let max = u64::from(QUANTITY_MAX);
         check("/lines/0/quantity", json!(0), FieldProblem::Zero);
         check("/lines/1/quantity", json!(-3), FieldProblem::Negative);
         check("/lines/1/quantity", json!(2.5), FieldProblem::Fraction);
-        check(
-            "/lines/1/quantity",
-            json!(1e300),
-            FieldProblem::TooLarge { max },
-        );
-        check(
-            "/lines/1/quantity",
-            json!(max + 1),
-            FieldProblem::TooLarge { max },
-        );
-        check(
-            "/lines/1/quantity",
-            json!("2"),
-            FieldProblem::Type {
-                expected: "a number",
-            },
-        );
-        check(
-            "/lines/1/source_line_id",
-            json!("1"),
-            FieldProblem::Repeated,
-        );
+        check("/lines/1/quantity", json!(1e300), FieldProblem::TooLarge { max });
+        check("/lines/1/quantity", json!(max + 1), FieldProblem::TooLarge { max });
+        check("/lines/1/quantity", json!("2"), FieldProblem::Type { expected: "a number" });
+        check("/lines/1/source_line_id", json!("1"), FieldProblem::Repeated);
         check("/lines/0/price", json!(1), FieldProblem::Unknown);
         check("/lines", json!([]), FieldProblem::NothingToShip);
         check("/lines", Value::Null, FieldProblem::Missing);
@@ -273,39 +218,22 @@ mod tests {
         check("/total/currency", json!("BGN"), FieldProblem::OtherCurrency);
         check("/total/amount_minor", json!(-1), FieldProblem::Negative);
         check("/ship_to/address/city", json!(""), FieldProblem::Empty);
-        check(
-            "/ship_to/note~1x".replace("~1", "_").as_str(),
-            json!(""),
-            FieldProblem::Unknown,
-        );
-        let cash = read(&set(
-            "/cash_on_delivery",
-            json!({"amount_minor": 0, "currency": "EUR"}),
-        ));
-        assert_eq!(
-            cash.unwrap_err(),
-            FieldError::new("/cash_on_delivery/amount_minor", FieldProblem::Zero)
-        );
+        check("/ship_to/note~1x".replace("~1", "_").as_str(), json!(""), FieldProblem::Unknown);
+        let cash = read(&set("/cash_on_delivery", json!({"amount_minor": 0, "currency": "EUR"})));
+        assert_eq!(cash.unwrap_err(), FieldError::new("/cash_on_delivery/amount_minor", FieldProblem::Zero));
         let country = read(&set("/ship_to/address/country", json!("Bulgaria"))).unwrap_err();
         assert_eq!(country.pointer, "/ship_to/address/country");
         let sku = read(&set("/lines/0/sku", json!("A#1"))).unwrap_err();
         assert!(matches!(sku.problem, FieldProblem::Code(_)), "{sku}");
-        assert_eq!(
-            read(&set("/lines/0/sku", Value::Null)).unwrap_err().problem,
-            FieldProblem::Missing
-        );
+        assert_eq!(read(&set("/lines/0/sku", Value::Null)).unwrap_err().problem, FieldProblem::Missing);
     }
 
     #[test]
     fn more_lines_than_an_order_can_hold_are_refused() {
-        let lines: Vec<Value> = (0..=LINES_MAX)
-            .map(|_| json!({"sku": "A", "quantity": 1, "unit_price_minor": 1}))
-            .collect();
+        let lines: Vec<Value> =
+            (0..=LINES_MAX).map(|_| json!({"sku": "A", "quantity": 1, "unit_price_minor": 1})).collect();
         let error = read(&set("/lines", json!(lines))).unwrap_err();
-        assert_eq!(
-            error,
-            FieldError::new("/lines", FieldProblem::TooMany { max: LINES_MAX })
-        );
+        assert_eq!(error, FieldError::new("/lines", FieldProblem::TooMany { max: LINES_MAX }));
     }
 
     proptest! {

@@ -3,9 +3,7 @@
 mod admin;
 mod order;
 
-use super::{
-    Account, Delivery, FulfilmentReport, Fulfilments, Orders, ShopError, Stock, StockUpdate, Topic,
-};
+use super::{Account, Delivery, FulfilmentReport, Fulfilments, Orders, ShopError, Stock, StockUpdate, Topic};
 use crate::http::{Headers, Request, Response};
 use crate::signature::{any_secret, single_header, verify_base64};
 use crate::{FieldError, SignatureError};
@@ -54,8 +52,7 @@ impl Orders for Shopify {
     fn delivery(&self, headers: &Headers) -> Result<Delivery, SignatureError> {
         let needed = |name: &'static str| {
             let value = single_header(headers, name, "1 to 200 printable ASCII characters")?;
-            if value.len() > HEADER_BYTES_MAX || !value.bytes().all(|byte| byte.is_ascii_graphic())
-            {
+            if value.len() > HEADER_BYTES_MAX || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
                 return Err(SignatureError::Malformed {
                     header: name,
                     expected: "1 to 200 printable ASCII characters",
@@ -71,17 +68,10 @@ impl Orders for Shopify {
         let triggered_at = optional(TRIGGERED_AT)?
             .map(|text| text.parse::<Timestamp>())
             .transpose()
-            .map_err(|_| SignatureError::Malformed {
-                header: TRIGGERED_AT,
-                expected: "an instant as in RFC 3339",
-            })?;
+            .map_err(|_| SignatureError::Malformed { header: TRIGGERED_AT, expected: "an instant as in RFC 3339" })?;
         let topic = needed(TOPIC)?;
         Ok(Delivery {
-            topic: if topic == "orders/create" {
-                Topic::OrderCreated
-            } else {
-                Topic::Other(topic)
-            },
+            topic: if topic == "orders/create" { Topic::OrderCreated } else { Topic::Other(topic) },
             shop: needed(SHOP_DOMAIN)?.to_ascii_lowercase(),
             delivery_id: needed(WEBHOOK_ID)?,
             event_id: optional(EVENT_ID)?,
@@ -142,10 +132,7 @@ mod tests {
         [
             ("X-Shopify-Topic", "orders/create"),
             ("X-Shopify-Shop-Domain", "Acme.myshopify.com"),
-            (
-                "X-Shopify-Webhook-Id",
-                "b54557e4-bdd9-4b37-8a5f-bf7d70bcd043",
-            ),
+            ("X-Shopify-Webhook-Id", "b54557e4-bdd9-4b37-8a5f-bf7d70bcd043"),
             ("X-Shopify-Event-Id", "98880550-7158-44d4-b7cd-2c97c8a091b5"),
             ("X-Shopify-API-Version", API_VERSION),
             ("X-Shopify-Triggered-At", "2026-03-01T07:30:00.123456789Z"),
@@ -165,17 +152,10 @@ mod tests {
 
     #[test]
     fn topic_shop_and_id_are_needed_and_the_rest_is_not() {
-        for (name, needed) in [
-            (TOPIC, true),
-            (SHOP_DOMAIN, true),
-            (WEBHOOK_ID, true),
-            (EVENT_ID, false),
-            (TRIGGERED_AT, false),
-        ] {
-            let without: Headers = headers()
-                .into_iter()
-                .filter(|(own, _)| !own.eq_ignore_ascii_case(name))
-                .collect();
+        for (name, needed) in
+            [(TOPIC, true), (SHOP_DOMAIN, true), (WEBHOOK_ID, true), (EVENT_ID, false), (TRIGGERED_AT, false)]
+        {
+            let without: Headers = headers().into_iter().filter(|(own, _)| !own.eq_ignore_ascii_case(name)).collect();
             let result = Shopify.delivery(&without);
             assert_eq!(result.is_err(), needed, "{name}");
         }
@@ -185,34 +165,19 @@ mod tests {
     fn another_topic_is_other() {
         let mut headers = headers();
         headers[0].1 = "app/uninstalled".into();
-        assert_eq!(
-            Shopify.delivery(&headers).unwrap().topic,
-            Topic::Other("app/uninstalled".into())
-        );
+        assert_eq!(Shopify.delivery(&headers).unwrap().topic, Topic::Other("app/uninstalled".into()));
     }
 
     #[test]
     fn the_raw_bytes_are_what_is_signed() {
         let secrets = ["hush".to_owned()];
         let body = r#"{"price": 136.0, "name": "Иван"}"#.as_bytes();
-        let signed: Headers = vec![(
-            "X-Shopify-Hmac-SHA256".into(),
-            hmac_base64(b"hush", &[body]),
-        )];
+        let signed: Headers = vec![("X-Shopify-Hmac-SHA256".into(), hmac_base64(b"hush", &[body]))];
         let now = Timestamp::UNIX_EPOCH;
         assert_eq!(Shopify.verify(&secrets, &signed, body, now), Ok(()));
         let reserialised = r#"{"price":136.0,"name":"Иван"}"#.as_bytes();
-        assert_eq!(
-            Shopify.verify(&secrets, &signed, reserialised, now),
-            Err(SignatureError::Mismatch)
-        );
-        assert_eq!(
-            Shopify.verify(&secrets, &vec![], body, now),
-            Err(SignatureError::Missing { header: HMAC })
-        );
-        assert_eq!(
-            Shopify.verify(&[], &signed, body, now),
-            Err(SignatureError::NoSecret)
-        );
+        assert_eq!(Shopify.verify(&secrets, &signed, reserialised, now), Err(SignatureError::Mismatch));
+        assert_eq!(Shopify.verify(&secrets, &vec![], body, now), Err(SignatureError::Missing { header: HMAC }));
+        assert_eq!(Shopify.verify(&[], &signed, body, now), Err(SignatureError::NoSecret));
     }
 }

@@ -3,15 +3,19 @@
 mod account;
 mod catalogue;
 mod idempotency;
+mod movement;
 mod order;
 mod person;
+mod pick_task;
 mod stock;
 
 pub use account::{SealedCarrierAccount, SealedChannel, key_of_api_key, key_prefix, merchant_key};
 pub use catalogue::{StoredItem, StoredLocation, item_key, items_partition, location_key, locations_partition};
 pub use idempotency::IdempotencyRecord;
+pub use movement::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, movements_partition, sort_instant};
 pub use order::order_key;
 pub use person::{PersonRecord, person_key};
+pub use pick_task::{WORK_INDEX, pick_task_key, work_parts};
 pub use stock::{Receipt, StoredLevel, WaitingOrder, receipt_key, waiting_prefix};
 
 use domain::ids::digest;

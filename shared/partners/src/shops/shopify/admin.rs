@@ -42,8 +42,7 @@ const STOCK_LOOKUP_PRIMARY: &str = "query SellableStock($query: String!) {
   }
 }";
 
-const STOCK_SET: &str =
-    "mutation SetSellableStock($input: InventorySetQuantitiesInput!, $key: String!) {
+const STOCK_SET: &str = "mutation SetSellableStock($input: InventorySetQuantitiesInput!, $key: String!) {
   inventorySetQuantities(input: $input) @idempotent(key: $key) {
     inventoryAdjustmentGroup { id }
     userErrors { code field message }
@@ -51,29 +50,18 @@ const STOCK_SET: &str =
 }";
 
 fn gid(kind: &str, id: &str) -> String {
-    if id.starts_with("gid://") {
-        id.to_owned()
-    } else {
-        format!("gid://shopify/{kind}/{id}")
-    }
+    if id.starts_with("gid://") { id.to_owned() } else { format!("gid://shopify/{kind}/{id}") }
 }
 
 fn post(account: &Account, query: &str, variables: Value) -> Request {
-    let url = join(
-        &account.base_url,
-        &format!("admin/api/{API_VERSION}/graphql.json"),
-    );
+    let url = join(&account.base_url, &format!("admin/api/{API_VERSION}/graphql.json"));
     Request::new(Method::Post, url)
         .with_header("x-shopify-access-token", &account.access_token)
         .with_json(&json!({ "query": query, "variables": variables }))
 }
 
 pub(super) fn fulfilment_lookup(account: &Account, report: &FulfilmentReport) -> Request {
-    post(
-        account,
-        FULFILMENT_LOOKUP,
-        json!({ "id": gid("Order", &report.order) }),
-    )
+    post(account, FULFILMENT_LOOKUP, json!({ "id": gid("Order", &report.order) }))
 }
 
 /// A line counts as reported if any fulfilment order that holds it has a live fulfilment with our tracking number.
@@ -89,26 +77,18 @@ pub(super) fn fulfilment_plan(
         return Err(refused("the shop has no such order", Some("order")));
     }
     let orders = nodes(&order["fulfillmentOrders"])?;
-    let more = order["fulfillmentOrders"]["pageInfo"]["hasNextPage"]
-        .as_bool()
-        .unwrap_or(false);
+    let more = order["fulfillmentOrders"]["pageInfo"]["hasNextPage"].as_bool().unwrap_or(false);
     let mut wanted: BTreeMap<String, u64> = BTreeMap::new();
     for (line, units) in &report.lines {
         *wanted.entry(gid("LineItem", line)).or_default() += u64::from(*units);
     }
-    for held in orders
-        .iter()
-        .filter(|order| has_fulfilment(order, &report.tracking_number))
-    {
+    for held in orders.iter().filter(|order| has_fulfilment(order, &report.tracking_number)) {
         for line in nodes(&held["lineItems"])? {
             wanted.remove(text(line, "/lineItem/id")?);
         }
     }
     let mut by_location: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    for open in orders
-        .iter()
-        .filter(|order| matches!(order["status"].as_str(), Some("OPEN" | "IN_PROGRESS")))
-    {
+    for open in orders.iter().filter(|order| matches!(order["status"].as_str(), Some("OPEN" | "IN_PROGRESS"))) {
         let mut items = Vec::new();
         for line in nodes(&open["lineItems"])? {
             let Some(left) = wanted.get_mut(text(line, "/lineItem/id")?) else {
@@ -121,10 +101,7 @@ pub(super) fn fulfilment_plan(
             }
         }
         if !items.is_empty() {
-            let location = open
-                .pointer("/assignedLocation/location/id")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let location = open.pointer("/assignedLocation/location/id").and_then(Value::as_str).unwrap_or_default();
             let part = json!({ "fulfillmentOrderId": text(open, "/id")?, "fulfillmentOrderLineItems": items });
             by_location.entry(location).or_default().push(part);
         }
@@ -137,30 +114,14 @@ pub(super) fn fulfilment_plan(
         };
         return Err(refused(reason, Some("lines")));
     }
-    Ok(by_location
-        .into_values()
-        .map(|parts| fulfilment_create(account, report, &parts))
-        .collect())
+    Ok(by_location.into_values().map(|parts| fulfilment_create(account, report, &parts)).collect())
 }
 
 fn has_fulfilment(order: &Value, tracking_number: &str) -> bool {
-    let list = order["fulfillments"]["nodes"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let list = order["fulfillments"]["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
     list.iter()
-        .filter(|fulfilment| {
-            !matches!(
-                fulfilment["status"].as_str(),
-                Some("CANCELLED" | "ERROR" | "FAILURE")
-            )
-        })
-        .flat_map(|fulfilment| {
-            fulfilment["trackingInfo"]
-                .as_array()
-                .map(Vec::as_slice)
-                .unwrap_or_default()
-        })
+        .filter(|fulfilment| !matches!(fulfilment["status"].as_str(), Some("CANCELLED" | "ERROR" | "FAILURE")))
+        .flat_map(|fulfilment| fulfilment["trackingInfo"].as_array().map(Vec::as_slice).unwrap_or_default())
         .any(|info| info["number"].as_str() == Some(tracking_number))
 }
 
@@ -170,11 +131,7 @@ fn fulfilment_create(account: &Account, report: &FulfilmentReport, parts: &[Valu
         "notifyCustomer": report.notify_shopper,
         "trackingInfo": { "company": report.carrier, "number": report.tracking_number, "url": report.tracking_url },
     });
-    post(
-        account,
-        FULFILMENT_CREATE,
-        json!({ "fulfillment": fulfillment }),
-    )
+    post(account, FULFILMENT_CREATE, json!({ "fulfillment": fulfillment }))
 }
 
 pub(super) fn read_fulfilment(response: &Response) -> Result<String, ShopError> {
@@ -184,9 +141,7 @@ pub(super) fn read_fulfilment(response: &Response) -> Result<String, ShopError> 
     user_errors(payload, |_| ErrorClass::Refused)?;
     match payload.pointer("/fulfillment/id").and_then(Value::as_str) {
         Some(id) => Ok(id.to_owned()),
-        None => Err(ShopError::Indeterminate {
-            reason: "neither a fulfilment nor an error in the answer".into(),
-        }),
+        None => Err(ShopError::Indeterminate { reason: "neither a fulfilment nor an error in the answer".into() }),
     }
 }
 
@@ -195,11 +150,7 @@ pub(super) fn stock_lookup(account: &Account, sku: &Sku) -> Request {
     let escaped = sku.as_str().replace('\\', "\\\\").replace('"', "\\\"");
     let query = format!("sku:\"{escaped}\"");
     match &account.location {
-        Some(location) => post(
-            account,
-            STOCK_LOOKUP,
-            json!({ "query": query, "location": gid("Location", location) }),
-        ),
+        Some(location) => post(account, STOCK_LOOKUP, json!({ "query": query, "location": gid("Location", location) })),
         None => post(account, STOCK_LOOKUP_PRIMARY, json!({ "query": query })),
     }
 }
@@ -219,17 +170,11 @@ pub(super) fn stock_plan(
         [item] => *item,
         [] => return Err(refused("the shop has no item with this SKU", Some("sku"))),
         _ => {
-            return Err(refused(
-                "the shop has several items with this SKU: give each its own",
-                Some("sku"),
-            ));
+            return Err(refused("the shop has several items with this SKU: give each its own", Some("sku")));
         }
     };
     if item["tracked"].as_bool() == Some(false) {
-        return Err(refused(
-            "the shop does not track this item's stock: switch tracking on there",
-            Some("sku"),
-        ));
+        return Err(refused("the shop does not track this item's stock: switch tracking on there", Some("sku")));
     }
     let (location, level) = match &account.location {
         Some(location) => (gid("Location", location), Some(&item["inventoryLevel"])),
@@ -238,50 +183,27 @@ pub(super) fn stock_plan(
             let levels = nodes(&item["inventoryLevels"])?;
             (
                 primary.to_owned(),
-                levels
-                    .iter()
-                    .find(|l| l.pointer("/location/id").and_then(Value::as_str) == Some(primary)),
+                levels.iter().find(|l| l.pointer("/location/id").and_then(Value::as_str) == Some(primary)),
             )
         }
     };
-    let available = level
-        .and_then(|level| level["quantities"].as_array())
-        .and_then(|quantities| {
-            quantities
-                .iter()
-                .find(|q| q["name"].as_str() == Some("available"))
-                .and_then(|q| q["quantity"].as_i64())
-        });
+    let available = level.and_then(|level| level["quantities"].as_array()).and_then(|quantities| {
+        quantities.iter().find(|q| q["name"].as_str() == Some("available")).and_then(|q| q["quantity"].as_i64())
+    });
     let Some(available) = available else {
-        return Err(refused(
-            "the shop does not stock this item at our location: add it there",
-            Some("location"),
-        ));
+        return Err(refused("the shop does not stock this item at our location: add it there", Some("location")));
     };
     if available == i64::from(update.quantity) {
         return Ok(None);
     }
     let id = text(item, "/id")?;
-    let key = digest(
-        &[
-            &update.operation,
-            id,
-            &location,
-            &available.to_string(),
-            &update.quantity.to_string(),
-        ],
-        32,
-    );
+    let key = digest(&[&update.operation, id, &location, &available.to_string(), &update.quantity.to_string()], 32);
     let input = json!({
         "name": "available",
         "reason": "correction",
         "quantities": [{ "inventoryItemId": id, "locationId": location, "quantity": update.quantity, "changeFromQuantity": available }],
     });
-    Ok(Some(post(
-        account,
-        STOCK_SET,
-        json!({ "input": input, "key": key }),
-    )))
+    Ok(Some(post(account, STOCK_SET, json!({ "input": input, "key": key }))))
 }
 
 pub(super) fn read_stock(response: &Response) -> Result<(), ShopError> {
@@ -289,16 +211,12 @@ pub(super) fn read_stock(response: &Response) -> Result<(), ShopError> {
     let payload = &data["inventorySetQuantities"];
     user_errors(payload, |code| match code {
         "CHANGE_FROM_QUANTITY_STALE" | "COMPARE_QUANTITY_STALE" => ErrorClass::Conflict,
-        "IDEMPOTENCY_CONCURRENT_REQUEST" | "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED" => {
-            ErrorClass::Conflict
-        }
+        "IDEMPOTENCY_CONCURRENT_REQUEST" | "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED" => ErrorClass::Conflict,
         "SERVICE_UNAVAILABLE" => ErrorClass::Unavailable,
         _ => ErrorClass::Refused,
     })?;
     if payload.is_null() {
-        return Err(ShopError::Indeterminate {
-            reason: "neither a result nor an error in the answer".into(),
-        });
+        return Err(ShopError::Indeterminate { reason: "neither a result nor an error in the answer".into() });
     }
     Ok(())
 }
@@ -317,10 +235,7 @@ enum ErrorClass {
 }
 
 fn refused(reason: &str, field: Option<&str>) -> ShopError {
-    ShopError::Refused {
-        reason: reason.to_owned(),
-        field: field.map(str::to_owned),
-    }
+    ShopError::Refused { reason: reason.to_owned(), field: field.map(str::to_owned) }
 }
 
 fn unreadable(sent: Sent, reason: String) -> ShopError {
@@ -336,26 +251,20 @@ fn answer(response: &Response, sent: Sent) -> Result<Value, ShopError> {
         200 => {}
         401 | 403 => return Err(ShopError::Unauthorised),
         423 | 429 | 430 => {
-            return Err(ShopError::Unavailable {
-                retry_after_seconds: response.retry_after_seconds(),
-            });
+            return Err(ShopError::Unavailable { retry_after_seconds: response.retry_after_seconds() });
         }
         402 => return Err(refused("the shop is frozen", None)),
         404 => return Err(refused("there is no such shop or API version", None)),
-        400..=499 => return Err(refused(&format!("status {}", response.status), None)),
+        400..=407 | 409..=499 => return Err(refused(&format!("status {}", response.status), None)),
         status if sent == Sent::Change => {
-            return Err(ShopError::Indeterminate {
-                reason: format!("status {status}"),
-            });
+            return Err(ShopError::Indeterminate { reason: format!("status {status}") });
         }
         _ => {
-            return Err(ShopError::Unavailable {
-                retry_after_seconds: response.retry_after_seconds(),
-            });
+            return Err(ShopError::Unavailable { retry_after_seconds: response.retry_after_seconds() });
         }
     }
-    let mut body: Value = serde_json::from_slice(&response.body)
-        .map_err(|_| unreadable(sent, "the body is not JSON".into()))?;
+    let mut body: Value =
+        serde_json::from_slice(&response.body).map_err(|_| unreadable(sent, "the body is not JSON".into()))?;
     if let Some(error) = body["errors"].as_array().and_then(|errors| errors.first()) {
         return Err(top_level_error(error, &body, sent));
     }
@@ -366,28 +275,17 @@ fn answer(response: &Response, sent: Sent) -> Result<Value, ShopError> {
 }
 
 fn top_level_error(error: &Value, body: &Value, sent: Sent) -> ShopError {
-    let code = error
-        .pointer("/extensions/code")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let code = error.pointer("/extensions/code").and_then(Value::as_str).unwrap_or_default();
     let message = error["message"].as_str().unwrap_or_default();
     match code {
-        "THROTTLED" => ShopError::Unavailable {
-            retry_after_seconds: throttled_seconds(body),
-        },
-        _ if message == "Throttled" => ShopError::Unavailable {
-            retry_after_seconds: throttled_seconds(body),
-        },
+        "THROTTLED" => ShopError::Unavailable { retry_after_seconds: throttled_seconds(body) },
+        _ if message == "Throttled" => ShopError::Unavailable { retry_after_seconds: throttled_seconds(body) },
         "ACCESS_DENIED" => ShopError::Unauthorised,
         "SHOP_INACTIVE" => refused("the shop is not active", None),
         "MAX_COST_EXCEEDED" => refused("the query costs more than the shop allows", None),
         "INTERNAL_SERVER_ERROR" | "TIMEOUT" => match sent {
-            Sent::Question => ShopError::Unavailable {
-                retry_after_seconds: None,
-            },
-            Sent::Change => ShopError::Indeterminate {
-                reason: code.to_owned(),
-            },
+            Sent::Question => ShopError::Unavailable { retry_after_seconds: None },
+            Sent::Change => ShopError::Indeterminate { reason: code.to_owned() },
         },
         // Errors of the query itself are found before anything is executed. Messages may echo input: they are not kept.
         "" => refused("the query was not accepted", None),
@@ -407,58 +305,34 @@ fn throttled_seconds(body: &Value) -> Option<u32> {
 }
 
 fn user_errors(payload: &Value, class: impl Fn(&str) -> ErrorClass) -> Result<(), ShopError> {
-    let Some(error) = payload["userErrors"]
-        .as_array()
-        .and_then(|errors| errors.first())
-    else {
+    let Some(error) = payload["userErrors"].as_array().and_then(|errors| errors.first()) else {
         return Ok(());
     };
     let code = error["code"].as_str().unwrap_or_default();
-    let path: Vec<&str> = error["field"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let path: Vec<&str> = error["field"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let field = (!path.is_empty()).then(|| path.join("."));
     Err(match class(code) {
         ErrorClass::Conflict => ShopError::Conflict,
-        ErrorClass::Unavailable => ShopError::Unavailable {
-            retry_after_seconds: None,
-        },
-        ErrorClass::Refused => ShopError::Refused {
-            reason: if code.is_empty() {
-                message(error)
-            } else {
-                code.to_owned()
-            },
-            field,
-        },
+        ErrorClass::Unavailable => ShopError::Unavailable { retry_after_seconds: None },
+        ErrorClass::Refused => {
+            ShopError::Refused { reason: if code.is_empty() { message(error) } else { code.to_owned() }, field }
+        }
     })
 }
 
 /// A `userErrors` message: speaks of ids and states of the order, cut in case it does more.
 fn message(error: &Value) -> String {
-    error["message"]
-        .as_str()
-        .unwrap_or("no reason given")
-        .chars()
-        .take(200)
-        .collect()
+    error["message"].as_str().unwrap_or("no reason given").chars().take(200).collect()
 }
 
 fn nodes(connection: &Value) -> Result<&[Value], ShopError> {
     let nodes = connection["nodes"].as_array().map(Vec::as_slice);
-    nodes.ok_or_else(|| ShopError::Malformed {
-        reason: "a list is missing in the answer".into(),
-    })
+    nodes.ok_or_else(|| ShopError::Malformed { reason: "a list is missing in the answer".into() })
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> Result<&'a str, ShopError> {
     let found = value.pointer(pointer).and_then(Value::as_str);
-    found.ok_or_else(|| ShopError::Malformed {
-        reason: format!("`{pointer}` is missing in the answer"),
-    })
+    found.ok_or_else(|| ShopError::Malformed { reason: format!("`{pointer}` is missing in the answer") })
 }
 
 #[cfg(test)]

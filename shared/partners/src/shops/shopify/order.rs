@@ -30,11 +30,7 @@ pub(super) fn parse_order(body: &[u8]) -> Result<IncomingOrder, FieldError> {
     let currency = root.get("currency").currency()?;
     let total = root.get("total_price").decimal(currency)?;
     let paid = matches!(status(&root)?, "paid" | "partially_refunded");
-    let cash_on_delivery = if !paid && has_cash_on_delivery(&root)? {
-        to_collect(&root, total)?
-    } else {
-        None
-    };
+    let cash_on_delivery = if !paid && has_cash_on_delivery(&root)? { to_collect(&root, total)? } else { None };
     Ok(IncomingOrder {
         number: match cut(&root.get("name"), TEXT_MAX)? {
             Some(name) => name,
@@ -54,9 +50,7 @@ pub(super) fn parse_order(body: &[u8]) -> Result<IncomingOrder, FieldError> {
 }
 
 fn status<'a>(root: &Field<'a>) -> Result<&'a str, FieldError> {
-    root.get("financial_status")
-        .present()
-        .map_or(Ok(""), |field| field.text())
+    root.get("financial_status").present().map_or(Ok(""), |field| field.text())
 }
 
 /// A gateway is just a name, given by the merchant or by Shopify in the shop's language.
@@ -66,13 +60,8 @@ fn has_cash_on_delivery(root: &Field<'_>) -> Result<bool, FieldError> {
     };
     for name in names.items()? {
         let name = name.text()?.to_lowercase();
-        let word = name
-            .split(|c: char| !c.is_alphanumeric())
-            .any(|word| word == "cod");
-        if word
-            || ["cash on delivery", "cash_on_delivery", "наложен платеж"]
-                .iter()
-                .any(|known| name.contains(known))
+        let word = name.split(|c: char| !c.is_alphanumeric()).any(|word| word == "cod");
+        if word || ["cash on delivery", "cash_on_delivery", "наложен платеж"].iter().any(|known| name.contains(known))
         {
             return Ok(true);
         }
@@ -110,26 +99,16 @@ fn lines(root: &Field<'_>, currency: Currency) -> Result<Vec<IncomingLine>, Fiel
         let price = item.get("price").decimal(currency)?;
         let discount = discounts(&item, currency)?;
         let current = match item.get("current_quantity").present() {
-            Some(field) => u32::try_from(field.count(u64::from(QUANTITY_MAX))?)
-                .unwrap_or(ordered)
-                .min(ordered),
+            Some(field) => u32::try_from(field.count(u64::from(QUANTITY_MAX))?).unwrap_or(ordered).min(ordered),
             None => ordered,
         };
-        let ships = item
-            .get("requires_shipping")
-            .present()
-            .map_or(Ok(true), |field| field.bool())?;
+        let ships = item.get("requires_shipping").present().map_or(Ok(true), |field| field.bool())?;
         if !ships || current == 0 {
             continue;
         }
         let gross = price.amount_minor.checked_mul(i64::from(ordered));
-        let net = gross
-            .and_then(|gross| gross.checked_sub(discount))
-            .filter(|net| *net >= 0);
-        let net = net.ok_or_else(|| {
-            item.get("discount_allocations")
-                .error(FieldProblem::Negative)
-        })?;
+        let net = gross.and_then(|gross| gross.checked_sub(discount)).filter(|net| *net >= 0);
+        let net = net.ok_or_else(|| item.get("discount_allocations").error(FieldProblem::Negative))?;
         let (sku, title) = item_of(&item)?;
         lines.push(IncomingLine {
             source_line_id,
@@ -156,9 +135,7 @@ fn discounts(item: &Field<'_>, currency: Currency) -> Result<i64, FieldError> {
     let mut sum = 0_i64;
     for allocation in present.items()? {
         let amount = allocation.get("amount").decimal(currency)?.amount_minor;
-        sum = sum
-            .checked_add(amount)
-            .ok_or_else(|| field.error(FieldProblem::TooLarge { max: ID_MAX }))?;
+        sum = sum.checked_add(amount).ok_or_else(|| field.error(FieldProblem::TooLarge { max: ID_MAX }))?;
     }
     Ok(sum)
 }
@@ -170,11 +147,7 @@ fn item_of(item: &Field<'_>) -> Result<(Option<Sku>, String), FieldError> {
         Some(name) => name,
         None => cut(&item.get("title"), TEXT_MAX)?.unwrap_or_default(),
     };
-    let raw = item
-        .get("sku")
-        .present()
-        .map_or(Ok(""), |field| field.text())?
-        .trim();
+    let raw = item.get("sku").present().map_or(Ok(""), |field| field.text())?.trim();
     match Sku::parse(raw) {
         Ok(sku) => Ok((Some(sku), title)),
         Err(_) if raw.is_empty() => Ok((None, title)),
@@ -191,28 +164,17 @@ fn ship_to(root: &Field<'_>) -> Result<Option<Person>, FieldError> {
     let text = |field: Field<'_>| cut(&field, TEXT_MAX);
     let name = match text(address.get("name"))? {
         Some(name) => name,
-        None => [
-            text(address.get("first_name"))?,
-            text(address.get("last_name"))?,
-        ]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(" "),
+        None => [text(address.get("first_name"))?, text(address.get("last_name"))?]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" "),
     };
-    let phone = first([
-        address.get("phone"),
-        root.get("phone"),
-        customer.get("phone"),
-    ])?;
+    let phone = first([address.get("phone"), root.get("phone"), customer.get("phone")])?;
     Ok(Some(Person {
         name,
         company: text(address.get("company"))?,
-        email: first([
-            root.get("email"),
-            root.get("contact_email"),
-            customer.get("email"),
-        ])?,
+        email: first([root.get("email"), root.get("contact_email"), customer.get("email")])?,
         phone: phone.map(|phone| normal_phone(&phone)),
         address: Address {
             line1: text(address.get("address1"))?.unwrap_or_default(),
@@ -220,19 +182,14 @@ fn ship_to(root: &Field<'_>) -> Result<Option<Person>, FieldError> {
             city: text(address.get("city"))?.unwrap_or_default(),
             region: text(address.get("province"))?,
             postal_code: text(address.get("zip"))?,
-            country: text(address.get("country_code"))?
-                .unwrap_or_default()
-                .to_ascii_uppercase(),
+            country: text(address.get("country_code"))?.unwrap_or_default().to_ascii_uppercase(),
         },
     }))
 }
 
 /// Without the separators that people type, and with `+` for `00`; a national number stays as it is.
 fn normal_phone(text: &str) -> String {
-    let dialled: String = text
-        .chars()
-        .filter(|c| !matches!(c, ' ' | '\u{a0}' | '-' | '(' | ')' | '.' | '/'))
-        .collect();
+    let dialled: String = text.chars().filter(|c| !matches!(c, ' ' | '\u{a0}' | '-' | '(' | ')' | '.' | '/')).collect();
     match dialled.strip_prefix("00") {
         Some(rest) => format!("+{rest}"),
         None => dialled,
@@ -244,10 +201,7 @@ fn delivery_method(root: &Field<'_>) -> Result<Option<String>, FieldError> {
         return Ok(None);
     };
     for line in lines.items()? {
-        let removed = line
-            .get("is_removed")
-            .present()
-            .map_or(Ok(false), |field| field.bool())?;
+        let removed = line.get("is_removed").present().map_or(Ok(false), |field| field.bool())?;
         if !removed {
             return cut(&line.get("title"), TEXT_MAX);
         }
@@ -266,11 +220,7 @@ fn first<const N: usize>(fields: [Field<'_>; N]) -> Result<Option<String>, Field
 
 /// The text without space at its ends, cut to `max` characters; `None` if absent or blank.
 fn cut(field: &Field<'_>, max: usize) -> Result<Option<String>, FieldError> {
-    let text = field
-        .clone()
-        .present()
-        .map_or(Ok(""), |field| field.text())?
-        .trim();
+    let text = field.clone().present().map_or(Ok(""), |field| field.text())?.trim();
     Ok((!text.is_empty()).then(|| shorten(text, max)))
 }
 
