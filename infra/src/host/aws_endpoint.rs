@@ -9,8 +9,9 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{Response, StatusCode, header};
 use axum::routing::{get, post};
-use serde::Deserialize;
+use engine::queues::LongPoll;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::environments::Pool;
@@ -19,8 +20,8 @@ use super::services::{ServiceError, Services};
 
 /// Largest request, bytes: room for objects; the services have their own, smaller limits.
 const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Longest wait of a receive (SQS's limit).
-const WAIT_MAX: Duration = Duration::from_secs(20);
+/// Shortest pause between two looks for a message: one that cannot be received yet is not asked for without end.
+const AGAIN_MIN: Duration = Duration::from_millis(10);
 
 /// What the endpoint needs.
 pub(crate) struct Endpoint {
@@ -60,29 +61,37 @@ async fn aws(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Respons
     }
 }
 
+/// Calls the engine, and again while a receive that wants to wait finds nothing.
 async fn answer(
     services: &Services,
     request: &axum::http::Request<Bytes>,
 ) -> Result<axum::http::Response<Vec<u8>>, ServiceError> {
-    let Some(receive) = LongReceive::of(request) else {
-        return call(services, request).await;
-    };
-    let until = Instant::now() + receive.wait;
-    let mut arrivals = services.arrivals(&receive.queue);
+    let began = Instant::now();
+    let mut watched: Option<watch::Receiver<u64>> = None;
     loop {
-        arrivals.mark_unchanged();
-        let response = call(services, request).await?;
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() || response.status() != StatusCode::OK || has_messages(response.body()) {
+        if let Some(arrivals) = &mut watched {
+            arrivals.mark_unchanged();
+        }
+        let mut response = call(services, request).await?;
+        let Some(long_poll) = response.extensions_mut().remove::<LongPoll>() else {
+            return Ok(response);
+        };
+        let left = Duration::from_millis(long_poll.wait_ms).saturating_sub(began.elapsed());
+        if left.is_zero() {
             return Ok(response);
         }
-        let visible_in = match services.next_visible_at_ms(&receive.queue).await? {
+        let Some(arrivals) = &mut watched else {
+            // Watched from here on; what came before is found by the next call.
+            watched = Some(services.arrivals(&long_poll.queue));
+            continue;
+        };
+        let visible_in = match services.next_visible_at_ms(&long_poll.queue).await? {
             Some(at) => Duration::from_millis(at.saturating_sub(u64::try_from(moment::now_ms()).unwrap_or_default())),
             None => left,
         };
         tokio::select! {
             changed = arrivals.changed() => if changed.is_err() { return Ok(response) },
-            () = tokio::time::sleep(visible_in.max(Duration::from_millis(10)).min(left)) => {}
+            () = tokio::time::sleep(visible_in.max(AGAIN_MIN).min(left)) => {}
         }
     }
 }
@@ -97,41 +106,6 @@ async fn call(
     *copy.version_mut() = request.version();
     *copy.headers_mut() = request.headers().clone();
     services.with(move |engine| engine.call(copy)).await
-}
-
-/// A receive that waits for messages.
-#[derive(Debug, PartialEq, Eq)]
-struct LongReceive {
-    queue: String,
-    wait: Duration,
-}
-
-impl LongReceive {
-    fn of(request: &axum::http::Request<Bytes>) -> Option<Self> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Receive {
-            queue_url: String,
-            #[serde(default)]
-            wait_time_seconds: u64,
-        }
-        let target = request.headers().get("x-amz-target")?;
-        if target != "AmazonSQS.ReceiveMessage" {
-            return None;
-        }
-        // A request that cannot be read is the engine's to refuse.
-        let receive: Receive = serde_json::from_slice(request.body()).ok()?;
-        let wait = Duration::from_secs(receive.wait_time_seconds);
-        (!wait.is_zero() && wait <= WAIT_MAX)
-            .then(|| Self { queue: receive.queue_url.rsplit('/').next().unwrap_or_default().to_owned(), wait })
-    }
-}
-
-fn has_messages(body: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(body)
-        .ok()
-        .and_then(|body| body.get("Messages")?.as_array().map(|messages| !messages.is_empty()))
-        .unwrap_or(false)
 }
 
 async fn meter(State(endpoint): State<Arc<Endpoint>>) -> Response<Body> {
@@ -171,28 +145,4 @@ fn json_answer(status: StatusCode, body: &Value) -> Response<Body> {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, axum::http::HeaderValue::from_static("application/json"));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request(target: &'static str, body: &'static str) -> axum::http::Request<Bytes> {
-        axum::http::Request::post("/").header("x-amz-target", target).body(Bytes::from_static(body.as_bytes())).unwrap()
-    }
-
-    #[test]
-    fn only_a_receive_with_a_wait_is_held() {
-        let url = r#"{"QueueUrl":"http://127.0.0.1:4566/000000000000/picks","WaitTimeSeconds":20}"#;
-        let held = LongReceive::of(&request("AmazonSQS.ReceiveMessage", url)).unwrap();
-        assert_eq!((held.queue.as_str(), held.wait.as_secs()), ("picks", 20));
-        for (target, body) in [
-            ("AmazonSQS.DeleteMessage", url),
-            ("AmazonSQS.ReceiveMessage", r#"{"QueueUrl":"x/picks"}"#),
-            ("AmazonSQS.ReceiveMessage", r#"{"QueueUrl":"x/picks","WaitTimeSeconds":21}"#),
-            ("AmazonSQS.ReceiveMessage", "nonsense"),
-        ] {
-            assert_eq!(LongReceive::of(&request(target, body)), None, "{target} {body}");
-        }
-    }
 }

@@ -22,8 +22,11 @@ macro_rules! entries {
 
 /// All functions; one that a crate adds is named here once.
 pub(crate) const ALL: &[Entry] = &entries! {
+    "facts" => facts::run,
+    "operations" => operations::run,
     "order-intake" => order_intake::run,
     "relay" => relay::run,
+    "stock-reservation" => stock_reservation::run,
 };
 
 /// The function of that name.

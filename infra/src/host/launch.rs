@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::environment::Start;
 use super::moment;
-use super::names::REGION;
+use super::names::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use crate::template::model::Function;
 
 /// Variables that a process takes over from the host: where programs and libraries are, and what to log.
@@ -59,8 +59,8 @@ impl Launch {
             ("AWS_LAMBDA_LOG_STREAM_NAME", format!("{today}/[$LATEST]{environment}")),
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_DEFAULT_REGION", REGION.to_owned()),
-            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
             ("AWS_ENDPOINT_URL", format!("http://{}", self.aws)),
             ("LAMBDA_TASK_ROOT", self.task_root()),
             ("TZ", ":UTC".to_owned()),

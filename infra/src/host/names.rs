@@ -2,6 +2,10 @@
 
 pub(crate) use crate::template::{ACCOUNT, REGION};
 
+/// Name of the key that functions sign with.
+pub(crate) const ACCESS_KEY_ID: &str = "local";
+/// The key that functions sign with. It guards nothing but links to documents: the endpoint is on loopback.
+pub(crate) const SECRET_ACCESS_KEY: &str = "local";
 /// Id of the HTTP API.
 pub(crate) const API_ID: &str = "local";
 

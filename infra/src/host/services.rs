@@ -1,18 +1,20 @@
 //! The engine as the host uses it: every call off the async threads, and a way to wait for what is new.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use engine::Engine;
 use engine::clock::Clock;
-use engine::queues::{AttributeValue, OutgoingMessage, ReceivedMessage};
+use engine::objects::Credentials;
+use engine::queues::{AttributeValue, OutgoingMessage, ReceivedMessage, Settings};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use super::environment::lock;
 use super::moment;
-use super::names::{REGION, queue_arn};
+use super::names::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, queue_arn};
 
 pub(crate) use engine::dynamodb::StreamRecord;
 
@@ -78,9 +80,13 @@ impl Clock for MachineClock {
 
 impl Services {
     /// Opens the engine on a directory.
-    pub(crate) fn open(directory: &Path, aws_port: u16) -> Result<Self, ServiceError> {
-        let engine = Arc::new(Engine::open(directory, Arc::new(MachineClock), fastrand::u64(..))?);
-        engine.queues().set_authority(&format!("127.0.0.1:{aws_port}"));
+    pub(crate) fn open(directory: &Path, aws: SocketAddr) -> Result<Self, ServiceError> {
+        let settings = Settings { seed: fastrand::u64(..), region: REGION.to_owned(), authority: aws.to_string() };
+        // What functions sign with: a link to a document is good only if one of them made it.
+        let credentials =
+            Credentials { access_key_id: ACCESS_KEY_ID.to_owned(), secret_access_key: SECRET_ACCESS_KEY.to_owned() };
+        let engine = Engine::open_with(directory, Arc::new(MachineClock), settings)?;
+        let engine = Arc::new(engine.with_credentials(credentials));
         let arrivals = Arc::new(Signals::default());
         let written = Arc::new(Signals::default());
         let signals = Arc::clone(&arrivals);

@@ -80,7 +80,7 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
     let (logs, log_thread) = Logs::start(&data.path().join("logs"), sources, options.output)
         .map_err(|source| HostError::Io { what: "the log directory", source })?;
 
-    let services = Services::open(&data.directory("aws")?, ports.aws.address.port())?;
+    let services = Services::open(&data.directory("aws")?, ports.aws.address)?;
     let declared = stack.clone();
     services.with(move |engine| provision::all(engine, &declared)).await??;
     logs.host(format!(
