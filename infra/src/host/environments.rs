@@ -18,7 +18,7 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an environment beyond the first stays without work.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// Pauses after failed starts: doubled from the first to the second.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 /// Pause before an environment that ended without work is replaced.
 const IDLE_END_PAUSE: Duration = Duration::from_secs(1);
 /// Starts for one invocation whose processes ended before they took it.
@@ -149,6 +149,18 @@ impl Pool {
                     }
                 }
                 _ => return,
+            }
+        }
+    }
+
+    /// Waits until the last start succeeded, trying again where it did not. A queue waits here before it hands out
+    /// messages: a function that cannot start must not use up their receives.
+    pub(crate) async fn healthy(self: &Arc<Self>) {
+        while lock(&self.state).failed_starts > 0 {
+            self.startable().await;
+            // The function's own lines say why it fails.
+            if self.warm().await == Err(InvokeError::ShuttingDown) {
+                return;
             }
         }
     }

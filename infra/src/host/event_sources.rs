@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::environments::Pool;
 use super::housekeeping::Readers;
+use super::in_flight::InFlight;
 use super::logs::Logs;
 use super::queue_mapping::{self, QueueMapping};
 use super::schedule;
@@ -24,6 +25,29 @@ pub(crate) struct Shared<'a> {
     pub(crate) stopping: &'a watch::Receiver<bool>,
     /// Where streams keep their positions.
     pub(crate) checkpoints: &'a Path,
+    /// Where queues note what is being worked on.
+    pub(crate) in_flight: &'a Path,
+}
+
+fn in_flight(shared: &Shared<'_>, function: &str, queue: &str) -> InFlight {
+    InFlight::new(shared.in_flight.join(format!("{function}.{queue}")))
+}
+
+/// Makes the messages visible that a killed host was working on; before [`start`].
+pub(crate) async fn release(shared: &Shared<'_>) {
+    for pool in shared.pools.values() {
+        let function = &pool.function().name;
+        for source in &pool.function().queue_sources {
+            match in_flight(shared, function, &source.queue).release(&source.queue, shared.services).await {
+                Ok(0) => {}
+                Ok(count) => shared
+                    .logs
+                    .host(format!("{count} messages of {} that {function} was working on come again", source.queue)),
+                // They come again after their visibility time-out.
+                Err(error) => shared.logs.host(format!("queue {}: {error}", source.queue)),
+            }
+        }
+    }
 }
 
 /// Starts all of them; tells how far each stream has been read.
@@ -35,6 +59,7 @@ pub(crate) fn start(shared: &Shared<'_>) -> (Vec<JoinHandle<()>>, Readers) {
         for source in &function.queue_sources {
             let mapping = QueueMapping {
                 concurrency: Arc::new(Semaphore::new(queue_mapping::concurrency(source, pool))),
+                in_flight: in_flight(shared, &function.name, &source.queue),
                 source: source.clone(),
                 pool: Arc::clone(pool),
                 services: shared.services.clone(),

@@ -11,6 +11,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use platform::Problem;
+use tokio::sync::Semaphore;
 
 use super::environments::{InvokeError, Pool};
 use super::gateway_answer;
@@ -27,12 +28,21 @@ const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Longest wait for a function (the HTTP API's limit).
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Requests that may wait for their functions at the same time; more are turned away.
+const REQUESTS_MAX: usize = 512;
+
 /// What the HTTP API needs.
 pub(crate) struct Gateway {
     pub(crate) routes: Routes,
     pub(crate) pools: BTreeMap<String, Arc<Pool>>,
     pub(crate) port: u16,
     pub(crate) logs: Logs,
+    pub(crate) admission: Semaphore,
+}
+
+/// The limit of requests at the same time.
+pub(crate) fn admission() -> Semaphore {
+    Semaphore::new(REQUESTS_MAX)
 }
 
 /// The server's routes: all paths come to the template's table.
@@ -79,6 +89,7 @@ impl Gateway {
         let Some(pool) = self.pools.get(matched.function) else {
             return Err(internal());
         };
+        let _admitted = self.admission.try_acquire().map_err(|_| busy())?;
         let body = read(body).await?;
         let arrival = Arrival { request_id, source: client.ip(), port: self.port, at: moment::now() };
         let event = gateway_event::build(&matched, &parts, &body, &arrival).to_string();
@@ -127,8 +138,15 @@ fn internal() -> Refusal {
     Problem::new(500, "internal-error", detail).into()
 }
 
+fn busy() -> Refusal {
+    again("too many requests at the same time: repeat the request")
+}
+
 fn no_answer() -> Refusal {
-    let detail = "no answer in time: repeat the request with the same Idempotency-Key";
+    again("no answer in time: repeat the request with the same Idempotency-Key")
+}
+
+fn again(detail: &str) -> Refusal {
     let mut problem = Problem::new(503, "try-again", detail);
     problem.retry_after_s = Some(1);
     problem.into()

@@ -14,6 +14,7 @@ mod gateway;
 mod gateway_answer;
 mod gateway_event;
 mod housekeeping;
+mod in_flight;
 mod launch;
 mod log_line;
 mod logs;

@@ -10,13 +10,13 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-request
 /// A request that the gateway answers itself.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    problem: Problem,
+    problem: Box<Problem>,
     allow: Option<String>,
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self { problem, allow: None }
+        Self { problem: Box::new(problem), allow: None }
     }
 }
 
@@ -24,7 +24,11 @@ impl Refusal {
     /// 405, with the methods that the path has.
     pub(crate) fn method(allow: String, method: &str) -> Self {
         Self {
-            problem: Problem::new(405, "method-not-allowed", format!("this path takes {allow}, not {method}")),
+            problem: Box::new(Problem::new(
+                405,
+                "method-not-allowed",
+                format!("this path takes {allow}, not {method}"),
+            )),
             allow: Some(allow),
         }
     }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::batch_failures::{self, Report};
 use super::environments::{InvokeError, Pool};
+use super::in_flight::InFlight;
 use super::logs::Logs;
 use super::moment;
 use super::services::{Message, ServiceError, Services};
@@ -31,6 +32,8 @@ pub(crate) struct QueueMapping {
     pub(crate) logs: Logs,
     /// Invocations of this mapping at the same time.
     pub(crate) concurrency: Arc<Semaphore>,
+    /// What is being worked on.
+    pub(crate) in_flight: InFlight,
     /// True once no more messages shall be taken.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -44,12 +47,23 @@ pub(crate) fn concurrency(source: &QueueSource, pool: &Pool) -> usize {
 }
 
 impl QueueMapping {
-    /// Runs until `stopping`. Batches that were taken run on.
+    /// Runs until `stopping`, and until the batches that were taken are done.
     pub(crate) async fn run(mut self) {
+        let limit = concurrency(&self.source, &self.pool);
+        self.take_and_work().await;
+        let everything = u32::try_from(limit).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        let _ = self.concurrency.acquire_many(everything).await;
+    }
+
+    async fn take_and_work(&mut self) {
         let mut arrivals = self.services.arrivals(&self.source.queue);
         while !*self.stopping.borrow() {
             // First the means, then the messages: what nobody can work on stays visible to others.
-            self.pool.startable().await;
+            tokio::select! {
+                () = self.pool.healthy() => {}
+                _ = self.stopping.changed() => continue,
+            }
             let Ok(permit) = Arc::clone(&self.concurrency).acquire_owned().await else {
                 return;
             };
@@ -132,8 +146,22 @@ impl QueueMapping {
     async fn work(&self, batch: Vec<Message>) {
         let records: Vec<&Value> = batch.iter().map(|message| &message.record).collect();
         let event = json!({ "Records": records }).to_string();
-        let outcome = self.pool.invoke(moment::request_id(), event.into()).await;
-        let done = done(&batch, &outcome, self.source.report_batch_item_failures);
+        let request_id = moment::request_id();
+        if let Err(error) = self.in_flight.begin(&request_id, &batch).await {
+            self.logs.host(format!("queue {}: a batch is not noted: {error}", self.source.queue));
+        }
+        let outcome = self.pool.invoke(request_id.clone(), event.into()).await;
+        self.settle(&batch, &outcome).await;
+        // What the end of the host broke off is released by the next start.
+        if outcome.is_ok() || !*self.stopping.borrow() {
+            if let Err(error) = self.in_flight.end(&request_id).await {
+                self.logs.host(format!("queue {}: a batch stays noted: {error}", self.source.queue));
+            }
+        }
+    }
+
+    async fn settle(&self, batch: &[Message], outcome: &Result<Bytes, InvokeError>) {
+        let done = done(batch, outcome, self.source.report_batch_item_failures);
         if done.is_empty() {
             return;
         }

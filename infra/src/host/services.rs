@@ -18,8 +18,8 @@ use super::names::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, queue_arn};
 
 pub(crate) use engine::dynamodb::StreamRecord;
 
-/// Messages of one delete (SQS's limit).
-const DELETE_MAX: usize = 10;
+/// Messages of one batch request (SQS's limit).
+const BATCH_MAX: usize = 10;
 
 /// A message on its way to a function.
 #[derive(Debug, Clone)]
@@ -126,13 +126,28 @@ impl Services {
     pub(crate) async fn delete(&self, queue: &str, handles: Vec<String>) -> Result<(), ServiceError> {
         let name = queue.to_owned();
         self.with(move |engine| {
-            for batch in handles.chunks(DELETE_MAX) {
+            for batch in handles.chunks(BATCH_MAX) {
                 let batch: Vec<&str> = batch.iter().map(String::as_str).collect();
                 for outcome in engine.queues().delete_batch(&name, &batch)? {
                     outcome?;
                 }
             }
             Ok(())
+        })
+        .await?
+    }
+
+    /// Ends the invisibility of messages; those that are done or were handed out again stay as they are. How many.
+    pub(crate) async fn make_visible(&self, queue: &str, handles: Vec<String>) -> Result<usize, ServiceError> {
+        let name = queue.to_owned();
+        self.with(move |engine| {
+            let mut changed = 0;
+            for batch in handles.chunks(BATCH_MAX) {
+                let batch: Vec<(&str, u32)> = batch.iter().map(|handle| (handle.as_str(), 0)).collect();
+                // A refusal means that the message is gone or no longer in flight.
+                changed += engine.queues().change_visibility_batch(&name, &batch)?.iter().flatten().count();
+            }
+            Ok(changed)
         })
         .await?
     }

@@ -80,6 +80,8 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
     let (logs, log_thread) = Logs::start(&data.path().join("logs"), sources, options.output)
         .map_err(|source| HostError::Io { what: "the log directory", source })?;
 
+    let checkpoints = data.directory("checkpoints")?;
+    let in_flight = data.directory("in-flight")?;
     let services = Services::open(&data.directory("aws")?, ports.aws.address)?;
     let declared = stack.clone();
     services.with(move |engine| provision::all(engine, &declared)).await??;
@@ -138,8 +140,10 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
         services: &services,
         logs: &logs,
         stopping: &stop,
-        checkpoints: &data.directory("checkpoints")?,
+        checkpoints: &checkpoints,
+        in_flight: &in_flight,
     };
+    event_sources::release(&shared).await;
     let (mut sources, readers) = event_sources::start(&shared);
     let (kept_services, kept_logs, kept_stop) = (services.clone(), logs.clone(), stop.clone());
     let all_pools: Vec<Arc<Pool>> = pools.values().map(Arc::clone).collect();
@@ -152,18 +156,31 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
             kept_stop.clone(),
         )
     }));
-    let gateway = Arc::new(Gateway { routes, pools: pools.clone(), port: api_port, logs: logs.clone() });
+    let gateway = Arc::new(Gateway {
+        routes,
+        pools: pools.clone(),
+        port: api_port,
+        logs: logs.clone(),
+        admission: gateway::admission(),
+    });
     // Last, so that the first request finds everything else.
     sources.push(serve(ports.api, "HTTP API", gateway::router(gateway), &stop));
 
     let urls = json!({"api_url": api_url, "aws_url": aws_url, "sandbox_url": sandbox_url});
-    data.write("endpoints.json", &format!("{urls:#}\n"))?;
-    Ok(Host {
+    let written = data.write("endpoints.json", &format!("{urls:#}\n"));
+    let host = Host {
         api_url,
         aws_url,
         sandbox_url,
         administrator_key: keys.administrator,
         data: data.path().to_owned(),
         running: Running { stopping, ending, sources, pools, servers, ended, services, logs, log_thread, data },
-    })
+    };
+    match written {
+        Ok(()) => Ok(host),
+        Err(error) => {
+            host.shutdown().await;
+            Err(error.into())
+        }
+    }
 }

@@ -43,6 +43,15 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Erro
     let mut failed = Vec::new();
     for record in event["Records"].as_array().into_iter().flatten() {
         if record["eventSource"] == "aws:sqs" {
+            if record["body"] == "hang once" {
+                let endpoint = std::env::var("AWS_ENDPOINT_URL")?;
+                let marker = std::path::PathBuf::from(std::env::var("MARKER")?);
+                if !marker.exists() {
+                    std::fs::write(marker, "")?;
+                    std::future::pending::<()>().await;
+                }
+                send(&endpoint, "seen", "came again").await;
+            }
             if record["body"] == "poison" {
                 failed.push(json!({"itemIdentifier": record["messageId"]}));
             }
@@ -246,6 +255,48 @@ async fn a_poison_message_goes_to_its_dead_letter_queue_while_its_neighbours_are
     let none = || "0".to_owned();
     assert_eq!(depth(&host.aws_url, "picks").await, (none(), none()));
     host.shutdown().await;
+}
+
+#[test]
+fn what_a_killed_host_was_working_on_comes_again_at_once() {
+    let data = tempfile::tempdir().unwrap();
+    let marker = data.path().join("marker");
+    let mut worker = Function { timeout_s: 60, ..function("worker", &[]) };
+    worker.environment.insert("MARKER".to_owned(), marker.to_string_lossy().into_owned());
+    worker.queue_sources.push(QueueSource {
+        queue: "picks".to_owned(),
+        batch_size: 10,
+        batching_window_s: 0,
+        maximum_concurrency: None,
+        report_batch_item_failures: true,
+    });
+    let mut stack = stack([worker]);
+    let picks = Queue { visibility_timeout_s: 3600, ..queue("picks", None) };
+    stack.queues = vec![picks, queue("seen", None)];
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+
+    // Everything of the first host goes with its runtime, at whatever point it is.
+    let killed = runtime();
+    let host = killed.block_on(async {
+        let host = Host::start(options(stack.clone(), &data.path().join("data"))).await.unwrap();
+        send(&host.aws_url, "picks", "hang once").await;
+        tokio::time::timeout(PATIENCE, async {
+            while !marker.exists() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .unwrap();
+        host
+    });
+    killed.shutdown_timeout(PATIENCE);
+    drop(host);
+
+    runtime().block_on(async {
+        let host = Host::start(options(stack, &data.path().join("data"))).await.unwrap();
+        assert_eq!(take(&host.aws_url, "seen").await, "came again");
+        host.shutdown().await;
+    });
 }
 
 fn stream_stack() -> Stack {
