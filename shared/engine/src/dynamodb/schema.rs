@@ -53,3 +53,34 @@ pub(super) fn empty_in_memory() -> Result<&'static str, EngineError> {
         Err(error) => Err(EngineError::Template(error.clone())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The two queries of dynoxide that grow with the number of records: the next number on every write, and
+    /// the reader's.
+    const QUERIES: &[&str] = &[
+        "SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1 FROM _stream_records WHERE table_name = ?1",
+        "SELECT event_name FROM _stream_records
+         WHERE table_name = ?1 AND shard_id = 'x' AND CAST(sequence_number AS INTEGER) > 5
+         ORDER BY CAST(sequence_number AS INTEGER) ASC LIMIT 10",
+    ];
+
+    #[test]
+    fn the_stream_is_written_and_read_through_the_index() {
+        let connection = Connection::open(empty_in_memory().unwrap()).unwrap();
+        for query in QUERIES {
+            let plan: Vec<String> = connection
+                .prepare(&format!("EXPLAIN QUERY PLAN {query}"))
+                .unwrap()
+                .query_map(["orders"], |row| row.get(3))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            let plan = plan.join("; ");
+            assert!(plan.contains("engine_stream_position"), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
+}
