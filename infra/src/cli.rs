@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::host::{Declaration, Host, Options, Output, functions};
+use crate::demo::{self, api::Api, setup::Endpoints};
+use crate::host::{Declaration, Host, Options, Output, functions, now};
 
 /// What the template is called.
 const TEMPLATE: &str = "template.yaml";
@@ -46,6 +47,10 @@ pub struct StackArguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Drive real orders through every function, against the stack that runs on the data directory or one of its own.
+    Demo,
+    /// Print the OpenAPI document of the whole API, as functions/operations/openapi.json holds it.
+    Openapi,
     /// Run one function against a Lambda Runtime API; the host starts these by itself.
     #[command(hide = true)]
     Function {
@@ -68,6 +73,10 @@ enum CliError {
     NoFunction { name: String, known: String },
     #[error("{name} ended: {source}")]
     Function { name: String, source: lambda_runtime::Error },
+    #[error(transparent)]
+    OpenApi(#[from] crate::openapi::OpenApiError),
+    #[error("the demo stopped: {0}")]
+    Demo(#[from] crate::demo::api::StepError),
     #[error("{what}: {source}")]
     Io { what: &'static str, source: std::io::Error },
 }
@@ -77,6 +86,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         None => run_stack(&cli.stack),
+        Some(Command::Demo) => run_demo(&cli.stack),
+        Some(Command::Openapi) => crate::openapi::document_text().map(|text| print!("{text}")).map_err(CliError::from),
         Some(Command::Function { name, end_with_input }) => run_function(&name, end_with_input),
     };
     match outcome {
@@ -107,6 +118,7 @@ impl StackArguments {
             api_port: self.port,
             aws_port: self.aws_port,
             sandbox_port: self.sandbox_port,
+            sandbox: true,
             output: Output::Terminal,
             ..Options::new(Declaration::Template(template), &self.data)
         })
@@ -143,6 +155,45 @@ fn run_stack(arguments: &StackArguments) -> Result<(), CliError> {
         }
         Ok(outcome?)
     })
+}
+
+/// Plays the demo on the stack that runs on the data directory, or on one started for it.
+fn run_demo(arguments: &StackArguments) -> Result<(), CliError> {
+    runtime(tokio::runtime::Builder::new_multi_thread())?.block_on(async {
+        if let Some(endpoints) = running(&arguments.data).await {
+            println!("Playing on the stack at {}", endpoints.api);
+            return Ok(demo::run(&endpoints, now()).await?);
+        }
+        // Its log lines would drown the story; they are in the data directory.
+        let options = Options { output: Output::Quiet, ..arguments.options()?.on_free_ports() };
+        println!("No stack runs on {}: starting one for the demo", arguments.data.display());
+        let host = Host::start(options).await?;
+        let outcome = demo::run(&endpoints_of(&host), now()).await;
+        if outcome.is_err() {
+            eprintln!("the functions' own words are in {}", host.data.join("logs").display());
+        }
+        host.shutdown().await;
+        Ok(outcome?)
+    })
+}
+
+fn endpoints_of(host: &Host) -> Endpoints {
+    Endpoints {
+        api: host.api_url.clone(),
+        sandbox: host.sandbox_url.clone().unwrap_or_default(),
+        administrator_key: host.administrator_key.clone(),
+    }
+}
+
+/// The stack that runs on a data directory, if one does and answers.
+async fn running(data: &Path) -> Option<Endpoints> {
+    let urls: serde_json::Value = serde_json::from_slice(&std::fs::read(data.join("endpoints.json")).ok()?).ok()?;
+    let key = std::fs::read_to_string(data.join("administrator.key")).ok()?;
+    let url = |name: &str| urls[name].as_str().map(str::to_owned);
+    let endpoints =
+        Endpoints { api: url("api_url")?, sandbox: url("sandbox_url")?, administrator_key: key.trim().to_owned() };
+    let health = Api::new(&endpoints.api, &endpoints.administrator_key).get("/v1/health").await;
+    health.is_ok().then_some(endpoints)
 }
 
 fn banner(host: &Host) -> String {

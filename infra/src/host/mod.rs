@@ -47,6 +47,7 @@ use tokio::time::Instant;
 pub use data_dir::DataError;
 pub use launch::FunctionProgram;
 pub use logs::Output;
+pub(crate) use moment::now;
 pub use provision::ProvisionError;
 pub use routes::RouteConflict;
 pub use services::ServiceError;
@@ -71,8 +72,8 @@ pub struct Options {
     pub aws_port: u16,
     /// Port of the sandbox partners.
     pub sandbox_port: u16,
-    /// The sandbox partners, if there are to be any.
-    pub sandbox: Option<axum::Router>,
+    /// Whether the sandbox carrier and shop run beside the stack.
+    pub sandbox: bool,
     /// Program that runs a function; by default this very binary.
     pub program: Option<FunctionProgram>,
     /// Most environments of one function.
@@ -100,7 +101,7 @@ impl Options {
             api_port: 8080,
             aws_port: 4566,
             sandbox_port: 8081,
-            sandbox: None,
+            sandbox: false,
             program: None,
             environments_max: 4,
             output: Output::Quiet,
@@ -135,6 +136,9 @@ pub enum HostError {
     /// The engine.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// What the sandbox partners remember cannot be used.
+    #[error("the sandbox partners: {0}")]
+    Sandbox(#[from] crate::sandbox::JournalError),
     /// A port is taken.
     #[error("port {port} of 127.0.0.1 cannot be used for the {what}: {source}. Choose another one with {option}")]
     Port {

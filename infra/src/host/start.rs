@@ -19,7 +19,8 @@ use super::runtime_api::{self, Registry};
 use super::server::Bound;
 use super::services::Services;
 use super::supervise::supervised;
-use super::{Declaration, Host, HostError, Options, Running, housekeeping, provision};
+use super::{Declaration, Host, HostError, Options, Running, housekeeping, moment, provision};
+use crate::sandbox;
 use crate::template::{self, Overrides, model::Stack};
 
 /// Ports that are chosen before anything refers to them.
@@ -36,9 +37,9 @@ impl Ports {
             api: Bound::to(options.api_port, "HTTP API", "--port").await?,
             aws: Bound::to(options.aws_port, "AWS endpoint", "--aws-port").await?,
             runtime: Bound::to(0, "Runtime API", "--port").await?,
-            sandbox: match &options.sandbox {
-                Some(_) => Some(Bound::to(options.sandbox_port, "sandbox partners", "--sandbox-port").await?),
-                None => None,
+            sandbox: match options.sandbox {
+                true => Some(Bound::to(options.sandbox_port, "sandbox partners", "--sandbox-port").await?),
+                false => None,
             },
         })
     }
@@ -121,8 +122,9 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
         serve(ports.runtime, "Runtime API", runtime_api::router(registry), &end),
         serve(ports.aws, "AWS endpoint", aws_endpoint::router(endpoint), &end),
     ];
-    if let (Some(bound), Some(router)) = (ports.sandbox, options.sandbox) {
-        servers.push(serve(bound, "sandbox", router, &end));
+    if let Some(bound) = ports.sandbox {
+        let config = sandbox::Config::new(data.directory("sandbox")?, Arc::new(moment::now));
+        servers.push(serve(bound, "sandbox", sandbox::router(config).await?, &end));
     }
 
     let mut ready = 0;
