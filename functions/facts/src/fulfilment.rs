@@ -54,8 +54,7 @@ pub(crate) async fn report(deps: &Deps, message: &Message, id: &ShipmentId) -> R
         notify_shopper: true,
     };
     let looked_up = shop::call(deps, capability.build_lookup(&account, &report)).await?;
-    let requests =
-        capability.plan(&account, &report, &looked_up).map_err(|error| shop::failure(&error))?;
+    let requests = capability.plan(&account, &report, &looked_up).map_err(|error| shop::failure(&error))?;
     for request in requests {
         let answer = shop::call(deps, request).await?;
         let fulfilment = capability.read_created(&answer).map_err(|error| shop::failure(&error))?;

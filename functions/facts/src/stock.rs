@@ -7,9 +7,7 @@ use crate::shop;
 use domain::stock::Term;
 use domain::{MerchantId, Sku};
 use partners::shops::{self, ShopError, StockUpdate};
-use platform::items::{
-    SealedChannel, StoredItem, StoredLevel, WaitingOrder, item_key, key_prefix, waiting_prefix,
-};
+use platform::items::{SealedChannel, StoredItem, StoredLevel, WaitingOrder, item_key, key_prefix, waiting_prefix};
 use platform::{Deps, Failure, Table};
 
 /// Most channels of a merchant, levels of an item, and waiting orders counted.
@@ -18,8 +16,10 @@ const COUNT_MAX: usize = 1000;
 const ROUNDS_MAX: u32 = 5;
 
 pub(crate) async fn publish(deps: &Deps, merchant: &MerchantId, sku: &Sku) -> Result<(), Failure> {
-    let channels =
-        deps.store.query::<SealedChannel>(Table::Accounts, merchant.as_str(), &key_prefix("channel"), COUNT_MAX).await?;
+    let channels = deps
+        .store
+        .query::<SealedChannel>(Table::Accounts, merchant.as_str(), &key_prefix("channel"), COUNT_MAX)
+        .await?;
     let mut outcome = Ok(());
     for (_, channel) in channels {
         // One shop that is down keeps no other from hearing.
@@ -39,7 +39,10 @@ async fn publish_to(deps: &Deps, channel: &SealedChannel, merchant: &MerchantId,
         let update = StockUpdate {
             sku: sku.clone(),
             quantity: sellable.quantity,
-            operation: domain::ids::digest(&[channel.channel.id.as_str(), sku.as_str(), &sellable.versions, &round.to_string()], 32),
+            operation: domain::ids::digest(
+                &[channel.channel.id.as_str(), sku.as_str(), &sellable.versions, &round.to_string()],
+                32,
+            ),
         };
         let request = match capability.plan(&account, &update, &looked_up) {
             Ok(request) => request,
