@@ -11,7 +11,9 @@ pub mod message;
 pub mod money;
 pub mod order;
 pub mod pick_task;
+pub mod shipment;
 pub mod stock;
+pub mod tracker;
 pub mod tracking_status;
 
 pub use aggregate::{Decision, History, HistoryEntry, Rejected};

@@ -7,7 +7,9 @@ mod movement;
 mod order;
 mod person;
 mod pick_task;
+mod shipment;
 mod stock;
+mod tracker;
 
 pub use account::{SealedCarrierAccount, SealedChannel, key_of_api_key, key_prefix, merchant_key};
 pub use catalogue::{StoredItem, StoredLocation, item_key, items_partition, location_key, locations_partition};
@@ -16,7 +18,9 @@ pub use movement::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, mo
 pub use order::order_key;
 pub use person::{PersonRecord, person_key};
 pub use pick_task::{WORK_INDEX, pick_task_key, work_parts};
+pub use shipment::shipment_key;
 pub use stock::{Receipt, StoredLevel, WaitingOrder, receipt_key, waiting_prefix};
+pub use tracker::tracker_key;
 
 use domain::ids::digest;
 
