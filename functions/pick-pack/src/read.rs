@@ -62,9 +62,7 @@ pub(crate) async fn list_pick_tasks(deps: &Deps, request: &Request) -> Result<Re
         .query
         .get("location")
         .ok_or_else(|| Problem::invalid("?location", "say which location's work is asked for"))
-        .and_then(|code| {
-            LocationId::parse(code).map_err(|error| Problem::invalid("?location", error.to_string()))
-        })?;
+        .and_then(|code| LocationId::parse(code).map_err(|error| Problem::invalid("?location", error.to_string())))?;
     let page = PageRequest::of(request)?;
     let belongs = |task: &PickTask| task.needs_floor() && task.location == location;
     let parts = work_parts(merchant, &location);

@@ -202,9 +202,7 @@ impl PackRequest {
     /// 400 naming the field.
     pub fn read(self) -> Result<(Parcel, Actor), Problem> {
         let actor = actor(self.actor)?;
-        self.parcel
-            .check()
-            .map_err(|error| Problem::invalid(format!("/parcel/{}", error.field), error.to_string()))?;
+        self.parcel.check().map_err(|error| Problem::invalid(format!("/parcel/{}", error.field), error.to_string()))?;
         Ok((self.parcel, actor))
     }
 }
