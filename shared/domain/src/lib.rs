@@ -10,6 +10,7 @@ pub mod incoming;
 pub mod message;
 pub mod money;
 pub mod order;
+pub mod receiving;
 pub mod stock;
 pub mod tracking_status;
 

@@ -8,13 +8,20 @@ mod order;
 mod person;
 mod stock;
 
-pub use account::{SealedCarrierAccount, SealedChannel, key_of_api_key, key_prefix, merchant_key};
-pub use catalogue::{StoredItem, StoredLocation, item_key, items_partition, location_key, locations_partition};
+pub use account::{
+    RevokedKey, SealedCarrierAccount, SealedChannel, api_key_prefix, key_of_api_key, key_prefix, merchant_key,
+};
+pub use catalogue::{
+    CatalogueRequest, StoredItem, StoredLocation, item_key, items_partition, items_partitions, location_key,
+    locations_partition,
+};
 pub use idempotency::IdempotencyRecord;
 pub use movement::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, movements_partition, sort_instant};
 pub use order::order_key;
 pub use person::{PersonRecord, person_key};
-pub use stock::{Receipt, StoredLevel, WaitingOrder, receipt_key, waiting_prefix};
+pub use stock::{
+    Receipt, StoredLevel, WaitingOrder, level_prefix, receipt_key, stock_partition, waiting_prefix,
+};
 
 use domain::ids::digest;
 
