@@ -20,7 +20,9 @@ impl Offers {
         let skus: BTreeSet<&Sku> = needs.iter().map(|need| &need.sku).collect();
         for sku in skus {
             let partition = format!("{merchant}#{sku}");
-            for (_, stored) in deps.store.query::<StoredLevel>(Table::Stock, &partition, "level#", LOCATIONS_MAX).await? {
+            for (_, stored) in
+                deps.store.query::<StoredLevel>(Table::Stock, &partition, "level#", LOCATIONS_MAX).await?
+            {
                 let units = u32::try_from(stored.body.level().get(Term::Available)).unwrap_or(0);
                 if let Some(location) = stored.body.location()
                     && units > 0
@@ -32,12 +34,19 @@ impl Offers {
         if available.is_empty() {
             return Ok(Self(Vec::new()));
         }
-        let locations =
-            deps.store.query::<StoredLocation>(Table::Catalogue, &locations_partition(merchant), "", LOCATIONS_MAX).await?;
+        let locations = deps
+            .store
+            .query::<StoredLocation>(Table::Catalogue, &locations_partition(merchant), "", LOCATIONS_MAX)
+            .await?;
         let offers = locations.into_iter().filter_map(|(_, stored)| {
             let location = stored.body.location;
             let available = available.remove(&location.id)?;
-            Some(Offer { location: location.id, country: location.address.country, priority: location.priority, available })
+            Some(Offer {
+                location: location.id,
+                country: location.address.country,
+                priority: location.priority,
+                available,
+            })
         });
         Ok(Self(offers.collect()))
     }

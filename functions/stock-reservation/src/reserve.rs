@@ -41,7 +41,11 @@ async fn reserve_as(
     Ok(changed.value)
 }
 
-fn visible<'a, T>(loaded: Option<&'a Versioned<T>>, version: u64, what: &impl std::fmt::Display) -> Result<&'a Versioned<T>, Failure> {
+fn visible<'a, T>(
+    loaded: Option<&'a Versioned<T>>,
+    version: u64,
+    what: &impl std::fmt::Display,
+) -> Result<&'a Versioned<T>, Failure> {
     loaded
         .filter(|loaded| loaded.version >= version)
         .ok_or_else(|| Failure::unavailable(format!("{what} is not yet visible at version {version}")))
@@ -139,7 +143,8 @@ pub(crate) async fn fill_waiting(deps: &Deps, message: &Message, sku: &Sku) -> R
         // Each arrival is a try of its own; a repeated message repeats the same tries.
         let operation = Operation::of(&[Operation::of_message(message).id(), order.as_str()]);
         let stored = reserve_as(deps, &operation, order, 0).await?;
-        let waits = stored.body.lines.iter().any(|line| line.sku.as_ref() == Some(sku) && stored.body.unallocated(line) > 0);
+        let waits =
+            stored.body.lines.iter().any(|line| line.sku.as_ref() == Some(sku) && stored.body.unallocated(line) > 0);
         if !waits {
             deps.store.apply(vec![Write::Delete(key)]).await?;
         }
@@ -185,11 +190,12 @@ pub(crate) async fn short_picked(deps: &Deps, message: &Message, id: &PickTaskId
 /// What the fulfilment order still counts on beyond what the task can give.
 fn short_lines(order: &Order, task: &PickTask) -> Vec<AllocatedLine> {
     let Some(fulfillment_order) = order.fulfillment_order(task.number).filter(|f| f.is_active()) else { return vec![] };
+    let shipping = task.shipping();
     fulfillment_order
         .lines
         .iter()
         .filter_map(|allocated| {
-            let given: u32 = task.lines.iter().filter(|line| line.line == allocated.line).map(|line| line.quantity - line.short).sum();
+            let given = shipping.iter().find(|line| line.line == allocated.line).map_or(0, |line| line.quantity);
             let quantity = allocated.quantity.saturating_sub(given);
             (quantity > 0).then_some(AllocatedLine { line: allocated.line, quantity })
         })
@@ -210,11 +216,8 @@ pub(crate) async fn release(deps: &Deps, message: &Message, id: &PickTaskId) -> 
                 return Ok(Decision::of(order.clone()).into());
             }
             let now: Timestamp = deps.clock.now();
-            let released = task
-                .lines
-                .iter()
-                .filter(|line| line.quantity > line.short)
-                .map(|line| StockChange::release(&line.sku, &task.location, line.quantity - line.short));
+            let held = task.held();
+            let released = held.iter().map(|(sku, units)| StockChange::release(sku, &task.location, *units));
             Ok(order.fulfillment_order_cancelled(task.number, now).with_stock(released).into())
         })
         .await

@@ -40,7 +40,7 @@ mod tests;
 
 pub use client::{CallError, call};
 pub use journal::JournalError;
-pub use labels::{DocumentLabels, LabelError, LabelMaker};
+pub use labels::{DocumentLabels, LabelError, LabelFacts, LabelMaker};
 pub use shopify_order::{Payment, Shop, ShopOrder, shopify_order, signed_webhook};
 
 use axum::Router;
@@ -104,7 +104,7 @@ struct Inner {
 type Shared = Arc<Inner>;
 
 /// The sandbox's routes. What was kept by an earlier run is read back, and webhooks that were not acknowledged then
-/// are posted again.
+/// are posted again. The data directory must have been emptied before, if it is to be.
 ///
 /// # Errors
 /// [`JournalError`] if the data directory cannot be read or written.

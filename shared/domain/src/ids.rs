@@ -218,6 +218,22 @@ impl ShipmentId {
     pub fn pick_task(&self) -> PickTaskId {
         PickTaskId::from_tail(self.tail())
     }
+
+    /// The return that this shipment brings back; `None` for an outbound one.
+    #[must_use]
+    pub fn return_id(&self) -> Option<ReturnId> {
+        let (order, number) = self.tail().rsplit_once("_r")?;
+        number.parse::<u32>().ok().map(|number| ReturnId::from_tail(&format!("{order}_{number}")))
+    }
+}
+
+impl ReturnId {
+    /// The shipment of the return's own label: its number has an `r`, so that it is never taken for an outbound one.
+    #[must_use]
+    pub fn shipment(&self) -> ShipmentId {
+        let (order, number) = self.tail().rsplit_once('_').unwrap_or((self.tail(), "0"));
+        ShipmentId::from_tail(&format!("{order}_r{number}"))
+    }
 }
 
 macro_rules! code {
@@ -305,6 +321,17 @@ mod tests {
         assert_eq!(task.order(), Some((order.clone(), 2)));
         assert_eq!(task.shipment().pick_task(), task);
         assert_eq!(OrderId::derive(&merchant, &["shop", "1001"]), order);
+    }
+
+    #[test]
+    fn a_returns_shipment_is_none_of_the_outbound_ones() {
+        let order = OrderId::derive(&MerchantId::derive(&["acme"]), &["shop", "1001"]);
+        let (back, out) = (ReturnId::of(&order, 1), ShipmentId::of(&order, 1));
+        assert_ne!(back.shipment(), out);
+        assert_eq!(back.shipment().return_id(), Some(back.clone()));
+        assert_eq!(back.shipment().merchant(), order.merchant());
+        assert_eq!(back.shipment().order(), None);
+        assert_eq!(out.return_id(), None);
     }
 
     #[test]

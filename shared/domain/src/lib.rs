@@ -10,8 +10,11 @@ pub mod incoming;
 pub mod message;
 pub mod money;
 pub mod order;
+pub mod pick_task;
+pub mod shipment;
 pub mod receiving;
 pub mod stock;
+pub mod tracker;
 pub mod tracking_status;
 
 pub use aggregate::{Decision, History, HistoryEntry, Rejected};

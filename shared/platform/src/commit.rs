@@ -4,13 +4,15 @@
 use crate::failure::Failure;
 use crate::level;
 use crate::operation::Operation;
-use crate::store::{Key, OPERATIONS_MAX, Store, Stored, Versioned, Write, encode, unavailable};
+use crate::settings::Table;
+use crate::store::{Item, Key, OPERATIONS_MAX, Store, Stored, Versioned, Write, encode, unavailable};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Delete, Put, PutRequest, TransactWriteItem, Update, WriteRequest};
 use domain::Decision;
 use domain::MerchantId;
 use domain::stock::StockChange;
+use std::collections::BTreeMap;
 
 /// How often a step is decided again after a conflict.
 pub const TRIES_MAX: u32 = 6;
@@ -195,6 +197,43 @@ impl Store {
     /// [`Failure::Unavailable`].
     pub async fn put_child<T: Stored>(&self, child: &T, operation: &Operation) -> Result<(), Failure> {
         self.apply(vec![self.put_of(child, operation)?]).await
+    }
+
+    /// Puts items of one table that their keys alone identify, 25 a request.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`] when DynamoDB leaves some unprocessed after several tries: all may be put again.
+    pub async fn put_all<T: Stored>(&self, table: Table, values: &[T]) -> Result<(), Failure> {
+        let name = self.settings.table(table)?;
+        let operation = Operation::of(&[]);
+        // A request may name a key once.
+        let mut items: BTreeMap<Key, Item> = BTreeMap::new();
+        for value in values {
+            let item = encode(value, 1, &[], Vec::new(), Vec::new(), &operation, self.list_shards())?;
+            items.insert(value.key(), item);
+        }
+        let items: Vec<Item> = items.into_values().collect();
+        for chunk in items.chunks(25) {
+            let mut pending = Vec::with_capacity(chunk.len());
+            for item in chunk {
+                let put = PutRequest::builder().set_item(Some(item.clone())).build();
+                let put = put.map_err(|error| Failure::bug(error.to_string()))?;
+                pending.push(WriteRequest::builder().put_request(put).build());
+            }
+            for attempt in 0..TRIES_MAX {
+                let request = self.client.batch_write_item().request_items(name, std::mem::take(&mut pending));
+                let answer = request.send().await.map_err(unavailable)?;
+                pending = answer.unprocessed_items.and_then(|mut rest| rest.remove(name)).unwrap_or_default();
+                if pending.is_empty() {
+                    break;
+                }
+                self.back_off(attempt).await;
+            }
+            if !pending.is_empty() {
+                return Err(Failure::unavailable("DynamoDB leaves items of a batch write unprocessed"));
+            }
+        }
+        Ok(())
     }
 
     /// Applies writes that carry their own conditions, outside the loop.

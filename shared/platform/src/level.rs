@@ -69,6 +69,9 @@ pub(crate) fn update(merchant: &MerchantId, change: &StockChange, operation: &st
         "outbox",
         arrival(merchant, change).map(|message| json(&Outbox { version: 0, messages: vec![message] })).transpose()?,
     );
+    // Tells `facts` that shops must hear of it, and its event filter that the other writes are of no interest.
+    let sellable = change.deltas.contains_key(&Term::Available).then(|| operation.to_owned());
+    attribute("sellable", sellable);
     let mut expression = format!("ADD {}", adds.join(", "));
     if !sets.is_empty() {
         expression.push_str(&format!(" SET {}", sets.join(", ")));

@@ -2,6 +2,8 @@
 //!
 //! To add a carrier: one file that implements the capabilities it has, fixtures beside it, one row in [`CARRIERS`].
 
+mod answer;
+pub mod easypost;
 pub mod sandbox;
 
 use crate::http::{Headers, Request, Response};
@@ -309,19 +311,34 @@ fn status_in(table: &[(&str, TrackingStatus)], code: &str) -> TrackingStatus {
 }
 
 /// Every carrier there is.
-pub static CARRIERS: &[Carrier] = &[Carrier {
-    name: "sandbox",
-    display_name: "Sandbox Carrier",
-    statuses: sandbox::STATUSES,
-    cash_on_delivery: true,
-    returns: true,
-    book: Some(&sandbox::Sandbox),
-    look_up: Some(&sandbox::Sandbox),
-    void: Some(&sandbox::Sandbox),
-    rates: Some(&sandbox::Sandbox),
-    webhook: Some(&sandbox::Sandbox),
-    poll: Some(&sandbox::Sandbox),
-}];
+pub static CARRIERS: &[Carrier] = &[
+    Carrier {
+        name: "sandbox",
+        display_name: "Sandbox Carrier",
+        statuses: sandbox::STATUSES,
+        cash_on_delivery: true,
+        returns: true,
+        book: Some(&sandbox::Sandbox),
+        look_up: Some(&sandbox::Sandbox),
+        void: Some(&sandbox::Sandbox),
+        rates: Some(&sandbox::Sandbox),
+        webhook: Some(&sandbox::Sandbox),
+        poll: Some(&sandbox::Sandbox),
+    },
+    Carrier {
+        name: "easypost",
+        display_name: "EasyPost",
+        statuses: easypost::STATUSES,
+        cash_on_delivery: false,
+        returns: false,
+        book: None,
+        look_up: None,
+        void: None,
+        rates: None,
+        webhook: Some(&easypost::EasyPost),
+        poll: Some(&easypost::EasyPost),
+    },
+];
 
 /// The carrier of that name.
 #[must_use]

@@ -4,6 +4,7 @@
 //! `X-Sandbox-Timestamp` (Unix seconds) and `X-Sandbox-Signature` (`v1=<hex>`, several separated by comma during a
 //! rotation): HMAC-SHA256 over `<timestamp>.<raw body>`.
 
+use super::answer::{Sent, answer, error_of, unreadable};
 use super::{
     Account, Book, Booked, BookingRequest, CarrierError, Found, LookUp, Poll, Rate, Rates, Void, Voided, Webhook,
     status_in,
@@ -268,45 +269,6 @@ fn money(field: &Field<'_>) -> Result<Money, FieldError> {
     let minor = i64::try_from(amount.count(AMOUNT_MAX)?)
         .map_err(|_| amount.error(FieldProblem::TooLarge { max: AMOUNT_MAX }))?;
     Ok(Money::new(minor, field.get("currency").currency()?))
-}
-
-/// Whether the request could have bought something: decides what an unreadable answer means.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sent {
-    Question,
-    Purchase,
-}
-
-fn unreadable(sent: Sent, error: &FieldError) -> CarrierError {
-    let reason = error.to_string();
-    match sent {
-        Sent::Question => CarrierError::Malformed { reason },
-        Sent::Purchase => CarrierError::Indeterminate { reason },
-    }
-}
-
-fn answer(response: &Response, sent: Sent) -> Result<Value, CarrierError> {
-    match response.status {
-        200..=299 => parse(&response.body).map_err(|e| unreadable(sent, &e)),
-        401 | 403 => Err(CarrierError::Unauthorised),
-        429 => Err(CarrierError::Unavailable { retry_after_seconds: response.retry_after_seconds() }),
-        400..=499 => {
-            let (reason, field) = error_of(&response.body);
-            let reason = if reason.is_empty() { format!("status {}", response.status) } else { reason };
-            Err(CarrierError::Refused { reason, field })
-        }
-        status if sent == Sent::Purchase => Err(CarrierError::Indeterminate { reason: format!("status {status}") }),
-        _ => Err(CarrierError::Unavailable { retry_after_seconds: response.retry_after_seconds() }),
-    }
-}
-
-/// Code and field of `{error: {code, field}}`; the message is left out, since it may echo an address.
-fn error_of(body: &[u8]) -> (String, Option<String>) {
-    let Ok(value) = parse(body) else {
-        return (String::new(), None);
-    };
-    let text = |name: &str| value["error"][name].as_str().map(|text| text.chars().take(TEXT_MAX).collect::<String>());
-    (text("code").unwrap_or_default(), text("field"))
 }
 
 #[cfg(test)]

@@ -217,12 +217,16 @@ impl fmt::Debug for Platform {
 }
 
 /// Every platform there is.
-pub static PLATFORMS: &[Platform] = &[Platform {
-    name: "shopify",
-    orders: Some(&shopify::Shopify),
-    fulfilments: Some(&shopify::Shopify),
-    stock: Some(&shopify::Shopify),
-}];
+pub static PLATFORMS: &[Platform] = &[
+    Platform {
+        name: "shopify",
+        orders: Some(&shopify::Shopify),
+        fulfilments: Some(&shopify::Shopify),
+        stock: Some(&shopify::Shopify),
+    },
+    // A merchant's own shop: its orders come by `POST /v1/orders` and it hears back by our own webhooks.
+    Platform { name: "own", orders: None, fulfilments: None, stock: None },
+];
 
 /// The platform of that name.
 #[must_use]

@@ -6,7 +6,10 @@ mod idempotency;
 mod movement;
 mod order;
 mod person;
+mod pick_task;
+mod shipment;
 mod stock;
+mod tracker;
 
 pub use account::{
     RevokedKey, SealedCarrierAccount, SealedChannel, api_key_prefix, key_of_api_key, key_prefix, merchant_key,
@@ -19,9 +22,10 @@ pub use idempotency::IdempotencyRecord;
 pub use movement::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, movements_partition, sort_instant};
 pub use order::order_key;
 pub use person::{PersonRecord, person_key};
-pub use stock::{
-    Receipt, StoredLevel, WaitingOrder, level_prefix, receipt_key, stock_partition, waiting_prefix,
-};
+pub use pick_task::{WORK_INDEX, pick_task_key, work_parts};
+pub use shipment::shipment_key;
+pub use stock::{Receipt, StoredLevel, WaitingOrder, level_prefix, receipt_key, stock_partition, waiting_prefix};
+pub use tracker::tracker_key;
 
 use domain::ids::digest;
 

@@ -255,7 +255,7 @@ fn answer(response: &Response, sent: Sent) -> Result<Value, ShopError> {
         }
         402 => return Err(refused("the shop is frozen", None)),
         404 => return Err(refused("there is no such shop or API version", None)),
-        400..=499 => return Err(refused(&format!("status {}", response.status), None)),
+        400..=407 | 409..=499 => return Err(refused(&format!("status {}", response.status), None)),
         status if sent == Sent::Change => {
             return Err(ShopError::Indeterminate { reason: format!("status {status}") });
         }

@@ -1,0 +1,71 @@
+//! From streams to ledgers. Every record is tried; keys come from the operation, so that copying twice writes once.
+
+use domain::{LocationId, MerchantId, Message, MessageKind, Sku};
+use platform::items::{StoredFacts, StoredMovement};
+use platform::level::MovementOutbox;
+use platform::store::FactsOutbox;
+use platform::stream::StreamRecord;
+use platform::{Deps, Failure, Function, Table};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
+
+/// The setting that names this function's own dead-letter queue for records that it cannot read.
+const DEAD_LETTERS: &str = "FACTS_DEAD_LETTERS_QUEUE_URL";
+
+/// What a batch of records asks for.
+#[derive(Default)]
+struct Found {
+    movements: Vec<StoredMovement>,
+    facts: Vec<StoredFacts>,
+    sellable: BTreeSet<(MerchantId, Sku)>,
+}
+
+pub(crate) async fn copy(deps: &Deps, records: Vec<Result<StreamRecord, Failure>>) -> Result<(), Failure> {
+    let mut found = Found::default();
+    let mut outcome = Ok(());
+    for record in records {
+        if let Err(unreadable) = record.and_then(|record| found.read(&record)) {
+            tracing::error!(reason = %unreadable, "stream record goes to the dead-letter queue");
+            let url = deps.settings.require(DEAD_LETTERS)?;
+            let body = unreadable.to_string();
+            let buried = deps.queues.bury_at(url, &body, "unreadable", crate::Facts::NAME, deps.clock.now()).await;
+            outcome = outcome.and(buried);
+        }
+    }
+    deps.store.put_all(Table::Movements, &found.movements).await?;
+    deps.store.put_all(Table::Movements, &found.facts).await?;
+    let publish: Vec<Message> = found
+        .sellable
+        .into_iter()
+        .map(|(merchant, sku)| MessageKind::PublishStock { sku: sku.clone() }.for_merchant(&merchant, sku))
+        .collect();
+    deps.queues.send(&publish).await?;
+    outcome
+}
+
+impl Found {
+    fn read(&mut self, record: &StreamRecord) -> Result<(), Failure> {
+        let unreadable =
+            |error: String| Failure::Malformed(format!("{}/{}/{}: {error}", record.table, record.pk, record.sk));
+        let (merchant, rest) = record.pk.split_once('#').ok_or_else(|| unreadable("no merchant".to_owned()))?;
+        let merchant = MerchantId::parse(merchant).map_err(|error| unreadable(error.to_string()))?;
+        if let Some(location) = record.sk.strip_prefix("level#") {
+            let sku = Sku::parse(rest).map_err(|error| unreadable(error.to_string()))?;
+            let location = LocationId::parse(location).map_err(|error| unreadable(error.to_string()))?;
+            if let Some(outbox) = attribute::<MovementOutbox>(record, "movement").map_err(unreadable)? {
+                self.movements.extend(StoredMovement::all_of(&merchant, &sku, &location, outbox));
+            }
+            if record.text("sellable").is_some() {
+                self.sellable.insert((merchant.clone(), sku));
+            }
+        }
+        if let Some(outbox) = attribute::<FactsOutbox>(record, "facts").map_err(unreadable)? {
+            self.facts.extend(StoredFacts::of(&merchant, outbox));
+        }
+        Ok(())
+    }
+}
+
+fn attribute<T: DeserializeOwned>(record: &StreamRecord, name: &str) -> Result<Option<T>, String> {
+    record.text(name).map(|text| serde_json::from_str(text).map_err(|error| format!("{name}: {error}"))).transpose()
+}

@@ -1,0 +1,64 @@
+//! Tells the shop that a parcel went out.
+
+use crate::shop;
+use domain::order::Order;
+use domain::shipment::Shipment;
+use domain::{Message, ShipmentId};
+use partners::shops::{self, FulfilmentReport};
+use platform::items::{SealedCarrierAccount, SealedChannel, order_key, shipment_key};
+use platform::{Deps, Failure};
+
+pub(crate) async fn report(deps: &Deps, message: &Message, id: &ShipmentId) -> Result<(), Failure> {
+    let shipment = deps
+        .store
+        .load::<Shipment>(&shipment_key(id))
+        .await?
+        .filter(|loaded| loaded.version >= message.version)
+        .ok_or_else(|| Failure::unavailable(format!("{id} is not yet visible")))?
+        .body;
+    let order = deps.store.require::<Order>(&order_key(&shipment.order), &shipment.order).await?.body;
+    let Some(channel) = &order.channel else { return Ok(()) };
+    let channel = deps.store.require::<SealedChannel>(&SealedChannel::key_of(channel), channel).await?.body;
+    let Some(account) = shop::account(deps, &channel)? else {
+        tracing::info!(channel = %channel.channel.id, "channel without access token: fulfilment not reported");
+        return Ok(());
+    };
+    let Some(capability) = shops::find(&channel.channel.platform).and_then(|platform| platform.fulfilments) else {
+        return Ok(());
+    };
+    let tracking_number = shipment
+        .tracking_number
+        .clone()
+        .ok_or_else(|| Failure::bug(format!("{id} was handed over without tracking number")))?;
+    let carrier = deps
+        .store
+        .require::<SealedCarrierAccount>(
+            &SealedCarrierAccount::key_of(&shipment.carrier_account),
+            &shipment.carrier_account,
+        )
+        .await?
+        .body
+        .account
+        .name;
+    let lines = shipment
+        .contents
+        .iter()
+        .filter_map(|content| Some((order.line(content.line)?.source_line_id.clone(), content.quantity)))
+        .collect();
+    let report = FulfilmentReport {
+        order: order.source_id.clone(),
+        lines,
+        tracking_number,
+        tracking_url: shipment.tracking_url.clone(),
+        carrier,
+        notify_shopper: true,
+    };
+    let looked_up = shop::call(deps, capability.build_lookup(&account, &report)).await?;
+    let requests = capability.plan(&account, &report, &looked_up).map_err(|error| shop::failure(&error))?;
+    for request in requests {
+        let answer = shop::call(deps, request).await?;
+        let fulfilment = capability.read_created(&answer).map_err(|error| shop::failure(&error))?;
+        tracing::info!(shipment = %id, fulfilment, "fulfilment reported");
+    }
+    Ok(())
+}

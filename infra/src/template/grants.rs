@@ -1,0 +1,68 @@
+//! What functions may do: read for the tests that compare rights with what a function is given, without
+//! effect on one machine.
+
+use super::error::Checked;
+use super::node::Node;
+use super::resources::properties;
+
+/// One statement of a function's policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Whether it allows; otherwise it denies.
+    pub allow: bool,
+    /// Actions as `dynamodb:GetItem`.
+    pub actions: Vec<String>,
+    /// Resolved ARNs, `*` at their end included.
+    pub resources: Vec<String>,
+}
+
+impl Grant {
+    /// Whether this statement speaks of `action` on `arn`; `*` at the end of a resource stands for any rest.
+    #[must_use]
+    pub fn covers(&self, action: &str, arn: &str) -> bool {
+        let named = |resource: &String| match resource.strip_suffix('*') {
+            Some(start) => arn.starts_with(start),
+            None => resource == arn,
+        };
+        self.actions.iter().any(|granted| granted == action) && self.resources.iter().any(named)
+    }
+}
+
+/// The statements of a role's own policies.
+pub(super) fn role(resource: &Node) -> Checked<Vec<Grant>> {
+    let (fields, _) = properties(resource, &[])?;
+    let fields = fields.required("Properties")?.fields(
+        "role property",
+        &["AssumeRolePolicyDocument", "Policies"],
+        &["ManagedPolicyArns"],
+    )?;
+    let principal = document(fields.required("AssumeRolePolicyDocument")?)?;
+    for statement in principal {
+        statement.fields("statement property", &[], &["Action", "Effect", "Principal"])?;
+    }
+    let mut grants = Vec::new();
+    for policy in fields.required("Policies")?.list()? {
+        let policy = policy.fields("policy property", &["PolicyDocument"], &["PolicyName"])?;
+        for statement in document(policy.required("PolicyDocument")?)? {
+            grants.push(grant(statement)?);
+        }
+    }
+    Ok(grants)
+}
+
+fn document(node: &Node) -> Checked<&[Node]> {
+    let fields = node.fields("policy document property", &["Statement", "Version"], &[])?;
+    fields.required("Version")?.one_of("policy language version", &["2012-10-17"])?;
+    fields.required("Statement")?.list()
+}
+
+fn grant(node: &Node) -> Checked<Grant> {
+    let fields = node.fields("statement property", &["Action", "Effect", "Resource"], &["Sid"])?;
+    let texts =
+        |name: &str| -> Checked<Vec<String>> { fields.required(name)?.one_or_many().iter().map(Node::text).collect() };
+    Ok(Grant {
+        allow: fields.required("Effect")?.one_of("effect", &["Allow", "Deny"])? == "Allow",
+        actions: texts("Action")?,
+        resources: texts("Resource")?,
+    })
+}

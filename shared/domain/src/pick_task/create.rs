@@ -1,0 +1,76 @@
+//! From a fulfilment order to its pick task.
+
+use super::{PickLine, PickTask, PickTaskState};
+use crate::aggregate::{Decision, History};
+use crate::catalogue::Item;
+use crate::ids::{PickTaskId, Sku};
+use crate::message::MessageKind;
+use crate::order::{FulfillmentOrder, Order};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// A fulfilment order that no task can be made of: a broken invariant, since only lines with an item are allocated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} of the fulfilment order has no item: it must not have been allocated")]
+pub struct PlanError {
+    /// The order line's number.
+    pub line: u32,
+}
+
+impl PickTask {
+    /// The task of `fulfillment_order`, on the floor's list; for an order that is being cancelled, one that is cancelled
+    /// already and gives its reservation back, so that no task of it can begin later.
+    ///
+    /// # Errors
+    /// [`PlanError`] when a line has no item.
+    pub fn create(
+        order: &Order,
+        fulfillment_order: &FulfillmentOrder,
+        items: &BTreeMap<Sku, Item>,
+        at: Timestamp,
+    ) -> Result<Decision<Self>, PlanError> {
+        let mut task = Self {
+            id: PickTaskId::of(&order.id, fulfillment_order.number),
+            order: order.id.clone(),
+            number: fulfillment_order.number,
+            location: fulfillment_order.location.clone(),
+            state: PickTaskState::Released,
+            lines: lines(order, fulfillment_order, items)?,
+            assigned_to: None,
+            parcel: None,
+            created_at: at,
+            history: History::default(),
+        };
+        if order.cancel_requested {
+            task.state = PickTaskState::Cancelled;
+            task.history.record(at, "cancelled", None);
+            let release = task.message(MessageKind::Release { task: task.id.clone() });
+            return Ok(Decision::of(task).with_messages([release]));
+        }
+        task.history.record(at, "released", None);
+        Ok(Decision::of(task))
+    }
+}
+
+fn lines(
+    order: &Order,
+    fulfillment_order: &FulfillmentOrder,
+    items: &BTreeMap<Sku, Item>,
+) -> Result<Vec<PickLine>, PlanError> {
+    let mut lines: Vec<PickLine> = Vec::new();
+    for allocated in &fulfillment_order.lines {
+        let sku =
+            order.line(allocated.line).and_then(|line| line.sku.clone()).ok_or(PlanError { line: allocated.line })?;
+        match lines.iter_mut().find(|line| line.sku == sku) {
+            Some(line) => line.lines.push(allocated.clone()),
+            None => lines.push(PickLine {
+                barcodes: items.get(&sku).map(|item| item.barcodes.clone()).unwrap_or_default(),
+                sku,
+                lines: vec![allocated.clone()],
+                short: 0,
+                scans: Vec::new(),
+            }),
+        }
+    }
+    Ok(lines)
+}

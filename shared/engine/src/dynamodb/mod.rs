@@ -1,0 +1,124 @@
+//! DynamoDB and its streams: dynoxide, with the bookkeeping around it that a running system needs.
+
+mod metered;
+mod operations;
+mod schema;
+mod streams;
+pub(crate) mod wire;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use dynoxide::Database;
+use http::Response;
+
+use crate::clock::{Clock, ForDynoxide};
+use crate::error::EngineError;
+use crate::meter::Meter;
+
+pub use streams::StreamRecord;
+
+/// Called with a table's name after a write to a table that has a stream.
+pub type StreamListener = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The tables and their streams.
+///
+/// A file-backed database keeps every acknowledged write through `kill -9` of the process (write-ahead log,
+/// `synchronous = NORMAL`: a power cut may take the last moments, never consistency). It stamps stream records
+/// and sweeps expired items by the system's clock, the one in memory by the clock that was handed in.
+pub struct DynamoDb {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    meter: Arc<Meter>,
+    has_stream: RwLock<HashMap<String, bool>>,
+    listeners: RwLock<Vec<StreamListener>>,
+}
+
+impl DynamoDb {
+    pub(crate) fn open(file: &Path, clock: Arc<dyn Clock>, meter: Arc<Meter>) -> Result<Self, EngineError> {
+        let path = file.to_str().ok_or_else(|| EngineError::path(file, "its name is not UTF-8; choose another one"))?;
+        let database = Database::new(path)?;
+        // The one public switch that leaves a connection at `synchronous = NORMAL`.
+        database.disable_bulk_loading()?;
+        schema::extend(path)?;
+        Ok(Self::with(database, clock, meter))
+    }
+
+    pub(crate) fn memory(clock: Arc<dyn Clock>, meter: Arc<Meter>) -> Result<Self, EngineError> {
+        let database = Database::memory_with_clock(Arc::new(ForDynoxide(clock.clone())))?;
+        database.restore_from(schema::empty_in_memory()?)?;
+        Ok(Self::with(database, clock, meter))
+    }
+
+    fn with(database: Database, clock: Arc<dyn Clock>, meter: Arc<Meter>) -> Self {
+        Self { database, clock, meter, has_stream: RwLock::default(), listeners: RwLock::default() }
+    }
+
+    /// Runs one operation (`PutItem`, `GetRecords`, …) from its JSON body.
+    pub fn call(&self, operation: &str, body: &[u8]) -> Response<Vec<u8>> {
+        match operations::run(self, operation, body) {
+            Some(outcome) => wire::respond(operation, outcome),
+            None => wire::unknown_operation(),
+        }
+    }
+
+    /// Deletes the items whose time to live has passed, as DynamoDB does by itself; someone has to call it
+    /// now and then. Returns how many there were.
+    ///
+    /// # Errors
+    /// The database cannot be read or written.
+    pub fn sweep_ttl(&self) -> Result<usize, EngineError> {
+        let deleted = self.database.sweep_ttl()?;
+        if deleted > 0 {
+            self.wake_all()?;
+        }
+        Ok(deleted)
+    }
+
+    /// Gives the space of deleted items back and with it the last trace of their content.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn vacuum(&self) -> Result<(), EngineError> {
+        Ok(self.database.vacuum()?)
+    }
+
+    /// Has `listener` called after every successful write to a table that has a stream, on the writer's
+    /// thread: it should do no more than wake whoever reads the stream.
+    pub fn on_stream_record(&self, listener: StreamListener) {
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
+    }
+
+    fn wake(&self, table: &str) -> Result<(), dynoxide::DynoxideError> {
+        if !self.has_stream(table)? {
+            return Ok(());
+        }
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for listener in listeners {
+            listener(table);
+        }
+        Ok(())
+    }
+
+    fn wake_all(&self) -> Result<(), dynoxide::DynoxideError> {
+        for table in self.database.table_stats()? {
+            self.wake(&table.table_name)?;
+        }
+        Ok(())
+    }
+
+    fn has_stream(&self, table: &str) -> Result<bool, dynoxide::DynoxideError> {
+        let known = self.has_stream.read().unwrap_or_else(PoisonError::into_inner).get(table).copied();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let enabled = self.database.get_table_metadata(table)?.is_some_and(|t| t.stream_enabled);
+        self.has_stream.write().unwrap_or_else(PoisonError::into_inner).insert(table.to_owned(), enabled);
+        Ok(enabled)
+    }
+
+    fn forget_tables(&self) {
+        self.has_stream.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
