@@ -49,6 +49,12 @@ pub(crate) async fn create_carrier_account(deps: &Deps, request: &Request) -> Re
 
 fn sealed(deps: &Deps, id: CarrierAccountId, new: NewCarrierAccount) -> Result<SealedCarrierAccount, Problem> {
     let carrier = carriers::find(&new.carrier).ok_or_else(|| unknown_carrier(&new.carrier))?;
+    if new.default && carrier.book.is_none() {
+        return Err(Problem::invalid(
+            "/default",
+            "parcels cannot be booked with this carrier: it is for tracking only",
+        ));
+    }
     check_name("/name", &new.name).map_err(refused)?;
     check_text("/service", &new.service, 100).map_err(refused)?;
     Ok(SealedCarrierAccount {

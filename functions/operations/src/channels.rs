@@ -13,9 +13,6 @@ use platform::listing::{Page, PageRequest};
 use platform::partition::PartitionList;
 use platform::{Deps, Problem, Request, Response, Table};
 
-/// The platform of a shop that speaks our own order document, signed by Standard Webhooks.
-pub(crate) const OWN: &str = "own";
-
 /// Connect a shop.
 #[utoipa::path(
     post, path = "/v1/channels", tag = "operations", params(Idempotent, ForMerchant), request_body = NewChannel,
@@ -35,13 +32,8 @@ pub(crate) async fn create_channel(deps: &Deps, request: &Request) -> Result<Res
 }
 
 fn sealed(deps: &Deps, id: ChannelId, new: NewChannel) -> Result<SealedChannel, Problem> {
-    let is_called = match new.platform.as_str() {
-        OWN => false,
-        name => {
-            let platform = shops::find(name).ok_or_else(|| unknown_platform(name))?;
-            platform.fulfilments.is_some() || platform.stock.is_some()
-        }
-    };
+    let platform = shops::find(&new.platform).ok_or_else(|| unknown_platform(&new.platform))?;
+    let is_called = platform.fulfilments.is_some() || platform.stock.is_some();
     check_name("/name", &new.name).map_err(refused)?;
     if let Some(location) = &new.shop_location {
         check_text("/shop_location", location, 200).map_err(refused)?;
@@ -51,7 +43,8 @@ fn sealed(deps: &Deps, id: ChannelId, new: NewChannel) -> Result<SealedChannel, 
         (None, false) => String::new(),
         (None, true) => return Err(Problem::invalid("/api_url", "this platform is called: send its base URL")),
     };
-    if new.platform == OWN {
+    if platform.orders.is_none() {
+        // Its orders come by our own API, signed by Standard Webhooks.
         for (index, secret) in new.webhook_secrets.iter().enumerate() {
             standard_webhooks::secret_bytes(secret)
                 .map_err(|error| Problem::invalid(format!("/webhook_secrets/{index}"), error.to_string()))?;
@@ -78,7 +71,7 @@ fn sealed(deps: &Deps, id: ChannelId, new: NewChannel) -> Result<SealedChannel, 
 }
 
 fn unknown_platform(name: &str) -> Problem {
-    let known: Vec<&str> = shops::PLATFORMS.iter().map(|platform| platform.name).chain([OWN]).collect();
+    let known: Vec<&str> = shops::PLATFORMS.iter().map(|platform| platform.name).collect();
     let shown: String = name.chars().take(40).collect();
     Problem::invalid("/platform", format!("`{shown}` is no platform that we know: send one of {}", known.join(", ")))
 }

@@ -114,7 +114,7 @@ struct Api;
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut api = Api::openapi();
     let bearer = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).build());
-    api.components.get_or_insert_default().security_schemes.insert("api_key".to_owned(), bearer);
+    api.components.get_or_insert_default().security_schemes.insert("api_key".to_owned(), bearer.into());
     api.merge(orders::openapi());
     api
 }

@@ -67,10 +67,9 @@ pub struct ChannelView {
 
 impl From<Channel> for ChannelView {
     fn from(channel: Channel) -> Self {
-        let webhook_path = match channel.platform.as_str() {
-            crate::channels::OWN => "/v1/orders".to_owned(),
-            _ => format!("/webhooks/shops/{}", channel.id),
-        };
+        let has_webhook = partners::shops::find(&channel.platform).is_some_and(|platform| platform.orders.is_some());
+        let webhook_path =
+            if has_webhook { format!("/webhooks/shops/{}", channel.id) } else { "/v1/orders".to_owned() };
         Self { channel, webhook_path }
     }
 }
