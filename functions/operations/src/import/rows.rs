@@ -104,6 +104,7 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Row>, Problem> {
         return Err(header_problem("the body is empty: the first line names the columns, for example `sku,name`"));
     }
     let columns = header(&record)?;
+    let mut lines = Lines { body, counted: 0, line: 1 };
     let mut rows = Vec::new();
     let mut seen: BTreeMap<Sku, u64> = BTreeMap::new();
     while reader.read_byte_record(&mut record).map_err(|error| broken(&error))? {
@@ -111,7 +112,7 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Row>, Problem> {
             let detail = format!("an import has at most {LINES_MAX} lines: send the rest as another");
             return Err(Problem::new(400, "too-many-lines", detail));
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = lines.line_of(&record);
         let mut content = patch(&columns, &record);
         if let Ok(good) = &content
             && let Some(first) = seen.insert(good.sku.clone(), line)
@@ -123,6 +124,33 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Row>, Problem> {
         rows.push(Row { line, sku: shown_sku(&columns, &record), content });
     }
     Ok(rows)
+}
+
+/// Counts lines as an editor does. The reader's own count is one short after `\r\n`, whose second half it takes for the
+/// beginning of the next record.
+struct Lines<'a> {
+    body: &'a [u8],
+    counted: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line on which a record begins; records come in the order of the file.
+    fn line_of(&mut self, record: &csv::ByteRecord) -> u64 {
+        let begin = record.position().and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(0);
+        let rest = self.body.get(begin..).unwrap_or_default();
+        let begin = begin + rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        while self.counted < begin.min(self.body.len()) {
+            let next = self.body.get(self.counted + 1);
+            match self.body.get(self.counted) {
+                Some(b'\n') => self.line += 1,
+                Some(b'\r') if next != Some(&b'\n') => self.line += 1,
+                _ => {}
+            }
+            self.counted += 1;
+        }
+        self.line
+    }
 }
 
 fn broken(error: &csv::Error) -> Problem {

@@ -64,7 +64,17 @@ fn a_byte_order_mark_and_windows_line_ends_are_no_fault() {
     assert_eq!(rows.len(), 2);
     assert_eq!(item(&rows[0]).name, "Tea");
     assert_eq!(item(&rows[1]).name, "Two\r\nlines");
+    assert_eq!([rows[0].line, rows[1].line], [2, 4]);
     assert!(item(&rows[1]).check().is_err());
+}
+
+#[test]
+fn lines_are_counted_as_an_editor_counts_them() {
+    for end in ["\n", "\r\n", "\r"] {
+        let file = ["sku,name", "A,Tea", "B,\"Two", "lines\"", "", "C,Cup"].join(end);
+        let lines: Vec<u64> = read(file.as_bytes()).unwrap().iter().map(|row| row.line).collect();
+        assert_eq!(lines, [2, 3, 6], "{end:?}");
+    }
 }
 
 #[test]

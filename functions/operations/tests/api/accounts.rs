@@ -21,7 +21,7 @@ async fn a_merchant_is_created_once_and_read_back() {
     let read = request("GET /v1/merchants/{merchant}").path("merchant", id).key(testkit::stack::ADMINISTRATOR_KEY);
     let response = world.send(read).await;
     assert!(response.headers.contains(&("etag".to_owned(), "\"1\"".to_owned())), "{response:?}");
-    assert_eq!(testkit::read(response), (200, merchant.clone()));
+    assert_eq!(crate::read(response), (200, merchant.clone()));
     let list = request("GET /v1/merchants").query("limit", 1).key(testkit::stack::ADMINISTRATOR_KEY);
     let pages = world.pages(list).await;
     assert!(pages.iter().all(|page| page.len() == 1), "{pages:?}");
@@ -37,7 +37,12 @@ async fn a_merchant_with_a_wrong_field_is_refused_with_the_pointer() {
     refused(create(json!({"name": 5})).await, 400, "invalid-field", "/name");
     refused(create(json!({"name": "A", "return_window_days": -1})).await, 400, "invalid-field", "/return_window_days");
     refused(create(json!({"name": "A", "return_window_days": 1.5})).await, 400, "invalid-field", "/return_window_days");
-    refused(create(json!({"name": "A", "return_window_days": 3651})).await, 400, "invalid-field", "/return_window_days");
+    refused(
+        create(json!({"name": "A", "return_window_days": 3651})).await,
+        400,
+        "invalid-field",
+        "/return_window_days",
+    );
     refused(create(json!({"name": "A", "allocation_rule": "x"})).await, 400, "invalid-field", "/allocation_rule");
     refused(create(json!({"name": "A", "colour": "red"})).await, 400, "invalid-field", "/colour");
 }
@@ -53,7 +58,7 @@ async fn a_channels_secrets_are_stored_sealed_and_never_answered() {
     assert_eq!(world.admin(create).await, (201, channel.clone()));
     let merchants = World::key(&world.merchant, domain::account::Scope::Merchant);
     let read = request("GET /v1/channels/{channel}").path("channel", &id).key(&merchants);
-    assert_eq!(testkit::read(world.send(read).await), (200, channel.clone()));
+    assert_eq!(crate::read(world.send(read).await), (200, channel.clone()));
     let listed = world.pages(request("GET /v1/channels").key(&merchants)).await;
     assert_eq!(listed, vec![vec![channel.clone()]]);
     assert!(!format!("{channel}{listed:?}").contains("hush"));

@@ -54,9 +54,8 @@ async fn an_item_is_created_once_and_read_with_its_version() {
 #[tokio::test]
 async fn a_key_that_made_one_item_makes_no_other() {
     let world = World::new().await;
-    let send = async |sku| {
-        world.ops(request("POST /v1/items").header("idempotency-key", "k1").json(&new_item(sku))).await
-    };
+    let send =
+        async |sku| world.ops(request("POST /v1/items").header("idempotency-key", "k1").json(&new_item(sku))).await;
     assert_eq!(send("A").await.0, 201);
     refused(send("B").await, 422, "idempotency-key-reused", "");
     assert_eq!(world.ops(request("GET /v1/items/{sku}").path("sku", "B")).await.0, 404);

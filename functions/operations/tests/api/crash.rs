@@ -52,9 +52,9 @@ async fn a_request_whose_answer_was_lost_takes_effect_once() {
                 request.key(ADMINISTRATOR_KEY).header("sklad-merchant", &world.merchant)
             };
             faults.0.store(lost, Ordering::SeqCst);
-            let first = testkit::read(world.send(send()).await);
+            let first = crate::read(world.send(send()).await);
             faults.0.store(0, Ordering::SeqCst);
-            let second = testkit::read(world.send(send()).await);
+            let second = crate::read(world.send(send()).await);
             assert_eq!(second.0, 201, "{route} after {lost}: {second:?}");
             if lost == 1 {
                 assert_eq!(first, second, "{route}");

@@ -49,7 +49,8 @@ fn described() -> Vec<String> {
 async fn no_route_answers_without_a_valid_key_but_the_open_ones() {
     let world = World::new().await;
     let unknown = platform::auth::new_key(&world.merchant, "guess");
-    let keys = ["", "Basic abc", "Bearer ", "Bearer x", "Bearer sklad_", "Bearer sklad_a#b_c", &format!("Bearer {unknown}")];
+    let keys =
+        ["", "Basic abc", "Bearer ", "Bearer x", "Bearer sklad_", "Bearer sklad_a#b_c", &format!("Bearer {unknown}")];
     let described = described();
     assert!(described.len() >= ROUTES.len() + OPEN.len());
     for route in described.iter().filter(|route| !OPEN.contains(&route.as_str())) {
@@ -68,7 +69,7 @@ async fn every_route_of_the_table_is_described_and_takes_its_scopes_only() {
         assert!(described.iter().any(|known| known == route), "{route} is not in the description");
         for scope in SCOPES {
             let key = World::key(&world.merchant, scope);
-            let (status, body) = testkit::read(world.send(request(route).key(&key)).await);
+            let (status, body) = crate::read(world.send(request(route).key(&key)).await);
             if allowed.contains(&scope) {
                 assert!(![401, 403, 500].contains(&status), "{route} {scope:?}: {body}");
             } else {
@@ -83,7 +84,8 @@ async fn a_merchants_key_cannot_act_for_another_merchant() {
     let world = World::new().await;
     for (route, allowed) in ROUTES {
         for scope in *allowed {
-            let forged = request(route).key(&World::key(&world.other, *scope)).header("sklad-merchant", &world.merchant);
+            let forged =
+                request(route).key(&World::key(&world.other, *scope)).header("sklad-merchant", &world.merchant);
             assert_eq!(world.send(forged).await.status, 403, "{route} {scope:?}");
         }
     }
@@ -92,7 +94,7 @@ async fn a_merchants_key_cannot_act_for_another_merchant() {
 #[tokio::test]
 async fn health_version_and_description_need_no_key() {
     let world = World::new().await;
-    let open = async |route| testkit::read(world.send(request(route)).await);
+    let open = async |route| crate::read(world.send(request(route)).await);
     assert_eq!(open("GET /v1/health").await, (200, json!({"status": "ok"})));
     assert_eq!(open("GET /v1/version").await, (200, json!({"version": env!("CARGO_PKG_VERSION")})));
     let (status, api) = open("GET /v1/openapi.json").await;

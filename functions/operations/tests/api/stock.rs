@@ -55,7 +55,7 @@ async fn a_repeated_receipt_counts_once_and_wakes_waiting_orders() {
     world.stack.clock.advance(Duration::from_secs(60));
     let repeated = world.send(send().key(&World::key(&world.merchant, domain::account::Scope::Operations))).await;
     assert!(repeated.headers.contains(&("idempotent-replayed".to_owned(), "true".to_owned())));
-    assert_eq!(testkit::read(repeated), (201, receipt));
+    assert_eq!(crate::read(repeated), (201, receipt));
     let level = world.stack.level(&world.merchant, &sku, &location).await;
     assert_eq!((level.get(Term::OnHand), level.get(Term::Available)), (12, 12));
     assert!(world.stack.outbox().is_empty());
@@ -155,7 +155,8 @@ async fn adjustments_at_the_same_time_never_take_more_than_there_is() {
     world.ops(receive(5)).await;
     let (a, b, c) = tokio::join!(world.ops(adjust(-3)), world.ops(adjust(-3)), world.ops(adjust(-2)));
     let level = world.stack.level(&world.merchant, &sku, &location).await;
-    let taken: i64 = [(&a, 3), (&b, 3), (&c, 2)].into_iter().filter(|(answer, _)| answer.0 == 201).map(|(_, n)| n).sum();
+    let taken: i64 =
+        [(&a, 3), (&b, 3), (&c, 2)].into_iter().filter(|(answer, _)| answer.0 == 201).map(|(_, n)| n).sum();
     assert!(level.is_sound(), "{level:?}");
     assert_eq!(level.get(Term::Available), 5 - taken);
     assert_eq!(taken, 5, "{a:?} {b:?} {c:?}");
@@ -167,7 +168,8 @@ async fn a_write_off_of_damaged_goods_leaves_the_good_ones() {
     world.ops(receive(5)).await;
     let damaged = json!({"goods": {"condition": "damaged"}});
     world.ops(request("POST /v1/receipts").json(&with(&new_receipt("TEA", "SOF1", 2), &damaged))).await;
-    let body = with(&new_adjustment("TEA", "SOF1", -2), &json!({"type": "WRITE_OFF", "goods": {"condition": "damaged"}}));
+    let body =
+        with(&new_adjustment("TEA", "SOF1", -2), &json!({"type": "WRITE_OFF", "goods": {"condition": "damaged"}}));
     let (status, adjustment) = world.ops(request("POST /v1/adjustments").json(&body)).await;
     assert_eq!((status, adjustment["movement"]["type"].as_str()), (201, Some("WRITE_OFF")));
     assert_eq!(adjustment["movement"]["liable"], "warehouse");
@@ -206,7 +208,7 @@ async fn a_level_shows_every_term_and_what_shops_are_told() {
     let key = World::key(&world.merchant, domain::account::Scope::Merchant);
     let first = world.send(read.clone().key(&key)).await;
     let etag = first.headers.iter().find(|(name, _)| name == "etag").cloned();
-    let (status, stock) = testkit::read(first);
+    let (status, stock) = crate::read(first);
     assert_eq!((status, stock["sellable"].as_u64(), stock["safety_stock"].as_u64()), (200, Some(7), Some(2)));
     let levels = stock["levels"].as_array().unwrap();
     assert_eq!(levels.len(), 2);
@@ -226,7 +228,7 @@ async fn a_level_shows_every_term_and_what_shops_are_told() {
     world.ops(request("POST /v1/adjustments").json(&new_adjustment("CUP", "VAR1", -1))).await;
     let second = world.send(read.key(&key)).await;
     assert_ne!(second.headers.iter().find(|(name, _)| name == "etag").cloned(), etag);
-    assert_eq!(testkit::read(second).1["sellable"], 4);
+    assert_eq!(crate::read(second).1["sellable"], 4);
     let (_, one) = world.ops(request("GET /v1/stock-levels").query("sku", "CUP")).await;
     assert_eq!(one["items"][0]["sellable"], 4);
     let (_, all) = world.ops(request("GET /v1/stock-levels")).await;

@@ -57,7 +57,7 @@ async fn another_merchants_key_sees_and_changes_nothing_on_any_route() {
     for (route, _) in ROUTES.iter().filter(|(route, _)| !creates_ones_own(route)) {
         for scope in SCOPES {
             let foreign = aimed(route, &world, &owned).key(&World::key(&world.other, scope));
-            let (status, body) = testkit::read(world.send(foreign).await);
+            let (status, body) = crate::read(world.send(foreign).await);
             match status {
                 200 => assert_eq!(body, json!({"items": []}), "{route} {scope:?}"),
                 403 | 404 | 422 => assert!(!body.to_string().contains("SECRET"), "{route} {scope:?}: {body}"),
@@ -65,8 +65,11 @@ async fn another_merchants_key_sees_and_changes_nothing_on_any_route() {
             }
         }
         // An administrator who acts for the other merchant meets the same walls.
-        if route.contains("{channel}") || route.contains("{carrier_account}") || route.contains("{key}")
-            || route.contains("{merchant}") || route.contains("{sku}")
+        if route.contains("{channel}")
+            || route.contains("{carrier_account}")
+            || route.contains("{key}")
+            || route.contains("{merchant}")
+            || route.contains("{sku}")
         {
             let foreign = aimed(route, &world, &owned).key(ADMINISTRATOR_KEY).header("sklad-merchant", &world.other);
             assert_eq!(world.send(foreign).await.status, 404, "{route}");
@@ -96,7 +99,7 @@ async fn two_merchants_with_the_same_codes_and_the_same_idempotency_key_are_apar
             let key = World::key(merchant, domain::account::Scope::Operations);
             let response = world.send(request.clone().header("idempotency-key", "same").key(&key)).await;
             assert!(!response.headers.iter().any(|(name, _)| name == "idempotent-replayed"));
-            let (status, body) = testkit::read(response);
+            let (status, body) = crate::read(response);
             assert_eq!(status, 201, "{body}");
             ids.push(body["id"].clone());
         }
