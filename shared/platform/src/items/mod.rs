@@ -22,7 +22,7 @@ pub use catalogue::{
 pub use idempotency::IdempotencyRecord;
 pub use movement::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, movements_partition, sort_instant};
 pub use order::order_key;
-pub use person::{PersonRecord, person_key};
+pub use person::{PERSON_PREFIX, PersonRecord, people_partition, person_key};
 pub use pick_task::{WORK_INDEX, pick_task_key, work_parts};
 pub use returns::return_key;
 pub use shipment::shipment_key;
