@@ -2,6 +2,7 @@
 
 mod account;
 mod catalogue;
+mod close_out;
 mod idempotency;
 mod movement;
 mod order;
@@ -19,6 +20,7 @@ pub use catalogue::{
     CatalogueRequest, StoredItem, StoredLocation, item_key, items_partition, items_partitions, location_key,
     locations_partition,
 };
+pub use close_out::{CloseOutOutcome, CloseOutRecord, CloseOutResult, close_out_key};
 pub use idempotency::IdempotencyRecord;
 pub use movement::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, movements_partition, sort_instant};
 pub use order::order_key;
