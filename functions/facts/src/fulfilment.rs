@@ -26,20 +26,11 @@ pub(crate) async fn report(deps: &Deps, message: &Message, id: &ShipmentId) -> R
     let Some(capability) = shops::find(&channel.channel.platform).and_then(|platform| platform.fulfilments) else {
         return Ok(());
     };
-    let tracking_number = shipment
-        .tracking_number
-        .clone()
-        .ok_or_else(|| Failure::bug(format!("{id} was handed over without tracking number")))?;
-    let carrier = deps
-        .store
-        .require::<SealedCarrierAccount>(
-            &SealedCarrierAccount::key_of(&shipment.carrier_account),
-            &shipment.carrier_account,
-        )
-        .await?
-        .body
-        .account
-        .name;
+    let unlabelled = || Failure::bug(format!("{id} was handed over without label"));
+    let label = shipment.label.as_ref().ok_or_else(unlabelled)?;
+    let carrier = shipment.carrier_account.as_ref().ok_or_else(unlabelled)?;
+    let carrier = SealedCarrierAccount::key_of(carrier);
+    let carrier = deps.store.require::<SealedCarrierAccount>(&carrier, "the carrier account").await?.body.account.name;
     let lines = shipment
         .contents
         .iter()
@@ -48,8 +39,8 @@ pub(crate) async fn report(deps: &Deps, message: &Message, id: &ShipmentId) -> R
     let report = FulfilmentReport {
         order: order.source_id.clone(),
         lines,
-        tracking_number,
-        tracking_url: shipment.tracking_url.clone(),
+        tracking_number: label.tracking_number.clone(),
+        tracking_url: label.tracking_url.clone(),
         carrier,
         notify_shopper: true,
     };
