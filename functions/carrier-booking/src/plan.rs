@@ -1,11 +1,12 @@
 //! What is to be booked: from the packed task, or from the approved return.
 
 use crate::{account, purchase, request, settle};
-use domain::order::Order;
+use domain::order::{FulfillmentOrder, FulfillmentOrderStatus, Order};
 use domain::pick_task::{PickTask, PickTaskState};
+use domain::returns::{Return, ReturnState};
 use domain::shipment::{Leg, Shipment, ShipmentPlan, ShippedLine};
-use domain::{Message, PickTaskId};
-use platform::items::{SealedCarrierAccount, order_key, pick_task_key, shipment_key};
+use domain::{Message, PickTaskId, ReturnId, ShipmentId};
+use platform::items::{SealedCarrierAccount, order_key, pick_task_key, return_key, shipment_key};
 use platform::{Deps, Failure, Operation, Versioned};
 
 /// A message whose cause is not to be seen yet comes again.
@@ -32,6 +33,50 @@ pub(crate) async fn book(deps: &Deps, message: &Message, task: &PickTaskId) -> R
     order.may_move()?;
     let (_, account) = account::default_of(deps, &task.merchant()).await?;
     begin(deps, outbound(&task, &order, account.as_ref())?).await
+}
+
+/// Books an approved return's parcel: what was sent out comes back the same way, in the box that it came in.
+pub(crate) async fn book_return(deps: &Deps, message: &Message, return_id: &ReturnId) -> Result<(), Failure> {
+    let id = return_id.shipment();
+    if deps.store.load::<Shipment>(&shipment_key(&id)).await?.is_some() {
+        return settle::settle(deps, &id).await;
+    }
+    let back = visible(deps.store.load::<Return>(&return_key(return_id)).await?, message)?;
+    if back.state != ReturnState::Approved {
+        // Declined or expired meanwhile, or the goods are on their way without our label.
+        tracing::info!(%return_id, state = ?back.state, "no label to book: the return is not approved any more");
+        return Ok(());
+    }
+    let order_id =
+        back.order.clone().ok_or_else(|| Failure::bug(format!("{return_id} is approved without an order")))?;
+    let order = deps.store.require::<Order>(&order_key(&order_id), &order_id).await?.body;
+    let sent = back.lines.iter().find_map(|line| sent_in(&order, line.line?));
+    let sent = sent.ok_or_else(|| Failure::bug(format!("{return_id} returns what no shipment carried")))?;
+    let sent = deps.store.require::<Shipment>(&shipment_key(&sent), &sent).await?.body;
+    let (_, account) = account::default_of(deps, &back.merchant()).await?;
+    let contents = back.lines.iter();
+    let contents = contents
+        .filter_map(|line| Some(ShippedLine { line: line.line?, sku: line.sku.clone(), quantity: line.quantity }));
+    let plan = ShipmentPlan {
+        id,
+        order: order_id,
+        leg: Leg::Return(return_id.clone()),
+        location: back.location.clone(),
+        carrier_account: account.as_ref().map(|sealed| sealed.account.id.clone()),
+        service: account.map(|sealed| sealed.account.service).unwrap_or_default(),
+        parcel: sent.parcel,
+        contents: contents.collect(),
+        cash_on_delivery_minor: None,
+    };
+    begin(deps, plan).await
+}
+
+/// The shipment that carried an order line (or its first units).
+fn sent_in(order: &Order, line: u32) -> Option<ShipmentId> {
+    let carried = |f: &&FulfillmentOrder| {
+        f.status == FulfillmentOrderStatus::Closed && f.lines.iter().any(|own| own.line == line)
+    };
+    order.fulfillment_orders.iter().find(carried).map(|f| order.shipment(f.number))
 }
 
 /// Stores the intent and buys, unless somebody else has begun.

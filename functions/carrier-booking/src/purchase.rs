@@ -15,7 +15,10 @@ use std::time::Duration;
 enum Outcome {
     Bought(Booked),
     /// Nothing was bought: it may be repeated.
-    Nothing { reason: String, after: Option<Duration> },
+    Nothing {
+        reason: String,
+        after: Option<Duration>,
+    },
     /// Nothing was bought, and the same request gets the same answer.
     Refused(String),
     /// It may have been bought.
@@ -25,7 +28,9 @@ enum Outcome {
 /// Sends the purchase that this run has recorded as `shipment`'s last attempt.
 pub(crate) async fn purchase(deps: &Deps, shipment: &Shipment, prepared: Prepared) -> Result<(), Failure> {
     if !shipment.may_call(&shipment.claim, deps.clock.now()) {
-        return Err(Failure::unavailable("this run was frozen after it recorded its purchase: it is not sent any more"));
+        return Err(Failure::unavailable(
+            "this run was frozen after it recorded its purchase: it is not sent any more",
+        ));
     }
     let Prepared { account, book, request } = prepared;
     let outcome = match deps.partners.call(request).await {
@@ -75,7 +80,8 @@ pub(crate) async fn change(
     operation: &Operation,
     decide: impl Fn(&Shipment, Timestamp) -> Result<Decision<Shipment>, Failure>,
 ) -> Result<Shipment, Failure> {
-    let changed = deps.store.change(&shipment_key(id), operation, async |loaded: Option<&Versioned<Shipment>>| {
+    let key = shipment_key(id);
+    let changed = deps.store.change(&key, operation, async |loaded: Option<&Versioned<Shipment>>| {
         let own = loaded.ok_or_else(|| Failure::NotFound(id.to_string()))?;
         decide(&own.body, deps.clock.now())
     });

@@ -73,7 +73,9 @@ async fn park(deps: &Deps, shipment: &Shipment, reason: &str) -> Result<(), Fail
 /// Begins the next purchase. Of several that want to, one does: the others come again and see how it went.
 async fn buy_again(deps: &Deps, shipment: &Shipment) -> Result<(), Failure> {
     let (_, account) = account::default_of(deps, &shipment.merchant()).await?;
-    let Some(account) = account else { return refuse(deps, shipment, "the merchant has no default carrier account").await };
+    let Some(account) = account else {
+        return refuse(deps, shipment, "the merchant has no default carrier account").await;
+    };
     let plan = ShipmentPlan {
         carrier_account: Some(account.account.id.clone()),
         service: account.account.service.clone(),
@@ -91,8 +93,7 @@ async fn buy_again(deps: &Deps, shipment: &Shipment) -> Result<(), Failure> {
             carrier_account: account.account.id.clone(),
             service: account.account.service.clone(),
         };
-        own.next_attempt(shipment.attempts, attempt, now)
-            .map_err(|moved_on| Failure::unavailable(moved_on.to_string()))
+        own.next_attempt(shipment.attempts, attempt, now).map_err(|moved_on| Failure::unavailable(moved_on.to_string()))
     })
     .await?;
     purchase(deps, &begun, prepared).await

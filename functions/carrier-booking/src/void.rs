@@ -44,7 +44,8 @@ pub(crate) async fn carry_out(deps: &Deps, shipment: &Shipment) -> Result<(), Fa
                 Some(live) => live.into_iter().map(|found| found.booked.carrier_shipment_id).collect(),
                 None => {
                     if own.is_none() && shipment.call_open {
-                        note = Some("the outcome of the purchase is not known and the carrier cannot be asked".to_owned());
+                        note =
+                            Some("the outcome of the purchase is not known and the carrier cannot be asked".to_owned());
                     }
                     own.into_iter().collect()
                 }
