@@ -13,6 +13,7 @@ pub mod order;
 pub mod pick_task;
 pub mod shipment;
 pub mod stock;
+pub mod sweep;
 pub mod tracker;
 pub mod tracking_status;
 
