@@ -1,0 +1,252 @@
+//! Reservations over the real SDK and the in-process engine.
+
+use domain::account::Scope;
+use domain::incoming::{IncomingLine, IncomingOrder};
+use domain::order::{AllocationRule, FulfilmentState, Hold, HoldReason, IntakeFacts, Order};
+use domain::stock::Term;
+use domain::{Currency, LocationId, MerchantId, Message, MessageKind, Money, OrderId, Sku};
+use platform::items::order_key;
+use platform::{Failure, Function, Operation};
+use stock_reservation::StockReservation;
+use testkit::Stack;
+
+struct World {
+    stack: Stack,
+    merchant: MerchantId,
+    tea: Sku,
+    cup: Sku,
+    sofia: LocationId,
+    varna: LocationId,
+}
+
+async fn world(rule: AllocationRule) -> World {
+    let stack = Stack::new();
+    let merchant = stack.merchant_with("acme", rule).await;
+    stack.api_key(&merchant, Scope::Operations).await;
+    let (tea, cup) = (stack.item(&merchant, "TEA").await, stack.item(&merchant, "CUP").await);
+    let (sofia, varna) = (stack.location(&merchant, "SOF1").await, stack.location(&merchant, "VAR1").await);
+    World { stack, merchant, tea, cup, sofia, varna }
+}
+
+impl World {
+    async fn order(&self, number: &str, lines: &[(&Sku, u32)]) -> OrderId {
+        self.held_order(number, lines, &[]).await
+    }
+
+    async fn held_order(&self, number: &str, lines: &[(&Sku, u32)], holds: &[HoldReason]) -> OrderId {
+        let currency = Currency::parse("EUR").unwrap();
+        let address = domain::address::Address {
+            line1: "1 Street".to_owned(),
+            city: "Sofia".to_owned(),
+            country: "BG".to_owned(),
+            ..Default::default()
+        };
+        let incoming = IncomingOrder {
+            source_id: number.to_owned(),
+            number: number.to_owned(),
+            placed_at: self.stack.now(),
+            currency,
+            total: Money::new(1000, currency),
+            cash_on_delivery: None,
+            payment_settled: true,
+            lines: lines
+                .iter()
+                .enumerate()
+                .map(|(index, (sku, quantity))| IncomingLine {
+                    source_line_id: format!("l{index}"),
+                    sku: Some((*sku).clone()),
+                    title: sku.to_string(),
+                    quantity: *quantity,
+                    unit_price_minor: 500,
+                })
+                .collect(),
+            ship_to: Some(domain::address::Person { name: "A".to_owned(), address, ..Default::default() }),
+            delivery_method: None,
+            note: None,
+        };
+        let rule = self.rule().await;
+        let facts = IntakeFacts {
+            merchant: self.merchant.clone(),
+            channel: None,
+            rule,
+            known_skus: [self.tea.clone(), self.cup.clone()].into_iter().collect(),
+            content: number.to_owned(),
+            now: self.stack.now(),
+        };
+        let mut decision = Order::receive(&incoming, &facts).unwrap();
+        decision.next.holds = holds.iter().map(|reason| Hold { reason: *reason, note: None }).collect();
+        let id = decision.next.id.clone();
+        self.stack.deps.store.create(&Operation::of(&["test", number]), decision).await.unwrap();
+        id
+    }
+
+    async fn rule(&self) -> AllocationRule {
+        let key = platform::items::merchant_key(&self.merchant);
+        self.stack.deps.store.load::<domain::account::Merchant>(&key).await.unwrap().unwrap().body.allocation_rule
+    }
+
+    async fn deliver(&self, message: Message) -> Result<(), Failure> {
+        StockReservation.message(&self.stack.deps, message).await
+    }
+
+    /// Delivers what commits asked of this function, until nothing follows.
+    async fn settle(&self) {
+        loop {
+            let messages: Vec<Message> = self.stack.outbox();
+            let ours: Vec<Message> =
+                messages.into_iter().filter(|m| m.kind.queue() == domain::Queue::Reservations).collect();
+            if ours.is_empty() {
+                return;
+            }
+            for message in ours {
+                self.deliver(message).await.unwrap();
+            }
+        }
+    }
+
+    async fn stored(&self, order: &OrderId) -> Order {
+        self.stack.deps.store.load::<Order>(&order_key(order)).await.unwrap().unwrap().body
+    }
+
+    async fn level(&self, sku: &Sku, location: &LocationId, term: Term) -> i64 {
+        let level = self.stack.level(&self.merchant, sku, location).await;
+        assert!(level.is_sound(), "{level:?}");
+        level.get(term)
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_reserved_whole_and_its_pick_task_is_asked_for() {
+    let world = world(AllocationRule::Split).await;
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 5).await;
+    world.stack.stock(&world.merchant, &world.cup, &world.sofia, 5).await;
+    let order = world.order("1", &[(&world.tea, 2), (&world.cup, 1)]).await;
+    let mut kinds = Vec::new();
+    for _ in 0..3 {
+        for message in world.stack.outbox() {
+            kinds.push(message.kind.clone());
+            if message.kind.queue() == domain::Queue::Reservations {
+                world.deliver(message).await.unwrap();
+            }
+        }
+    }
+    assert_eq!(world.stored(&order).await.fulfilment, FulfilmentState::Allocated);
+    assert_eq!(world.level(&world.tea, &world.sofia, Term::Available).await, 3);
+    assert_eq!(world.level(&world.tea, &world.sofia, Term::Reserved).await, 2);
+    assert_eq!(world.level(&world.cup, &world.sofia, Term::Reserved).await, 1);
+    assert!(kinds.contains(&MessageKind::CreatePickTasks { order }), "{kinds:?}");
+}
+
+#[tokio::test]
+async fn the_same_message_twice_reserves_once() {
+    let world = world(AllocationRule::Split).await;
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 5).await;
+    let order = world.order("1", &[(&world.tea, 2)]).await;
+    let message = MessageKind::Reserve { order: order.clone() }.for_merchant(&world.merchant, &order);
+    world.deliver(message.clone()).await.unwrap();
+    world.deliver(message).await.unwrap();
+    assert_eq!(world.level(&world.tea, &world.sofia, Term::Reserved).await, 2);
+}
+
+#[tokio::test]
+async fn many_buyers_of_the_last_units_get_no_more_than_there_are() {
+    let world = world(AllocationRule::Split).await;
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 10).await;
+    let mut orders = Vec::new();
+    for number in 0..24 {
+        orders.push(world.order(&number.to_string(), &[(&world.tea, 1)]).await);
+    }
+    let deliveries = orders
+        .iter()
+        .map(|order| world.deliver(MessageKind::Reserve { order: order.clone() }.for_merchant(&world.merchant, order)));
+    // A conflict whose tries are spent comes again from the queue.
+    for (order, outcome) in orders.iter().zip(futures_util::future::join_all(deliveries).await) {
+        if matches!(outcome, Err(Failure::Conflict(_))) {
+            world
+                .deliver(MessageKind::Reserve { order: order.clone() }.for_merchant(&world.merchant, order))
+                .await
+                .unwrap();
+        }
+    }
+    let mut allocated = 0;
+    for order in &orders {
+        match world.stored(order).await.fulfilment {
+            FulfilmentState::Allocated => allocated += 1,
+            state => assert_eq!(state, FulfilmentState::Backordered),
+        }
+    }
+    assert_eq!(allocated, 10);
+    assert_eq!(world.level(&world.tea, &world.sofia, Term::Available).await, 0);
+}
+
+#[tokio::test]
+async fn an_order_is_split_over_locations_or_waits_as_its_rule_says() {
+    for (rule, expect, parcels) in [
+        (AllocationRule::Split, FulfilmentState::Allocated, 2),
+        (AllocationRule::ShipComplete, FulfilmentState::Backordered, 0),
+    ] {
+        let world = world(rule).await;
+        world.stack.stock(&world.merchant, &world.tea, &world.sofia, 1).await;
+        world.stack.stock(&world.merchant, &world.tea, &world.varna, 1).await;
+        let order = world.order("1", &[(&world.tea, 2)]).await;
+        world.settle().await;
+        let stored = world.stored(&order).await;
+        assert_eq!((stored.fulfilment, stored.fulfillment_orders.len()), (expect, parcels), "{rule:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_fills_waiting_orders_oldest_first_until_it_is_used_up() {
+    let world = world(AllocationRule::Split).await;
+    let mut orders = Vec::new();
+    for number in 0..3 {
+        orders.push(world.order(&number.to_string(), &[(&world.tea, 2)]).await);
+        world.stack.clock.advance(std::time::Duration::from_secs(1));
+    }
+    world.settle().await;
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 4).await;
+    world.settle().await;
+    let mut states = Vec::new();
+    for order in &orders {
+        states.push(world.stored(order).await.fulfilment);
+    }
+    assert_eq!(states, [FulfilmentState::Allocated, FulfilmentState::Allocated, FulfilmentState::Backordered]);
+    world.stack.stock(&world.merchant, &world.tea, &world.varna, 2).await;
+    world.settle().await;
+    assert_eq!(world.stored(&orders[2]).await.fulfilment, FulfilmentState::Allocated);
+}
+
+#[tokio::test]
+async fn a_backordered_rest_ships_when_it_comes() {
+    let world = world(AllocationRule::Backorder).await;
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 1).await;
+    let order = world.order("1", &[(&world.tea, 3), (&world.cup, 1)]).await;
+    world.settle().await;
+    assert_eq!(world.stored(&order).await.fulfilment, FulfilmentState::PartiallyAllocated);
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 5).await;
+    world.stack.stock(&world.merchant, &world.cup, &world.sofia, 5).await;
+    world.settle().await;
+    let stored = world.stored(&order).await;
+    assert_eq!(stored.fulfilment, FulfilmentState::Allocated);
+    let units: u32 = stored.fulfillment_orders.iter().flat_map(|f| &f.lines).map(|line| line.quantity).sum();
+    assert_eq!(units, 4);
+    assert_eq!(world.level(&world.tea, &world.sofia, Term::Reserved).await, 3);
+}
+
+#[tokio::test]
+async fn a_held_order_reserves_nothing() {
+    let world = world(AllocationRule::Split).await;
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 5).await;
+    let order = world.held_order("1", &[(&world.tea, 1)], &[HoldReason::MerchantRequest]).await;
+    world.deliver(MessageKind::Reserve { order: order.clone() }.for_merchant(&world.merchant, &order)).await.unwrap();
+    assert_eq!(world.level(&world.tea, &world.sofia, Term::Reserved).await, 0);
+}
+
+#[tokio::test]
+async fn a_message_that_comes_before_its_order_is_visible_comes_again() {
+    let world = world(AllocationRule::Split).await;
+    let order = OrderId::derive(&world.merchant, &["nowhere"]);
+    let mut message = MessageKind::Reserve { order: order.clone() }.for_merchant(&world.merchant, &order);
+    message.version = 1;
+    assert!(matches!(world.deliver(message).await, Err(Failure::Unavailable { .. })));
+}
