@@ -4,6 +4,7 @@ use crate::shop;
 use domain::order::Order;
 use domain::shipment::Shipment;
 use domain::{Message, ShipmentId};
+use partners::carriers;
 use partners::shops::{self, FulfilmentReport};
 use platform::items::{SealedCarrierAccount, SealedChannel, order_key, shipment_key};
 use platform::{Deps, Failure};
@@ -26,20 +27,18 @@ pub(crate) async fn report(deps: &Deps, message: &Message, id: &ShipmentId) -> R
     let Some(capability) = shops::find(&channel.channel.platform).and_then(|platform| platform.fulfilments) else {
         return Ok(());
     };
-    let tracking_number = shipment
-        .tracking_number
-        .clone()
-        .ok_or_else(|| Failure::bug(format!("{id} was handed over without tracking number")))?;
-    let carrier = deps
+    let unlabelled = || Failure::bug(format!("{id} was handed over without label"));
+    let label = shipment.label.as_ref().ok_or_else(unlabelled)?;
+    let carrier_account = shipment.carrier_account.as_ref().ok_or_else(unlabelled)?;
+    let carrier_account = deps
         .store
-        .require::<SealedCarrierAccount>(
-            &SealedCarrierAccount::key_of(&shipment.carrier_account),
-            &shipment.carrier_account,
-        )
+        .require::<SealedCarrierAccount>(&SealedCarrierAccount::key_of(carrier_account), carrier_account)
         .await?
         .body
-        .account
-        .name;
+        .account;
+    // What shoppers know it by; a carrier that was taken out of the code keeps the account's name.
+    let carrier = carriers::find(&carrier_account.carrier)
+        .map_or(carrier_account.name, |carrier| carrier.display_name.to_owned());
     let lines = shipment
         .contents
         .iter()
@@ -48,8 +47,8 @@ pub(crate) async fn report(deps: &Deps, message: &Message, id: &ShipmentId) -> R
     let report = FulfilmentReport {
         order: order.source_id.clone(),
         lines,
-        tracking_number,
-        tracking_url: shipment.tracking_url.clone(),
+        tracking_number: label.tracking_number.clone(),
+        tracking_url: label.tracking_url.clone(),
         carrier,
         notify_shopper: true,
     };

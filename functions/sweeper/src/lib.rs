@@ -92,11 +92,7 @@ pub async fn sweep(deps: &Deps) -> (Swept, Result<(), Failure>) {
 }
 
 /// Looks at one page; gives the index sort key after which the next one begins, if there may be one.
-async fn sweep_page(
-    deps: &Deps,
-    run: &mut Run,
-    lane: &Lane,
-) -> Result<(Option<String>, Result<(), Failure>), Failure> {
+async fn sweep_page(deps: &Deps, run: &mut Run, lane: &Lane) -> Result<(Option<String>, Result<(), Failure>), Failure> {
     // Index sort keys are `<instant>#<id>`: this is greater than all of now, and less than any of the next second.
     let until = format!("{}~", run.now);
     let page = IndexPage {

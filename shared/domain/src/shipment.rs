@@ -192,7 +192,8 @@ impl Shipment {
     #[must_use]
     pub fn reconcile_due_at(&self) -> Option<Timestamp> {
         let waits_for_a_person = self.reason.is_some();
-        (self.state == ShipmentState::BookingUnknown && !waits_for_a_person).then(|| self.next_look_at.unwrap_or(self.attempted_at + CALL_LASTS))
+        (self.state == ShipmentState::BookingUnknown && !waits_for_a_person)
+            .then(|| self.next_look_at.unwrap_or(self.attempted_at + CALL_LASTS))
     }
 
     fn message(&self, kind: MessageKind) -> Message {

@@ -62,7 +62,8 @@ impl Order {
         let mut next = self.clone();
         next.next_look_at = Some(next_look(self.created_at, at));
         let merchant = self.merchant();
-        Decision::of(next).with_messages(self.owed(parts, at).into_iter().map(|kind| kind.for_merchant(&merchant, &self.id)))
+        Decision::of(next)
+            .with_messages(self.owed(parts, at).into_iter().map(|kind| kind.for_merchant(&merchant, &self.id)))
     }
 
     fn owed(&self, parts: &Parts, at: Timestamp) -> Vec<MessageKind> {
@@ -104,10 +105,9 @@ impl Order {
             PickTaskState::PutBack => None,
             _ if self.cancel_requested => Some(cancel),
             _ if counts_on_more(active, task) => Some(short),
-            PickTaskState::Released
-            | PickTaskState::Assigned
-            | PickTaskState::InProgress
-            | PickTaskState::Picked => None,
+            PickTaskState::Released | PickTaskState::Assigned | PickTaskState::InProgress | PickTaskState::Picked => {
+                None
+            }
             PickTaskState::Packed => match shipment {
                 Some(shipment) => shipment.owed(at),
                 None if self.holds.is_empty() => Some(MessageKind::Book { task: task.id.clone() }),

@@ -4,7 +4,8 @@ use crate::ids::{CarrierAccountId, LocationId, MerchantId, PickTaskId, Sku};
 use crate::incoming::{IncomingLine, IncomingOrder};
 use crate::money::{Currency, Money};
 use crate::order::{AllocatedLine, Allocation, AllocationRule, Hold, HoldReason, IntakeFacts};
-use crate::shipment::{CALL_LASTS, Leg, Parcel, ShipmentPlan, ShippedLine};
+use crate::pick_task::Parcel;
+use crate::shipment::{CALL_LASTS, Leg, ShipmentPlan, ShippedLine};
 use crate::tracking_status::TrackingEvent;
 use proptest::prelude::*;
 
@@ -60,7 +61,8 @@ fn received(paid: bool) -> Order {
 
 /// Of the five units, three ship from one location and two from another.
 fn allocated() -> Order {
-    let part = |code, quantity| Allocation { location: location(code), lines: vec![AllocatedLine { line: 1, quantity }] };
+    let part =
+        |code, quantity| Allocation { location: location(code), lines: vec![AllocatedLine { line: 1, quantity }] };
     received(true).allocated(vec![part("SOF1", 3), part("VAR1", 2)], start()).next
 }
 
