@@ -1,3 +1,8 @@
 //! One machine as the whole system: the host of `template.yaml` and what surrounds it.
 
+pub mod cli;
+pub mod demo;
+pub mod host;
+pub mod openapi;
+pub mod sandbox;
 pub mod template;

@@ -1,1 +1,7 @@
-fn main() {}
+//! `sklad`: the whole system on one machine, and each of its functions.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    infra::cli::main()
+}

@@ -11,6 +11,7 @@ pub mod message;
 pub mod money;
 pub mod order;
 pub mod pick_task;
+pub mod returns;
 pub mod shipment;
 pub mod stock;
 pub mod sweep;

@@ -7,6 +7,7 @@ mod movement;
 mod order;
 mod person;
 mod pick_task;
+mod returns;
 mod shipment;
 mod stock;
 mod tracker;
@@ -18,6 +19,7 @@ pub use movement::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, mo
 pub use order::order_key;
 pub use person::{PersonRecord, person_key};
 pub use pick_task::{WORK_INDEX, pick_task_key, work_parts};
+pub use returns::return_key;
 pub use shipment::shipment_key;
 pub use stock::{Receipt, StoredLevel, WaitingOrder, receipt_key, waiting_prefix};
 pub use tracker::tracker_key;
