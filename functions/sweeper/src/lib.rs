@@ -1,8 +1,8 @@
 //! `sweeper`: every minute, finds what is due, and sets going again what a lost message left behind.
 //!
 //! What is owed, and why a repetition does no harm, is [`domain::sweep`]'s to say. Here it is read and stored: a look is one
-//! conditional write, which carries the messages as its outbox and moves the item's own due instant. If anything else
-//! changes the item meanwhile, the look is left out, since then it is not stuck.
+//! conditional write that moves the item's own due instant; with messages, it is their outbox. If anything else changes the
+//! item meanwhile, the look is left out, since then it is not stuck.
 
 mod audit;
 mod look;
@@ -60,7 +60,7 @@ pub async fn sweep(deps: &Deps) -> (Swept, Result<(), Failure>) {
     let mut run = Run::new(now);
     let mut outcome = Ok(());
     // Shards are taken page by page in turn, beginning with another one each minute: a full one starves no other.
-    let mut lanes: VecDeque<Lane> = [Table::Orders, Table::Shipments]
+    let mut lanes: VecDeque<Lane> = [Table::Orders, Table::Shipments, Table::Returns]
         .into_iter()
         .flat_map(|table| (0..deps.store.list_shards()).map(move |shard| (table, shard.to_string())))
         .map(|(table, shard)| Lane { table, shard, after: None })

@@ -99,7 +99,14 @@ fn parts(order: &Order, states: [PickTaskState; 2], first: Option<ShipmentState>
 }
 
 fn owed(order: &Order, parts: &Parts) -> Vec<MessageKind> {
-    order.look(parts, later()).messages.into_iter().map(|message| message.kind).collect()
+    kinds(&order.look(parts, later()))
+}
+
+/// Every message of a look.
+fn kinds(look: &OrderLook) -> Vec<MessageKind> {
+    let tasks = look.tasks.values().flat_map(|task| &task.messages);
+    let shipments = look.shipments.values().flat_map(|shipment| &shipment.messages);
+    look.order.messages.iter().chain(tasks).chain(shipments).map(|message| message.kind.clone()).collect()
 }
 
 fn first_task(order: &Order) -> PickTaskId {
@@ -155,8 +162,8 @@ fn a_packed_task_gets_what_its_shipment_waits_for() {
     check(Some(ShipmentState::BookingUnknown), None);
     check(Some(ShipmentState::BookingRefused), None);
     check(Some(ShipmentState::LabelPurchased), None);
-    check(Some(ShipmentState::VoidRequested), Some(MessageKind::Void { shipment: id.clone() }));
-    check(Some(ShipmentState::Voided), Some(MessageKind::ShipmentChanged { shipment: id.clone() }));
+    check(Some(ShipmentState::VoidRequested), Some(MessageKind::Reconcile { shipment: id.clone() }));
+    check(Some(ShipmentState::Voided), None);
     check(Some(ShipmentState::HandedOver), Some(MessageKind::ShipmentChanged { shipment: id }));
 }
 
@@ -164,8 +171,7 @@ fn a_packed_task_gets_what_its_shipment_waits_for() {
 fn a_purchase_under_way_is_left_alone() {
     let order = allocated();
     let parts = parts(&order, [PickTaskState::Packed, PickTaskState::Released], Some(ShipmentState::BookingIntent));
-    let look = order.look(&parts, start() + CALL_LASTS / 2);
-    assert_eq!(look.messages, []);
+    assert_eq!(kinds(&order.look(&parts, start() + CALL_LASTS / 2)), []);
 }
 
 #[test]
@@ -232,6 +238,61 @@ fn the_next_purchase_is_looked_at_on_its_own_time() {
     assert_eq!(again.reconcile_due_at(), Some(at + CALL_LASTS));
 }
 
+fn approved(order: &Order) -> Return {
+    let mut back = Return::refused(order, &first_task(order).shipment(), start()).unwrap().back.next;
+    back.state = ReturnState::Approved;
+    back.shipment = None;
+    back.send_by = Some(start() + SEND_WITHIN);
+    back
+}
+
+#[test]
+fn an_approved_return_without_label_gets_one() {
+    let order = allocated().handed_over(1, start()).next;
+    let back = approved(&order);
+    assert_eq!(back.look_due_at(), Some(start() + FIRST_LOOK));
+    let look = back.look(None, later());
+    let sent: Vec<_> = look.back.messages.iter().map(|message| message.kind.clone()).collect();
+    assert_eq!(sent, [MessageKind::BookReturn { return_id: back.id.clone() }]);
+    assert_eq!(look.back.next.look_due_at(), Some(later() + FIRST_LOOK));
+    let check = |state: ShipmentState, expect: Option<MessageKind>| {
+        let label = shipment(&order, 1, state);
+        let look = back.look(Some(&label), later());
+        assert_eq!(look.back.messages, []);
+        assert_eq!(look.shipment.map(|decision| decision.messages[0].kind.clone()), expect, "{state:?}");
+    };
+    let id = shipment(&order, 1, ShipmentState::LabelPurchased).id;
+    let told = MessageKind::ReturnLabelBooked { return_id: back.id.clone(), shipment: id.clone() };
+    check(ShipmentState::LabelPurchased, Some(told.clone()));
+    check(ShipmentState::BookingRefused, Some(told));
+    check(ShipmentState::BookingIntent, Some(MessageKind::Reconcile { shipment: id }));
+    check(ShipmentState::BookingUnknown, None);
+}
+
+#[test]
+fn a_return_that_was_not_sent_in_time_expires_once() {
+    let order = allocated().handed_over(1, start()).next;
+    for state in [ReturnState::Approved, ReturnState::LabelIssued] {
+        let back = Return { state, ..approved(&order) };
+        let at = start() + SEND_WITHIN;
+        assert!(!back.look(None, at - FIRST_LOOK).expired);
+        let look = back.look(None, at);
+        assert!(look.expired && look.back.messages.is_empty());
+        assert_eq!(look.back.next.state, ReturnState::ExpiredUnsent);
+        assert_eq!(look.back.next.look_due_at(), None);
+    }
+    let sent = Return { state: ReturnState::InTransit, ..approved(&order) };
+    assert_eq!(sent.look_due_at(), None);
+}
+
+#[test]
+fn a_return_with_its_label_is_looked_at_when_it_expires() {
+    let order = allocated().handed_over(1, start()).next;
+    let id = shipment(&order, 1, ShipmentState::LabelPurchased).id;
+    let back = approved(&order).label_booked(&id, start()).next;
+    assert_eq!(back.look_due_at(), Some(start() + SEND_WITHIN));
+}
+
 #[test]
 fn what_a_tracker_says_is_said_again() {
     let order = allocated();
@@ -282,12 +343,15 @@ proptest! {
         }
         let parts = parts(&order, [tasks[states.0], tasks[states.1]], first.map(|state| shipments[state]));
         let look = order.look(&parts, later());
-        prop_assert_eq!(look.next.next_look_at, Some(later() + FIRST_LOOK));
-        prop_assert_eq!(Order { next_look_at: None, ..look.next }, order.clone());
-        prop_assert!(look.stock.is_empty() && look.facts.is_empty());
-        for (index, message) in look.messages.iter().enumerate() {
-            prop_assert_eq!(&message.correlation_id, order.id.as_str());
-            prop_assert!(!look.messages[..index].contains(message), "sent twice");
+        let sent = kinds(&look);
+        for (index, kind) in sent.iter().enumerate() {
+            prop_assert!(!sent[..index].contains(kind), "sent twice: {:?}", kind);
         }
+        prop_assert!(look.order.messages.iter().all(|message| message.correlation_id == order.id.as_str()));
+        prop_assert!(look.order.stock.is_empty() && look.order.facts.is_empty());
+        prop_assert_eq!(look.order.next.next_look_at, Some(later() + FIRST_LOOK));
+        prop_assert_eq!(Order { next_look_at: None, ..look.order.next }, order.clone());
+        prop_assert!(look.tasks.iter().all(|(number, task)| parts.tasks[number] == task.next));
+        prop_assert!(look.shipments.iter().all(|(number, shipment)| parts.shipments[number] == shipment.next));
     }
 }
