@@ -5,6 +5,7 @@ use domain::account::Merchant;
 use domain::incoming::IncomingOrder;
 use domain::order::IntakeFacts;
 use domain::order::Order;
+use domain::order::receive::content_digest;
 use domain::{ChannelId, MerchantId, Sku};
 use platform::items::{IdempotencyRecord, PersonRecord, StoredItem, item_key, merchant_key, person_key};
 use platform::{Deps, Operation, Problem, Response, Step, Stored, Write};
@@ -26,7 +27,7 @@ pub(crate) async fn take_in(
 ) -> Result<Response, Problem> {
     let Source { merchant, channel, idempotency } = source;
     let id = Order::id_for(&merchant, channel.as_ref(), &incoming.source_id);
-    let content = domain::ids::digest(&[&String::from_utf8_lossy(raw)], 16);
+    let content = content_digest(&incoming.number, &String::from_utf8_lossy(raw));
     if let Some(operation) = &idempotency
         && let Some(record) = recorded(deps, operation, &id).await?
         && (record.body != operation.body() || record.order != id)
@@ -56,7 +57,8 @@ pub(crate) async fn take_in(
         note: incoming.note.clone(),
         raw: PersonRecord::deflate(raw),
     };
-    deps.store.put_child(&person, &operation).await?;
+    // A repetition leaves the person alone, who may have been corrected since.
+    deps.store.create_child(&person, &operation).await?;
     let mut step = Step::from(decision);
     if let Some(key) = &idempotency {
         let record = IdempotencyRecord::new(key, &id, facts.now);

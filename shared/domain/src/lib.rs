@@ -13,6 +13,7 @@ pub mod order;
 pub mod pick_task;
 pub mod returns;
 pub mod shipment;
+pub mod receiving;
 pub mod stock;
 pub mod sweep;
 pub mod tracker;

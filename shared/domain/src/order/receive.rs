@@ -19,7 +19,7 @@ pub struct IntakeFacts {
     pub rule: AllocationRule,
     /// SKUs of the order that the catalogue knows.
     pub known_skus: BTreeSet<Sku>,
-    /// Digest of the body.
+    /// Digest of number and body: [`content_digest`].
     pub content: String,
     /// Now, UTC.
     pub now: Timestamp,
@@ -111,10 +111,20 @@ impl Order {
     }
 }
 
-/// Digest of a body, for [`IntakeFacts::content`].
+/// Hexadecimal digits with which [`Order::content`] begins: see [`number_digest`].
+pub const NUMBER_DIGITS: usize = 12;
+
+/// Digest of an order number as people write it: `#1001`, `1001` and ` #1001` are the same number.
 #[must_use]
-pub fn content_digest(body: &str) -> String {
-    digest(&[body], 16)
+pub fn number_digest(number: &str) -> String {
+    digest(&[&number.trim().trim_start_matches('#').to_lowercase()], NUMBER_DIGITS)
+}
+
+/// [`IntakeFacts::content`]: the digest of the number and then that of the body. An order's personal data is kept under it,
+/// so that number and e-mail find the order of a shopper, who knows neither its id nor the shop's, without any further index.
+#[must_use]
+pub fn content_digest(number: &str, body: &str) -> String {
+    format!("{}{}", number_digest(number), digest(&[body], 16))
 }
 
 fn check(incoming: &IncomingOrder) -> Result<(), OrderRejection> {

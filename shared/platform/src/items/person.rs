@@ -2,8 +2,9 @@
 
 use crate::settings::Table;
 use crate::store::{Key, Stored};
-use domain::OrderId;
 use domain::address::Person;
+use domain::order::receive::{NUMBER_DIGITS, number_digest};
+use domain::{MerchantId, OrderId};
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 
@@ -12,7 +13,7 @@ use std::io::{Read, Write};
 pub struct PersonRecord {
     /// The order.
     pub order: OrderId,
-    /// Digest of what the shop sent, part of the key: another body under the same order number leaves this one alone.
+    /// Digest of number and body, part of the key: another body under the same order number leaves this one alone.
     pub content: String,
     /// Whom it goes to; absent when the shop sent none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,10 +32,20 @@ impl std::fmt::Debug for PersonRecord {
     }
 }
 
-/// The key of an order's person; `content` is [`domain::order::Order::content`].
+/// Sort key prefix of persons.
+pub const PERSON_PREFIX: &str = "person#";
+
+/// The key of an order's person; `content` is [`domain::order::Order::content`]. Orders of one number share a partition.
 #[must_use]
 pub fn person_key(order: &OrderId, content: &str) -> Key {
-    Key::new(Table::People, format!("{}#{order}", order.merchant()), format!("person#{content}"))
+    let number = content.get(..NUMBER_DIGITS).unwrap_or(content);
+    Key::new(Table::People, format!("{}#{number}", order.merchant()), format!("{PERSON_PREFIX}{order}#{content}"))
+}
+
+/// The partition of the persons of the merchant's orders that have this number: one, unless shops number alike.
+#[must_use]
+pub fn people_partition(merchant: &MerchantId, number: &str) -> String {
+    format!("{merchant}#{}", number_digest(number))
 }
 
 impl PersonRecord {
@@ -63,5 +74,23 @@ impl PersonRecord {
 impl Stored for PersonRecord {
     fn key(&self) -> Key {
         person_key(&self.order, &self.content)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::order::receive::content_digest;
+
+    #[test]
+    fn a_number_leads_to_the_person_however_it_is_written() {
+        let merchant = MerchantId::derive(&["acme"]);
+        let order = OrderId::derive(&merchant, &["shop", "1"]);
+        let key = person_key(&order, &content_digest("#A-1001", "{}"));
+        for number in ["#A-1001", "a-1001", " #a-1001 "] {
+            assert_eq!(people_partition(&merchant, number), key.pk);
+        }
+        assert_ne!(people_partition(&merchant, "A-1002"), key.pk);
+        assert_ne!(people_partition(&MerchantId::derive(&["other"]), "A-1001"), key.pk);
     }
 }

@@ -1,0 +1,227 @@
+//! At the dock: counting what came, announced or not, and inspecting it.
+
+use crate::change::{answer, change_return, operation_of, refused, release_units, return_of};
+use crate::messages::open_refused;
+use crate::wire::{InspectBody, ReceiptBody, ReceiveBody};
+use domain::account::{Merchant, Scope};
+use domain::order::Order;
+use domain::returns::{Arrival, Return, ReturnKind};
+use domain::tracker::Tracker;
+use domain::{LocationId, MerchantId, ReturnId, ShipmentId};
+use platform::auth::authenticate;
+use platform::items::{
+    StoredItem, StoredLocation, item_key, location_key, merchant_key, order_key, return_key, tracker_key,
+};
+use platform::{Changed, Deps, Failure, Problem, Request, Response, Step};
+use std::collections::BTreeSet;
+
+const DOCK: [Scope; 2] = [Scope::Floor, Scope::Operations];
+
+/// Count what came of a return.
+///
+/// The goods enter the stock of the location, in the term `inspection`. Parts may come one after the other, at one location.
+#[utoipa::path(
+    post, path = "/v1/returns/{return}/receive", tag = "returns",
+    params(
+        ("return" = String, Path, description = "The return's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeating the request under the same key counts once"),
+        ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    ),
+    request_body = ReceiveBody,
+    responses(
+        (status = 200, description = "Counted; its version in `ETag`", body = Return),
+        (status = 400, description = "A field is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key's scope does not allow it", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such return", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`return-not-receivable`, `received-elsewhere`, `not-announced`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "Changed since the version in If-Match", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "No such location, or the Idempotency-Key was used with another body", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("api_key" = [])),
+)]
+pub(crate) async fn receive_return(deps: &Deps, request: &Request) -> Result<Response, Problem> {
+    let (_, id) = return_of(deps, request, &DOCK).await?;
+    let body: ReceiveBody = request.json()?;
+    let arrivals = body.arrivals()?;
+    check_location(deps, &id.merchant(), &body.location).await?;
+    let operation = operation_of(deps, request, &id.merchant(), id.as_str())?;
+    let now = deps.clock.now();
+    let changed = change_return(deps, request, &id, &operation, async |loaded| {
+        Ok(loaded.body.receive(&body.location, &arrivals, &body.actor, now)?)
+    });
+    answer(200, &changed.await.map_err(refused)?)
+}
+
+/// Count a parcel that came.
+///
+/// It is matched to its return by id or tracking number (also that of an outbound parcel that came back); a parcel that matches
+/// nothing becomes a return of kind `unidentified`. The goods enter the stock of the location, in the term `inspection`.
+#[utoipa::path(
+    post, path = "/v1/return-receipts", tag = "returns",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeating the request under the same key counts once"),
+        ("Sklad-Merchant" = Option<String>, Header, description = "For which merchant a key of the platform acts"),
+    ),
+    request_body = ReceiptBody,
+    responses(
+        (status = 201, description = "Counted; the return's version in `ETag`", body = Return),
+        (status = 400, description = "A field is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key's scope does not allow it", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such return or carrier account", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`return-not-receivable`, `received-elsewhere`, `not-announced`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "No such item or location, or the Idempotency-Key was used with another body", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("api_key" = [])),
+)]
+pub(crate) async fn receive_parcel(deps: &Deps, request: &Request) -> Result<Response, Problem> {
+    let principal = authenticate(deps, request, &DOCK).await?;
+    let merchant = principal.merchant()?;
+    let body: ReceiptBody = request.json()?;
+    let arrivals = body.arrivals()?;
+    check_location(deps, merchant, &body.location).await?;
+    check_items(deps, merchant, &arrivals).await?;
+    let operation = operation_of(deps, request, merchant, "")?;
+    let id = ReturnId::derive(merchant, &["unannounced", operation.id()]);
+    // A repeated request keeps its first answer, also when the parcel could be matched by now.
+    if let Some(value) = deps.store.load::<Return>(&return_key(&id)).await? {
+        operation.is_done(&value.operations)?;
+        return answer(201, &Changed { value, replayed: true });
+    }
+    let now = deps.clock.now();
+    let mut note = body.tracking_number.as_ref().map(|number| format!("tracking number {number} matches no return"));
+    if let Some(matched) = match_return(deps, merchant, &body).await? {
+        let received = change_return(deps, request, &matched, &operation, async |loaded| {
+            Ok(loaded.body.receive(&body.location, &arrivals, &body.actor, now)?)
+        });
+        match received.await {
+            Err(Failure::Rejected(rejected))
+                if rejected.code == "return-not-receivable" && body.return_id.is_none() =>
+            {
+                note = Some(format!("the tracking number is that of {matched}, which expects nothing"));
+            }
+            received => return answer(201, &received.map_err(refused)?),
+        }
+    }
+    let opened = Return::unannounced(id, &body.location, &arrivals, note, &body.actor, now).map_err(Failure::from)?;
+    let created = deps.store.create(&operation, opened).await?;
+    operation.is_done(&created.value.operations)?;
+    tracing::info!(return_id = %created.value.body.id, replayed = created.replayed, "unannounced parcel received");
+    answer(201, &created)
+}
+
+/// Inspect what was received.
+///
+/// Exactly what was received is disposed of; an item may have several lines. What is restocked may be sold at once and fills
+/// waiting orders. The refund is instructed where one is due, and the return is closed; units that did not come may be returned
+/// otherwise.
+#[utoipa::path(
+    post, path = "/v1/returns/{return}/inspect", tag = "returns",
+    params(
+        ("return" = String, Path, description = "The return's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeating the request under the same key counts once"),
+        ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    ),
+    request_body = InspectBody,
+    responses(
+        (status = 200, description = "Closed; its version in `ETag`", body = Return),
+        (status = 400, description = "A field is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key's scope does not allow it", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such return", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`return-not-inspectable`, `not-all-disposed`, `damaged-not-sellable`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "Changed since the version in If-Match", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The Idempotency-Key was used with another body", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("api_key" = [])),
+)]
+pub(crate) async fn inspect_return(deps: &Deps, request: &Request) -> Result<Response, Problem> {
+    let (_, id) = return_of(deps, request, &DOCK).await?;
+    let body: InspectBody = request.json()?;
+    let found = body.found()?;
+    let operation = operation_of(deps, request, &id.merchant(), id.as_str())?;
+    let now = deps.clock.now();
+    let changed = change_return(deps, request, &id, &operation, async |loaded| {
+        let back = &loaded.body;
+        let order = match &back.order {
+            Some(order) => Some(deps.store.require::<Order>(&order_key(order), "the return's order").await?.body),
+            None => None,
+        };
+        let decision = back.inspect(&found, order.as_ref(), &body.actor, now)?;
+        let also = match &back.order {
+            Some(order) => release_units(deps, order, &decision.next.missing(), &operation, now).await?,
+            None => Vec::new(),
+        };
+        Ok(Step { decision, also })
+    });
+    answer(200, &changed.await.map_err(refused)?)
+}
+
+async fn check_location(deps: &Deps, merchant: &MerchantId, location: &LocationId) -> Result<(), Problem> {
+    let stored = deps.store.load::<StoredLocation>(&location_key(merchant, location)).await?;
+    stored.map(drop).ok_or_else(|| {
+        Problem::new(422, "unknown-location", "there is no such location: see GET /v1/locations").at("/location")
+    })
+}
+
+async fn check_items(deps: &Deps, merchant: &MerchantId, arrivals: &[Arrival]) -> Result<(), Problem> {
+    let keys: Vec<_> = arrivals.iter().map(|arrival| item_key(merchant, &arrival.sku)).collect();
+    let known: BTreeSet<_> =
+        deps.store.load_many::<StoredItem>(&keys).await?.into_iter().map(|stored| stored.body.item.sku).collect();
+    match arrivals.iter().position(|arrival| !known.contains(&arrival.sku)) {
+        None => Ok(()),
+        Some(index) => Err(Problem::new(422, "unknown-sku", "the catalogue has no such item: create it first")
+            .at(format!("/lines/{index}/sku"))),
+    }
+}
+
+/// The return that the parcel belongs to, as far as that can be known.
+async fn match_return(deps: &Deps, merchant: &MerchantId, body: &ReceiptBody) -> Result<Option<ReturnId>, Problem> {
+    if let Some(id) = &body.return_id {
+        let own = id.merchant() == *merchant;
+        return if own { Ok(Some(id.clone())) } else { Err(Problem::not_found("this return").at("/return")) };
+    }
+    let Some(tracking_number) = &body.tracking_number else { return Ok(None) };
+    let account = match &body.carrier_account {
+        Some(account) if account.merchant() != *merchant => {
+            return Err(Problem::not_found("this carrier account").at("/carrier_account"));
+        }
+        Some(account) => Some(account.clone()),
+        None => {
+            let key = merchant_key(merchant);
+            let stored = deps.store.require::<Merchant>(&key, "the merchant of this credential").await?;
+            stored.body.default_carrier_account
+        }
+    };
+    let Some(account) = account else { return Ok(None) };
+    let tracker = deps.store.load::<Tracker>(&tracker_key(&account, tracking_number)).await?;
+    let Some(shipment) = tracker.and_then(|tracker| tracker.body.shipment) else { return Ok(None) };
+    match shipment.return_id() {
+        Some(id) => Ok(Some(id)),
+        None => Ok(return_of_outbound(deps, &shipment).await?),
+    }
+}
+
+/// An outbound parcel stands at our dock: its return is that of its refusal, opened now if the carrier did not say so yet.
+async fn return_of_outbound(deps: &Deps, shipment: &ShipmentId) -> Result<Option<ReturnId>, Failure> {
+    if let Some(id) = refusal_of(deps, shipment).await? {
+        return Ok(Some(id));
+    }
+    match open_refused(deps, shipment).await {
+        // Its units are being returned otherwise, or it never left: nobody announced this parcel.
+        Err(Failure::Rejected(_) | Failure::NotFound(_)) => return Ok(None),
+        opened => opened?,
+    }
+    refusal_of(deps, shipment).await
+}
+
+async fn refusal_of(deps: &Deps, shipment: &ShipmentId) -> Result<Option<ReturnId>, Failure> {
+    let Some((order, _)) = shipment.order() else { return Ok(None) };
+    let Some(order) = deps.store.load::<Order>(&order_key(&order)).await? else { return Ok(None) };
+    let keys: Vec<_> =
+        (1..=order.body.returns).map(|number| return_key(&ReturnId::of(&order.body.id, number))).collect();
+    let found = deps.store.load_many::<Return>(&keys).await?;
+    let is_its = |back: &Return| back.kind == ReturnKind::Refused && back.shipment.as_ref() == Some(shipment);
+    Ok(found.into_iter().map(|stored| stored.body).find(is_its).map(|back| back.id))
+}
