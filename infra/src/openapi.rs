@@ -16,10 +16,10 @@ pub enum OpenApiError {
 
 fn parts() -> Vec<OpenApi> {
     vec![
-        //operations::openapi(),
+        operations::openapi(),
         order_intake::openapi(),
         pick_pack::openapi(),
-        //returns::openapi(),
+        returns::openapi(),
         //tracking_webhooks::openapi(),
     ]
 }

@@ -27,6 +27,7 @@ pub(crate) const ALL: &[Entry] = &entries! {
     "order-intake" => order_intake::run,
     "pick-pack" => pick_pack::run,
     "relay" => relay::run,
+    "returns" => returns::run,
     "stock-reservation" => stock_reservation::run,
 };
 

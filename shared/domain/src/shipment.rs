@@ -166,6 +166,10 @@ pub struct Shipment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub handed_over_at: Option<Timestamp>,
+    /// When the sweeper looks at it next, UTC; absent until it did for the first time after a purchase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_look_at: Option<Timestamp>,
     /// Timeline.
     #[serde(default)]
     pub history: History,
@@ -188,7 +192,8 @@ impl Shipment {
     #[must_use]
     pub fn reconcile_due_at(&self) -> Option<Timestamp> {
         let waits_for_a_person = self.reason.is_some();
-        (self.state == ShipmentState::BookingUnknown && !waits_for_a_person).then(|| self.attempted_at + CALL_LASTS)
+        (self.state == ShipmentState::BookingUnknown && !waits_for_a_person)
+            .then(|| self.next_look_at.unwrap_or(self.attempted_at + CALL_LASTS))
     }
 
     /// What was known before anything was bought: what every further purchase is made from.

@@ -70,6 +70,7 @@ impl Shipment {
             surplus: Vec::new(),
             created_at: at,
             handed_over_at: None,
+            next_look_at: None,
             history: History::default(),
         }
     }
@@ -133,6 +134,7 @@ impl Shipment {
         next.state = ShipmentState::BookingIntent;
         next.attempts += 1;
         next.attempted_at = at;
+        next.next_look_at = None;
         next.call_open = true;
         next.claim = attempt.claim;
         next.carrier_account = Some(attempt.carrier_account);
