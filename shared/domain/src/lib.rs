@@ -15,6 +15,7 @@ pub mod receiving;
 pub mod returns;
 pub mod shipment;
 pub mod stock;
+pub mod sweep;
 pub mod tracker;
 pub mod tracking_status;
 
