@@ -11,10 +11,11 @@ pub mod message;
 pub mod money;
 pub mod order;
 pub mod pick_task;
+pub mod receiving;
 pub mod returns;
 pub mod shipment;
-pub mod receiving;
 pub mod stock;
+pub mod sweep;
 pub mod tracker;
 pub mod tracking_status;
 

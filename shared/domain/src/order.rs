@@ -1,6 +1,7 @@
 //! The order: four independent axes (fulfilment, delivery, money, holds) over lines and fulfilment orders.
 
 mod cancel;
+mod cash_on_delivery;
 mod hold;
 mod progress;
 pub mod receive;
@@ -230,6 +231,10 @@ pub struct Order {
     /// How many returns were opened: numbers of [`crate::ReturnId`]s from 1.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub returns: u32,
+    /// When the sweeper looks at it next, UTC; absent until it did for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_look_at: Option<Timestamp>,
     /// Timeline.
     #[serde(default)]
     pub history: History,

@@ -26,7 +26,7 @@ impl Stored for Shipment {
         }
         if let Some(due) = self.reconcile_due_at() {
             keys.push(("due_pk", shard.to_string()));
-            keys.push(("due_sk", format!("{due}#{}", self.id)));
+            keys.push(("due_sk", format!("{}#{}", sort_instant(due), self.id)));
         }
         keys
     }
