@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::bench;
 use crate::demo::{self, api::Api, setup::Endpoints};
 use crate::host::{Declaration, Host, Options, Output, functions, now};
 
@@ -49,6 +50,8 @@ pub struct StackArguments {
 enum Command {
     /// Drive real orders through every function, against the stack that runs on the data directory or one of its own.
     Demo,
+    /// Print the figures of the README: times, units and requests; takes a few minutes.
+    Bench,
     /// Print the OpenAPI document of the whole API, as functions/operations/openapi.json holds it.
     Openapi,
     /// Run one function against a Lambda Runtime API; the host starts these by itself.
@@ -75,6 +78,8 @@ enum CliError {
     Function { name: String, source: lambda_runtime::Error },
     #[error(transparent)]
     OpenApi(#[from] crate::openapi::OpenApiError),
+    #[error(transparent)]
+    Bench(#[from] bench::BenchError),
     #[error("the demo stopped: {0}")]
     Demo(#[from] crate::demo::api::StepError),
     #[error("{what}: {source}")]
@@ -87,6 +92,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         None => run_stack(&cli.stack),
         Some(Command::Demo) => run_demo(&cli.stack),
+        Some(Command::Bench) => run_bench(&cli.stack),
         Some(Command::Openapi) => crate::openapi::document_text().map(|text| print!("{text}")).map_err(CliError::from),
         Some(Command::Function { name, end_with_input }) => run_function(&name, end_with_input),
     };
@@ -175,6 +181,20 @@ fn run_demo(arguments: &StackArguments) -> Result<(), CliError> {
         host.shutdown().await;
         Ok(outcome?)
     })
+}
+
+/// Prints the figures, in a directory that is removed afterwards.
+fn run_bench(arguments: &StackArguments) -> Result<(), CliError> {
+    let options = Options { output: Output::Quiet, ..arguments.options()? };
+    let scratch = std::env::temp_dir().join(format!("sklad-bench-{}", std::process::id()));
+    let here = std::env::current_exe().map_err(|source| CliError::Io { what: "the path of this program", source })?;
+    // target/<profile>/sklad: the functions' release binaries are beside the profile's directory.
+    let release = here.ancestors().nth(2).unwrap_or(&here).join("release");
+    let plan = bench::Plan { options, scratch: scratch.clone(), release };
+    let outcome = runtime(tokio::runtime::Builder::new_multi_thread())?.block_on(bench::run(&plan));
+    let removed = std::fs::remove_dir_all(&scratch);
+    outcome?;
+    removed.map_err(|source| CliError::Io { what: "the benchmark's directory", source })
 }
 
 fn endpoints_of(host: &Host) -> Endpoints {

@@ -1,5 +1,6 @@
 //! One machine as the whole system: the host of `template.yaml` and what surrounds it.
 
+pub mod bench;
 pub mod cli;
 pub mod demo;
 pub mod host;

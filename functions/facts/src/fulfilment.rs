@@ -4,6 +4,7 @@ use crate::shop;
 use domain::order::Order;
 use domain::shipment::Shipment;
 use domain::{Message, ShipmentId};
+use partners::carriers;
 use partners::shops::{self, FulfilmentReport};
 use platform::items::{SealedCarrierAccount, SealedChannel, order_key, shipment_key};
 use platform::{Deps, Failure};
@@ -28,9 +29,16 @@ pub(crate) async fn report(deps: &Deps, message: &Message, id: &ShipmentId) -> R
     };
     let unlabelled = || Failure::bug(format!("{id} was handed over without label"));
     let label = shipment.label.as_ref().ok_or_else(unlabelled)?;
-    let carrier = shipment.carrier_account.as_ref().ok_or_else(unlabelled)?;
-    let carrier = SealedCarrierAccount::key_of(carrier);
-    let carrier = deps.store.require::<SealedCarrierAccount>(&carrier, "the carrier account").await?.body.account.name;
+    let carrier_account = shipment.carrier_account.as_ref().ok_or_else(unlabelled)?;
+    let carrier_account = deps
+        .store
+        .require::<SealedCarrierAccount>(&SealedCarrierAccount::key_of(carrier_account), carrier_account)
+        .await?
+        .body
+        .account;
+    // What shoppers know it by; a carrier that was taken out of the code keeps the account's name.
+    let carrier = carriers::find(&carrier_account.carrier)
+        .map_or(carrier_account.name, |carrier| carrier.display_name.to_owned());
     let lines = shipment
         .contents
         .iter()

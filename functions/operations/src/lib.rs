@@ -1,9 +1,26 @@
-//! `operations`: the HTTP API of ops teams and merchants. Master data and stock here, the orders' day in [`orders`].
+//! `operations`: the HTTP API of ops teams and merchants. Master data and stock here, the orders' day in `orders`.
 
+mod about;
+mod api_keys;
+mod carrier_accounts;
+mod channels;
+mod fields;
+mod import;
+mod items;
+mod levels;
+mod locations;
+mod merchants;
+mod movements;
 mod orders;
+mod receipts;
+mod requests;
+pub mod wire;
+
+pub use about::OPENAPI;
 
 use platform::{Deps, Function, Problem, Request, Response};
 use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 /// The function.
 #[derive(Debug, Clone, Copy)]
@@ -13,9 +30,38 @@ impl Function for Operations {
     const NAME: &'static str = "operations";
 
     async fn http(&self, deps: &Deps, request: Request) -> Result<Response, Problem> {
-        match orders::route(deps, &request).await {
-            Some(answer) => answer,
-            None => Err(Problem::no_route(&request.route)),
+        match request.route.as_str() {
+            "GET /v1/health" => about::health(),
+            "GET /v1/version" => about::version(),
+            "GET /v1/openapi.json" => about::description(),
+            "POST /v1/merchants" => merchants::create_merchant(deps, &request).await,
+            "GET /v1/merchants" => merchants::list_merchants(deps, &request).await,
+            "GET /v1/merchants/{merchant}" => merchants::merchant(deps, &request).await,
+            "POST /v1/channels" => channels::create_channel(deps, &request).await,
+            "GET /v1/channels" => channels::list_channels(deps, &request).await,
+            "GET /v1/channels/{channel}" => channels::channel(deps, &request).await,
+            "POST /v1/carrier-accounts" => carrier_accounts::create_carrier_account(deps, &request).await,
+            "GET /v1/carrier-accounts" => carrier_accounts::list_carrier_accounts(deps, &request).await,
+            "GET /v1/carrier-accounts/{carrier_account}" => carrier_accounts::carrier_account(deps, &request).await,
+            "POST /v1/api-keys" => api_keys::create_api_key(deps, &request).await,
+            "GET /v1/api-keys" => api_keys::list_api_keys(deps, &request).await,
+            "DELETE /v1/api-keys/{key}" => api_keys::delete_api_key(deps, &request).await,
+            "POST /v1/locations" => locations::create_location(deps, &request).await,
+            "GET /v1/locations" => locations::list_locations(deps, &request).await,
+            "POST /v1/items" => items::create_item(deps, &request).await,
+            "GET /v1/items" => items::list_items(deps, &request).await,
+            "GET /v1/items/{sku}" => items::item(deps, &request).await,
+            "POST /v1/items/import" => import::import_items(deps, &request).await,
+            "POST /v1/receipts" => receipts::create_receipt(deps, &request).await,
+            "POST /v1/adjustments" => receipts::create_adjustment(deps, &request).await,
+            "GET /v1/stock-levels" => levels::list_stock_levels(deps, &request).await,
+            "GET /v1/stock-levels/{sku}" => levels::stock_level(deps, &request).await,
+            "GET /v1/movements" => movements::list_movements(deps, &request).await,
+            "GET /v1/activity-facts" => movements::list_activity_facts(deps, &request).await,
+            other => match orders::route(deps, &request).await {
+                Some(answer) => answer,
+                None => Err(Problem::no_route(other)),
+            },
         }
     }
 }
@@ -29,13 +75,46 @@ pub async fn run() -> Result<(), platform::function::Error> {
 }
 
 #[derive(OpenApi)]
-#[openapi(components(schemas(Problem)))]
+#[openapi(
+    paths(
+        about::health,
+        about::version,
+        about::description,
+        merchants::create_merchant,
+        merchants::list_merchants,
+        merchants::merchant,
+        channels::create_channel,
+        channels::list_channels,
+        channels::channel,
+        carrier_accounts::create_carrier_account,
+        carrier_accounts::list_carrier_accounts,
+        carrier_accounts::carrier_account,
+        api_keys::create_api_key,
+        api_keys::list_api_keys,
+        api_keys::delete_api_key,
+        locations::create_location,
+        locations::list_locations,
+        items::create_item,
+        items::list_items,
+        items::item,
+        import::import_items,
+        receipts::create_receipt,
+        receipts::create_adjustment,
+        levels::list_stock_levels,
+        levels::stock_level,
+        movements::list_movements,
+        movements::list_activity_facts,
+    ),
+    components(schemas(Problem))
+)]
 struct Api;
 
 /// This function's part of the API's description.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut api = Api::openapi();
+    let bearer = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).build());
+    api.components.get_or_insert_default().security_schemes.insert("api_key".to_owned(), bearer.into());
     api.merge(orders::openapi());
     api
 }

@@ -57,7 +57,8 @@ pub(crate) async fn take_in(
         note: incoming.note.clone(),
         raw: PersonRecord::deflate(raw),
     };
-    deps.store.put_child(&person, &operation).await?;
+    // A repetition leaves the person alone, who may have been corrected since.
+    deps.store.create_child(&person, &operation).await?;
     let mut step = Step::from(decision);
     if let Some(key) = &idempotency {
         let record = IdempotencyRecord::new(key, &id, facts.now);

@@ -69,7 +69,12 @@ impl Api {
         &self.base
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: Option<(&str, Vec<u8>)>) -> Result<(u16, Value), StepError> {
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Vec<u8>)>,
+    ) -> Result<(u16, Value), StepError> {
         let mut request = Request::new(method, format!("{}{path}", self.base));
         for (name, value) in &self.headers {
             request = request.with_header(name, value);
@@ -129,12 +134,7 @@ impl Api {
     ///
     /// # Errors
     /// [`StepError::TooLate`] after [`WAIT_MAX`].
-    pub async fn until<T>(
-        &self,
-        what: &str,
-        path: &str,
-        done: impl Fn(&Value) -> Option<T>,
-    ) -> Result<T, StepError> {
+    pub async fn until<T>(&self, what: &str, path: &str, done: impl Fn(&Value) -> Option<T>) -> Result<T, StepError> {
         let deadline = Instant::now() + WAIT_MAX;
         loop {
             let (status, body) = self.exchange(Method::Get, path, None).await?;

@@ -20,14 +20,14 @@ fn shipped_for_good() -> BTreeMap<&'static str, i64> {
 ///
 /// # Errors
 /// [`StepError`] names the first difference.
-pub async fn all(world: &World, initial: impl Fn(usize, &str) -> u32) -> Result<(), StepError> {
+pub(super) async fn all(world: &World, initial: impl Fn(usize, &str) -> u32) -> Result<(), StepError> {
     let shipped = shipped_for_good();
     for (index, line) in CATALOGUE.lines().skip(1).enumerate() {
         let Some(sku) = line.split(',').next() else { continue };
         let body = world.operations.get(&format!("/v1/stock-levels/{sku}")).await?;
         let mut on_hand = 0;
         for level in body["levels"].as_array().into_iter().flatten() {
-            let units = |term: &str| level.pointer(&format!("/units/{term}")).and_then(Value::as_i64).unwrap_or(0);
+            let units = |term: &str| level[term].as_i64().unwrap_or(0);
             let parts = ["available", "open_takes", "reserved", "picked", "receiving", "damaged", "quarantine"]
                 .into_iter()
                 .chain(["inspection", "expired", "recalled", "count_suspect", "compliance"])
@@ -51,7 +51,8 @@ async fn shop(world: &World) -> Result<(), StepError> {
     world
         .shop_admin
         .until("every parcel reported to the shop once", "/shop/admin/state", |state| {
-            let parts = state["orders"].as_array()?.iter().filter_map(|order| order["fulfilment_orders"].as_array()).flatten();
+            let parts =
+                state["orders"].as_array()?.iter().filter_map(|order| order["fulfilment_orders"].as_array()).flatten();
             let reported = parts.map(|part| part["fulfilments"].as_array().map_or(0, Vec::len)).sum::<usize>();
             (reported == parcels).then_some(())
         })

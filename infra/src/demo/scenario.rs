@@ -9,19 +9,19 @@ use serde_json::{Value, json};
 
 /// What became of one order, for the table at the end.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub(super) struct Outcome {
     /// The shop's number.
-    pub number: String,
+    pub(super) number: String,
     /// The order's id; absent when it was refused.
-    pub order: Option<String>,
+    pub(super) order: Option<String>,
     /// What it shows.
-    pub story: &'static str,
+    pub(super) story: &'static str,
     /// Links: name and URL.
-    pub documents: Vec<(String, String)>,
+    pub(super) documents: Vec<(String, String)>,
 }
 
 /// Plays orders of one shop; numbers and times come from the start of the demo.
-pub struct Scenario<'a> {
+pub(super) struct Scenario<'a> {
     world: &'a World,
     started: Timestamp,
     next: u32,
@@ -48,7 +48,7 @@ fn shopper(name: &str, email: &str, city: &str, line1: &str) -> Person {
 impl<'a> Scenario<'a> {
     /// A scenario that begins now.
     #[must_use]
-    pub fn new(world: &'a World, started: Timestamp) -> Self {
+    pub(super) fn new(world: &'a World, started: Timestamp) -> Self {
         Self { world, started, next: 1001, printed: std::collections::BTreeMap::new() }
     }
 
@@ -94,7 +94,7 @@ impl<'a> Scenario<'a> {
     ///
     /// # Errors
     /// [`StepError`].
-    pub async fn delivered_and_returned(&mut self) -> Result<Outcome, StepError> {
+    pub(super) async fn delivered_and_returned(&mut self) -> Result<Outcome, StepError> {
         let person = shopper("Мария Иванова", "maria@example.org", "София", "ул. „Граф Игнатиев“ 12, ап. 4");
         let order = self
             .order(person)
@@ -104,8 +104,8 @@ impl<'a> Scenario<'a> {
             .note("Моля, без фактура");
         let id = self.place(&order).await?;
         let number = "#1001";
-        let [task] = self.tasks(&id, 1).await?[..].try_into().map_err(|_| unexpected("one pick task"))?;
-        self.world.pick_and_pack(&task).await?;
+        let tasks = self.tasks(&id, 1).await?;
+        self.world.pick_and_pack(&tasks[0]).await?;
         let shipment = self.world.labels(&id, 1).await?.remove(0).0;
         self.show(number, &id).await?;
         let documents = self.documents(&id, &shipment).await?;
@@ -116,7 +116,12 @@ impl<'a> Scenario<'a> {
         self.show(number, &id).await?;
         self.send_back(&id, number).await?;
         self.show(number, &id).await?;
-        Ok(Outcome { number: number.to_owned(), order: Some(id), story: "delivered; one unit returned and restocked", documents })
+        Ok(Outcome {
+            number: number.to_owned(),
+            order: Some(id),
+            story: "delivered; one unit returned and restocked",
+            documents,
+        })
     }
 
     async fn send_back(&mut self, order: &str, number: &str) -> Result<(), StepError> {
@@ -132,7 +137,8 @@ impl<'a> Scenario<'a> {
         let actor = json!({"person": "badge-07", "station": "DOCK-1"});
         let received = json!({"location": "SOF1", "lines": [{"sku": "CUP-BLUE", "quantity": 1}], "actor": actor});
         self.world.floor.post(&format!("{path}/receive"), &received).await?;
-        let inspected = json!({"lines": [{"sku": "CUP-BLUE", "quantity": 1, "disposition": "restock"}], "actor": actor});
+        let inspected =
+            json!({"lines": [{"sku": "CUP-BLUE", "quantity": 1, "disposition": "restock"}], "actor": actor});
         self.world.floor.post(&format!("{path}/inspect"), &inspected).await?;
         let body = self.world.operations.get(&path).await?;
         same("refund of one cup, cents", body.pointer("/refund/amount_minor").and_then(Value::as_i64), Some(1450))?;
@@ -143,12 +149,14 @@ impl<'a> Scenario<'a> {
     ///
     /// # Errors
     /// [`StepError`].
-    pub async fn split(&mut self) -> Result<Outcome, StepError> {
+    pub(super) async fn split(&mut self) -> Result<Outcome, StepError> {
         let person = shopper("Георги Петров", "georgi@example.org", "Пловдив", "бул. „Марица“ 5");
-        let order = self
-            .order(person)
-            .line("HONEY-ACACIA-400", "Акациев мед", 1, 1290)
-            .line("JAM-FIG-300", "Сладко от смокини", 2, 790);
+        let order = self.order(person).line("HONEY-ACACIA-400", "Акациев мед", 1, 1290).line(
+            "JAM-FIG-300",
+            "Сладко от смокини",
+            2,
+            790,
+        );
         let id = self.place(&order).await?;
         let number = "#1002";
         for task in self.tasks(&id, 2).await? {
@@ -163,14 +171,19 @@ impl<'a> Scenario<'a> {
         self.world.order_is(&id, "delivery", "delivered").await?;
         self.show(number, &id).await?;
         let documents = self.documents(&id, &labels[0].0).await?;
-        Ok(Outcome { number: number.to_owned(), order: Some(id), story: "split over two locations, both parcels delivered", documents })
+        Ok(Outcome {
+            number: number.to_owned(),
+            order: Some(id),
+            story: "split over two locations, both parcels delivered",
+            documents,
+        })
     }
 
     /// The same webhook twice is one order; another body under its number is refused.
     ///
     /// # Errors
     /// [`StepError`].
-    pub async fn duplicate(&mut self) -> Result<Outcome, StepError> {
+    pub(super) async fn duplicate(&mut self) -> Result<Outcome, StepError> {
         let person = shopper("Elena Димитрова", "elena@example.org", "Варна", "ул. „Приморска“ 7");
         let order = self.order(person.clone()).line("SOAP-ROSE", "Сапун с роза", 1, 490);
         let first = self.place(&order).await?;
@@ -190,27 +203,37 @@ impl<'a> Scenario<'a> {
         self.world.order_is(&first, "delivery", "delivered").await?;
         self.show(number, &first).await?;
         let documents = self.documents(&first, &shipment).await?;
-        Ok(Outcome { number: number.to_owned(), order: Some(first), story: "webhook delivered twice: one order, one parcel", documents })
+        Ok(Outcome {
+            number: number.to_owned(),
+            order: Some(first),
+            story: "webhook delivered twice: one order, one parcel",
+            documents,
+        })
     }
 
     /// A wrong signature: refused, nothing stored.
     ///
     /// # Errors
     /// [`StepError`].
-    pub async fn forged(&mut self) -> Result<Outcome, StepError> {
+    pub(super) async fn forged(&mut self) -> Result<Outcome, StepError> {
         let order = self.order(shopper("M. Allory", "m@example.org", "София", "1")).line("CUP-BLUE", "Чаша", 1, 1450);
         let mut shop = self.world.shop.clone();
         shop.secret.push('x');
         let request = shopify_order(&order, &shop, &self.world.webhook_url, self.started);
         must("a webhook with a wrong signature", send(&request).await?, &[401])?;
-        Ok(Outcome { number: "#1004".to_owned(), order: None, story: "wrong signature: refused with 401", documents: vec![] })
+        Ok(Outcome {
+            number: "#1004".to_owned(),
+            order: None,
+            story: "wrong signature: refused with 401",
+            documents: vec![],
+        })
     }
 
     /// More than there is: waits, and is filled by the next receipt.
     ///
     /// # Errors
     /// [`StepError`].
-    pub async fn backordered(&mut self) -> Result<Outcome, StepError> {
+    pub(super) async fn backordered(&mut self) -> Result<Outcome, StepError> {
         let person = shopper("Иван Колев", "ivan@example.org", "Русе", "ул. „Дунав“ 3");
         let order = self.order(person).line("POT-CLAY-1L", "Глинен чайник", 12, 3990);
         let id = self.place(&order).await?;
@@ -226,14 +249,19 @@ impl<'a> Scenario<'a> {
         self.world.order_is(&id, "delivery", "delivered").await?;
         self.show(number, &id).await?;
         let documents = self.documents(&id, &shipment).await?;
-        Ok(Outcome { number: number.to_owned(), order: Some(id), story: "more than there was: waited, filled by a receipt", documents })
+        Ok(Outcome {
+            number: number.to_owned(),
+            order: Some(id),
+            story: "more than there was: waited, filled by a receipt",
+            documents,
+        })
     }
 
     /// Cash on delivery, refused at the door: a return opens by itself, the goods come back into stock.
     ///
     /// # Errors
     /// [`StepError`].
-    pub async fn refused(&mut self) -> Result<Outcome, StepError> {
+    pub(super) async fn refused(&mut self) -> Result<Outcome, StepError> {
         let person = shopper("Стоян Христов", "stoyan@example.org", "Бургас", "ул. „Александровска“ 21");
         let order = self
             .order(person)
@@ -272,14 +300,15 @@ impl<'a> Scenario<'a> {
         let body = self.world.operations.get(&path).await?;
         same("refund of a refused parcel", body.get("refund").is_none_or(Value::is_null), true)?;
         self.show(number, &id).await?;
-        Ok(Outcome { number: number.to_owned(), order: Some(id), story: "cash on delivery, refused: returned by itself, inspected", documents })
+        Ok(Outcome {
+            number: number.to_owned(),
+            order: Some(id),
+            story: "cash on delivery, refused: returned by itself, inspected",
+            documents,
+        })
     }
 
     async fn tasks(&self, order: &str, count: usize) -> Result<Vec<String>, StepError> {
         self.world.pick_tasks(order, count).await
     }
-}
-
-fn unexpected(expected: &str) -> StepError {
-    StepError::Unexpected { what: "the order".to_owned(), expected: expected.to_owned(), got: "another number".to_owned() }
 }

@@ -25,7 +25,9 @@ pub(crate) const ALL: &[Entry] = &entries! {
     "facts" => facts::run,
     "operations" => operations::run,
     "order-intake" => order_intake::run,
+    "pick-pack" => pick_pack::run,
     "relay" => relay::run,
+    "returns" => returns::run,
     "stock-reservation" => stock_reservation::run,
 };
 

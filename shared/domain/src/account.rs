@@ -1,10 +1,42 @@
 //! Who may do what: merchants, connected shops, carrier accounts, API keys. Secrets are not here: they are stored sealed.
 
+use crate::aggregate::Rejected;
 use crate::ids::{ApiKeyId, CarrierAccountId, ChannelId, LocationId, MerchantId};
 use crate::order::AllocationRule;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+/// Longest name that people give to something, in characters.
+pub const NAME_CHARS_MAX: usize = 200;
+/// Longest window for returns, days.
+pub const RETURN_WINDOW_DAYS_MAX: u32 = 3650;
+/// Days of the window for returns unless said otherwise: what EU law gives a consumer.
+pub const RETURN_WINDOW_DAYS_DEFAULT: u32 = 14;
+
+fn invalid(pointer: &str, detail: impl Into<String>) -> Rejected {
+    Rejected::new("invalid-field", detail).at(pointer)
+}
+
+/// Whether a name is one: 1 to [`NAME_CHARS_MAX`] characters, not blank, without control characters.
+///
+/// # Errors
+/// `invalid-field` at `pointer`.
+pub fn check_name(pointer: &str, name: &str) -> Result<(), Rejected> {
+    let ok = !name.trim().is_empty() && name.chars().count() <= NAME_CHARS_MAX && !name.chars().any(char::is_control);
+    if ok { Ok(()) } else { Err(invalid(pointer, format!("a name has 1 to {NAME_CHARS_MAX} printable characters"))) }
+}
+
+/// Whether a text that machines compare is usable: 1 to `bytes_max` bytes, printable, without space at either end.
+///
+/// # Errors
+/// `invalid-field` at `pointer`.
+pub fn check_text(pointer: &str, text: &str, bytes_max: usize) -> Result<(), Rejected> {
+    let ok =
+        !text.is_empty() && text.len() <= bytes_max && text.trim() == text && !text.chars().any(char::is_control);
+    let detail = || format!("it has 1 to {bytes_max} bytes of printable text, and no space at either end");
+    if ok { Ok(()) } else { Err(invalid(pointer, detail())) }
+}
 
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -112,4 +144,78 @@ pub struct Location {
     /// Locations with a lower number are preferred when several could ship.
     #[serde(default)]
     pub priority: u32,
+}
+
+impl Merchant {
+    /// Whether the fields are within their limits.
+    ///
+    /// # Errors
+    /// `invalid-field`, with the pointer of the first field at fault.
+    pub fn check(&self) -> Result<(), Rejected> {
+        check_name("/name", &self.name)?;
+        if self.return_window_days > RETURN_WINDOW_DAYS_MAX {
+            return Err(invalid("/return_window_days", format!("it is 0 to {RETURN_WINDOW_DAYS_MAX} days")));
+        }
+        Ok(())
+    }
+}
+
+impl Location {
+    /// Whether the fields are within their limits and a carrier could collect here.
+    ///
+    /// # Errors
+    /// `invalid-field`, with the pointer of the first field at fault.
+    pub fn check(&self) -> Result<(), Rejected> {
+        check_name("/name", &self.name)?;
+        if let Some(field) = self.address.missing() {
+            let detail = "a warehouse has a full address: street, settlement, and a country of two capital letters";
+            return Err(invalid(&format!("/address/{field}"), detail));
+        }
+        let address = &self.address;
+        let parts = [
+            ("line1", Some(&address.line1)),
+            ("line2", address.line2.as_ref()),
+            ("city", Some(&address.city)),
+            ("region", address.region.as_ref()),
+            ("postal_code", address.postal_code.as_ref()),
+        ];
+        for (field, text) in parts.into_iter().filter_map(|(field, text)| Some((field, text?))) {
+            check_name(&format!("/address/{field}"), text)?;
+        }
+        self.phone.as_ref().map_or(Ok(()), |phone| check_text("/phone", phone, 40))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Address;
+
+    fn check(change: impl FnOnce(&mut Location), expect: Option<&str>) {
+        let mut location = Location {
+            id: LocationId::parse("SOF1").unwrap(),
+            name: "София 1".to_owned(),
+            address: Address {
+                line1: "бул. Цариградско шосе 1".to_owned(),
+                city: "София".to_owned(),
+                country: "BG".to_owned(),
+                ..Address::default()
+            },
+            phone: None,
+            priority: 0,
+        };
+        change(&mut location);
+        assert_eq!(location.check().err().and_then(|rejected| rejected.pointer).as_deref(), expect);
+    }
+
+    #[test]
+    fn a_warehouse_without_address_is_refused_with_the_field() {
+        check(|_| {}, None);
+        check(|location| location.name.clear(), Some("/name"));
+        check(|location| location.address.line1 = " ".to_owned(), Some("/address/line1"));
+        check(|location| location.address.city.clear(), Some("/address/city"));
+        check(|location| location.address.country = "bg".to_owned(), Some("/address/country"));
+        check(|location| location.address.line2 = Some("a\nb".to_owned()), Some("/address/line2"));
+        check(|location| location.phone = Some(" ".to_owned()), Some("/phone"));
+    }
 }

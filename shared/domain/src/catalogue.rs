@@ -1,8 +1,19 @@
 //! Items.
 
+use crate::account::{check_name, check_text};
+use crate::aggregate::Rejected;
 use crate::ids::Sku;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+/// Most barcodes of one item.
+pub const BARCODES_MAX: usize = 20;
+/// Longest barcode, and longest id of an item in a shop, in bytes.
+pub const CODE_BYTES_MAX: usize = 100;
+/// Heaviest unit, grams.
+pub const WEIGHT_GRAMS_MAX: u32 = 1_000_000;
+/// Largest safety stock, units.
+pub const SAFETY_STOCK_MAX: u32 = 1_000_000;
 
 /// An item of a merchant's catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -29,6 +40,32 @@ pub struct Item {
 }
 
 impl Item {
+    /// Whether the fields are within their limits. A barcode that two items share is not found here: the scan at the pick task,
+    /// which knows the item, is what tells them apart.
+    ///
+    /// # Errors
+    /// `invalid-field`, with the pointer of the first field at fault.
+    pub fn check(&self) -> Result<(), Rejected> {
+        check_name("/name", &self.name)?;
+        let invalid = |pointer: String, detail: String| Err(Rejected::new("invalid-field", detail).at(pointer));
+        if self.barcodes.len() > BARCODES_MAX {
+            return invalid("/barcodes".to_owned(), format!("an item has at most {BARCODES_MAX} barcodes"));
+        }
+        for (index, barcode) in self.barcodes.iter().enumerate() {
+            check_text(&format!("/barcodes/{index}"), barcode, CODE_BYTES_MAX)?;
+            if self.barcodes[..index].contains(barcode) {
+                return invalid(format!("/barcodes/{index}"), "this barcode is listed twice: leave one out".to_owned());
+            }
+        }
+        if self.weight_grams > WEIGHT_GRAMS_MAX {
+            return invalid("/weight_grams".to_owned(), format!("one unit weighs at most {WEIGHT_GRAMS_MAX} grams"));
+        }
+        if self.safety_stock > SAFETY_STOCK_MAX {
+            return invalid("/safety_stock".to_owned(), format!("safety stock is at most {SAFETY_STOCK_MAX} units"));
+        }
+        self.shop_item.as_ref().map_or(Ok(()), |shop_item| check_text("/shop_item", shop_item, CODE_BYTES_MAX))
+    }
+
     /// Units that shops may be told of: what is `available` at all locations together, less the safety stock, less what orders
     /// already wait for (`backordered`, units, as far as known); never below zero. It limits publishing, not reservation.
     #[must_use]
@@ -39,4 +76,54 @@ impl Item {
 
 fn is_zero(units: &u32) -> bool {
     *units == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn item() -> Item {
+        Item {
+            sku: Sku::parse("TEA").unwrap(),
+            name: "Зелен чай 🍵".to_owned(),
+            barcodes: vec!["3800012345678".to_owned()],
+            weight_grams: 120,
+            non_returnable: false,
+            shop_item: None,
+            safety_stock: 2,
+        }
+    }
+
+    fn check(change: impl FnOnce(&mut Item), expect: Option<&str>) {
+        let mut item = item();
+        change(&mut item);
+        assert_eq!(item.check().err().and_then(|rejected| rejected.pointer).as_deref(), expect, "{item:?}");
+    }
+
+    #[test]
+    fn a_field_past_its_limit_is_named() {
+        check(|_| {}, None);
+        check(|item| item.name = " ".to_owned(), Some("/name"));
+        check(|item| item.name = "я".repeat(201), Some("/name"));
+        check(|item| item.name = "я".repeat(200), None);
+        check(|item| item.name = "a\u{0}b".to_owned(), Some("/name"));
+        check(|item| item.barcodes.push("3800012345678".to_owned()), Some("/barcodes/1"));
+        check(|item| item.barcodes.push(String::new()), Some("/barcodes/1"));
+        check(|item| item.barcodes = (0..21).map(|n| n.to_string()).collect(), Some("/barcodes"));
+        check(|item| item.weight_grams = WEIGHT_GRAMS_MAX + 1, Some("/weight_grams"));
+        check(|item| item.safety_stock = SAFETY_STOCK_MAX + 1, Some("/safety_stock"));
+        check(|item| item.shop_item = Some(String::new()), Some("/shop_item"));
+    }
+
+    proptest! {
+        #[test]
+        fn shops_are_never_told_of_more_than_is_available(available in -5_i64..50, safety in 0_u32..20, waiting in 0_u64..20) {
+            let item = Item { safety_stock: safety, ..item() };
+            let sellable = item.sellable(available, waiting);
+            prop_assert!(i64::try_from(sellable).unwrap() <= available.max(0));
+            let left = available - i64::from(safety) - i64::try_from(waiting).unwrap();
+            prop_assert_eq!(i64::try_from(sellable).unwrap(), left.max(0));
+        }
+    }
 }

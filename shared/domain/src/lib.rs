@@ -13,7 +13,9 @@ pub mod order;
 pub mod pick_task;
 pub mod returns;
 pub mod shipment;
+pub mod receiving;
 pub mod stock;
+pub mod sweep;
 pub mod tracker;
 pub mod tracking_status;
 

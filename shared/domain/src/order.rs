@@ -1,14 +1,20 @@
 //! The order: four independent axes (fulfilment, delivery, money, holds) over lines and fulfilment orders.
 
 mod cancel;
+mod cash_on_delivery;
+mod hold;
 mod progress;
 pub mod receive;
+mod recipient;
 mod reserve;
+#[cfg(test)]
+mod tests;
 
+pub use cancel::CancelReason;
 pub use receive::{IntakeFacts, OrderRejection};
 pub use reserve::{Allocation, AllocationRule};
 
-use crate::aggregate::{Decision, History, Rejected};
+use crate::aggregate::{History, Rejected};
 use crate::ids::{ChannelId, LocationId, MerchantId, OrderId, PickTaskId, ShipmentId, Sku};
 use crate::message::{Message, MessageKind};
 use crate::money::{Currency, Money};
@@ -225,6 +231,10 @@ pub struct Order {
     /// How many returns were opened: numbers of [`crate::ReturnId`]s from 1.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub returns: u32,
+    /// When the sweeper looks at it next, UTC; absent until it did for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_look_at: Option<Timestamp>,
     /// Timeline.
     #[serde(default)]
     pub history: History,
@@ -336,41 +346,6 @@ impl Order {
 
     fn message(&self, kind: MessageKind) -> Message {
         kind.for_merchant(&self.merchant(), &self.id)
-    }
-
-    /// Places a hold. From any state before hand-over; placing it twice changes nothing.
-    ///
-    /// # Errors
-    /// `order-handed-over` when everything left the warehouse; `order-cancelled`.
-    pub fn place_hold(&self, hold: Hold, at: Timestamp) -> Result<Decision<Self>, Rejected> {
-        if self.is_settled() {
-            return Err(Rejected::new(
-                "order-handed-over",
-                "nothing of the order is in the warehouse any more: a hold has no effect",
-            ));
-        }
-        let mut next = self.clone();
-        if !next.holds.iter().any(|held| held.reason == hold.reason) {
-            next.history.record(at, "hold_placed", Some(reason_name(hold.reason)));
-            next.holds.push(hold);
-        }
-        Ok(Decision::of(next))
-    }
-
-    /// Releases the hold with this reason; when it was the last, the order moves on.
-    ///
-    /// # Errors
-    /// `hold-not-found` when there is none with this reason.
-    pub fn release_hold(&self, reason: HoldReason, at: Timestamp) -> Result<Decision<Self>, Rejected> {
-        let mut next = self.clone();
-        next.holds.retain(|held| held.reason != reason);
-        if next.holds.len() == self.holds.len() {
-            return Err(Rejected::new("hold-not-found", "the order has no hold with this reason: see its `holds`"));
-        }
-        next.history.record(at, "hold_released", Some(reason_name(reason)));
-        let moves = next.holds.is_empty() && !next.cancel_requested;
-        let messages = if moves { vec![self.message(MessageKind::Reserve { order: self.id.clone() })] } else { vec![] };
-        Ok(Decision::of(next).with_messages(messages))
     }
 }
 

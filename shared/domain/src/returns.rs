@@ -263,6 +263,10 @@ pub struct Return {
     /// When it was opened, UTC.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// When the sweeper looks at it next, UTC; absent until it did for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_look_at: Option<Timestamp>,
     /// Timeline.
     #[serde(default)]
     pub history: History,

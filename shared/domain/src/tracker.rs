@@ -247,7 +247,7 @@ impl Tracker {
     }
 
     /// What follows from a new status.
-    fn follows(&self, before: TrackingStatus) -> Vec<Message> {
+    pub(crate) fn follows(&self, before: TrackingStatus) -> Vec<Message> {
         let Some(shipment) = &self.shipment else { return Vec::new() };
         let message = |kind: MessageKind, order: Option<OrderId>| {
             let correlation = order.map_or_else(|| shipment.to_string(), |order| order.to_string());

@@ -191,12 +191,16 @@ impl Store {
         Ok(value)
     }
 
-    /// Writes content-keyed children, without condition.
+    /// Writes a child that its content names, unless it is there: what was changed in it since stays.
     ///
     /// # Errors
     /// [`Failure::Unavailable`].
-    pub async fn put_child<T: Stored>(&self, child: &T, operation: &Operation) -> Result<(), Failure> {
-        self.apply(vec![self.put_of(child, operation)?]).await
+    pub async fn create_child<T: Stored>(&self, child: &T, operation: &Operation) -> Result<(), Failure> {
+        let (writes, _) = self.write_of(None, Decision::of(child.clone()), operation)?;
+        match self.apply(writes).await {
+            Ok(()) | Err(Failure::Conflict(_)) => Ok(()),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Puts items of one table that their keys alone identify, 25 a request.

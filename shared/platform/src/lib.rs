@@ -14,6 +14,7 @@ pub mod level;
 pub mod listing;
 pub mod operation;
 pub mod outbound;
+pub mod partition;
 pub mod problem;
 pub mod queues;
 pub mod secrets;

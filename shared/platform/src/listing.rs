@@ -49,14 +49,17 @@ impl PageRequest {
             .query
             .get("cursor")
             .map(|cursor| {
-                URL_SAFE_NO_PAD
-                    .decode(cursor)
-                    .ok()
-                    .and_then(|bytes| String::from_utf8(bytes).ok())
+                position(cursor)
                     .ok_or_else(|| Problem::invalid("?cursor", "cursor takes `next_cursor` of an earlier page"))
             })
             .transpose()?;
         Ok(Self { limit, after })
+    }
+
+    /// The page after one that ended with this cursor.
+    #[must_use]
+    pub fn following(&self, next_cursor: &str) -> Option<Self> {
+        Some(Self { limit: self.limit, after: Some(position(next_cursor)?) })
     }
 
     /// The cursor for the page after the entry with this index sort key.
@@ -64,6 +67,10 @@ impl PageRequest {
     pub fn cursor(last: &str) -> String {
         URL_SAFE_NO_PAD.encode(last)
     }
+}
+
+fn position(cursor: &str) -> Option<String> {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()
 }
 
 impl<T> Page<T> {

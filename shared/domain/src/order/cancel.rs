@@ -4,6 +4,21 @@ use super::{FulfillmentOrderStatus, FulfilmentState, Order};
 use crate::aggregate::{Decision, Rejected};
 use crate::message::MessageKind;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Why an order is cancelled, by Shopify's names. A closed list, since free text invites personal data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum CancelReason {
+    Customer,
+    Declined,
+    Fraud,
+    Inventory,
+    Staff,
+    Other,
+}
 
 impl Order {
     /// Asks for the order to be cancelled. Nothing reserved yet: cancelled at once. Otherwise the pick tasks are stopped,
@@ -11,7 +26,7 @@ impl Order {
     ///
     /// # Errors
     /// `order-handed-over` when everything left the warehouse already.
-    pub fn request_cancel(&self, at: Timestamp) -> Result<Decision<Self>, Rejected> {
+    pub fn request_cancel(&self, reason: Option<CancelReason>, at: Timestamp) -> Result<Decision<Self>, Rejected> {
         if self.cancel_requested || self.fulfilment == FulfilmentState::Cancelled {
             return Ok(Decision::of(self.clone()));
         }
@@ -26,7 +41,7 @@ impl Order {
         let mut next = self.clone();
         next.cancel_requested = true;
         next.holds.clear();
-        next.history.record(at, "cancel_requested", None);
+        next.history.record(at, "cancel_requested", reason.map(|reason| super::serde_plain(&reason)));
         let messages = if active {
             vec![self.message(MessageKind::CancelPickTasks { order: self.id.clone() })]
         } else {

@@ -98,6 +98,7 @@ impl Order {
             fulfillment_orders: Vec::new(),
             cancel_requested: false,
             returns: 0,
+            next_look_at: None,
             history,
             id,
         };

@@ -65,6 +65,7 @@ fn order_of(lines: &[(&str, u32)]) -> Order {
         }],
         cancel_requested: false,
         returns: 0,
+        next_look_at: None,
         history: History::default(),
     }
 }

@@ -159,6 +159,7 @@ impl Return {
             location: location.clone(),
             refund: None,
             send_by: None,
+            next_look_at: None,
             created_at: at,
             history: History::default(),
             id,
@@ -187,6 +188,7 @@ impl Return {
             location,
             refund: None,
             send_by: None,
+            next_look_at: None,
             created_at: at,
             history: History::default(),
         }

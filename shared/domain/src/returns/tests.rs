@@ -62,6 +62,7 @@ fn order(delivery: DeliveryState) -> Order {
         }],
         cancel_requested: false,
         returns: 0,
+        next_look_at: None,
         history: History::default(),
     }
 }

@@ -5,6 +5,7 @@ use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::account::{ApiKey, CarrierAccount, Channel, Merchant};
 use domain::{CarrierAccountId, ChannelId, MerchantId};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A channel with its sealed secrets.
@@ -42,6 +43,27 @@ pub fn key_prefix(kind: &str) -> String {
 #[must_use]
 pub fn key_of_api_key(merchant: &MerchantId, sha256: &str) -> Key {
     Key::new(Table::Accounts, merchant.as_str(), format!("key#{sha256}"))
+}
+
+/// An API key that was taken back: kept, so that a late repetition of the request that made it does not make it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedKey {
+    /// The key as it was.
+    pub key: ApiKey,
+    /// When it was taken back, UTC.
+    pub revoked_at: Timestamp,
+}
+
+/// Sort key prefix of the API keys whose SHA-256 begins so; `kind` is `key` or `revoked`.
+#[must_use]
+pub fn api_key_prefix(kind: &str, sha256: &str) -> String {
+    format!("{kind}#{sha256}")
+}
+
+impl Stored for RevokedKey {
+    fn key(&self) -> Key {
+        Key::new(Table::Accounts, self.key.merchant.as_str(), api_key_prefix("revoked", &self.key.sha256))
+    }
 }
 
 impl SealedChannel {

@@ -1,11 +1,13 @@
 //! Items and locations of a merchant.
 
 use super::shard;
+use crate::operation::Operation;
 use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::account::Location;
 use domain::catalogue::Item;
 use domain::{LocationId, MerchantId, Sku};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Over how many partitions a merchant's catalogue is spread. Part of the key: it never changes.
@@ -31,10 +33,45 @@ pub struct StoredLocation {
     pub location: Location,
 }
 
+/// What an `Idempotency-Key` stood for, where the created object is named by the caller (item, location) or is many (import).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogueRequest {
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// The operation's id.
+    pub operation: String,
+    /// Unix seconds after which DynamoDB may forget it.
+    pub expires_at: i64,
+}
+
+impl CatalogueRequest {
+    /// The record of `operation`, remembered for two days from `now`.
+    #[must_use]
+    pub fn new(merchant: &MerchantId, operation: &Operation, now: Timestamp) -> Self {
+        Self {
+            merchant: merchant.clone(),
+            operation: operation.id().to_owned(),
+            expires_at: (now + SignedDuration::from_hours(48)).as_second(),
+        }
+    }
+}
+
+impl Stored for CatalogueRequest {
+    fn key(&self) -> Key {
+        Key::new(Table::Catalogue, format!("{}#{}", self.merchant, self.operation), "idempotency")
+    }
+}
+
 /// The partition that lists a share of the merchant's items.
 #[must_use]
 pub fn items_partition(merchant: &MerchantId, shard: u32) -> String {
     format!("{merchant}#items#{shard}")
+}
+
+/// Every partition of the merchant's items.
+#[must_use]
+pub fn items_partitions(merchant: &MerchantId) -> Vec<String> {
+    (0..ITEM_SHARDS).map(|shard| items_partition(merchant, shard)).collect()
 }
 
 /// The key of an item.

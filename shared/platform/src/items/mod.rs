@@ -2,6 +2,7 @@
 
 mod account;
 mod catalogue;
+mod close_out;
 mod idempotency;
 mod movement;
 mod order;
@@ -12,8 +13,14 @@ mod shipment;
 mod stock;
 mod tracker;
 
-pub use account::{SealedCarrierAccount, SealedChannel, key_of_api_key, key_prefix, merchant_key};
-pub use catalogue::{StoredItem, StoredLocation, item_key, items_partition, location_key, locations_partition};
+pub use account::{
+    RevokedKey, SealedCarrierAccount, SealedChannel, api_key_prefix, key_of_api_key, key_prefix, merchant_key,
+};
+pub use catalogue::{
+    CatalogueRequest, StoredItem, StoredLocation, item_key, items_partition, items_partitions, location_key,
+    locations_partition,
+};
+pub use close_out::{CloseOutOutcome, CloseOutRecord, CloseOutResult, close_out_key};
 pub use idempotency::IdempotencyRecord;
 pub use movement::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, movements_partition, sort_instant};
 pub use order::order_key;
@@ -21,7 +28,7 @@ pub use person::{PERSON_PREFIX, PersonRecord, people_partition, person_key};
 pub use pick_task::{WORK_INDEX, pick_task_key, work_parts};
 pub use returns::return_key;
 pub use shipment::shipment_key;
-pub use stock::{Receipt, StoredLevel, WaitingOrder, receipt_key, waiting_prefix};
+pub use stock::{Receipt, StoredLevel, WaitingOrder, level_prefix, receipt_key, stock_partition, waiting_prefix};
 pub use tracker::tracker_key;
 
 use domain::ids::digest;

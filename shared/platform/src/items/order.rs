@@ -5,10 +5,6 @@ use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::OrderId;
 use domain::order::Order;
-use jiff::SignedDuration;
-
-/// How long an order may take before the sweeper looks at it for the first time.
-const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(10);
 
 /// The key of an order's head.
 #[must_use]
@@ -30,10 +26,10 @@ impl Stored for Order {
             keys.push(("waiting_pk", list_partition(&[merchant.as_str(), state], shard)));
             keys.push(("waiting_sk", created));
         }
-        // Written once at intake and once when it is removed: never per update.
-        if !self.is_settled() {
+        // Written at intake, moved by the sweeper's looks and removed at the end: never by the order's own updates.
+        if let Some(due) = self.look_due_at() {
             keys.push(("due_pk", shard.to_string()));
-            keys.push(("due_sk", format!("{}#{}", self.created_at + FIRST_LOOK, self.id)));
+            keys.push(("due_sk", format!("{due}#{}", self.id)));
         }
         keys
     }

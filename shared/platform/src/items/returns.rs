@@ -23,7 +23,7 @@ impl Stored for Return {
             ("listed_pk", list_partition(&[self.merchant().as_str()], shard)),
             ("listed_sk", format!("{}#{}", sort_instant(self.created_at), self.id)),
         ];
-        if let Some(due) = self.expires_at() {
+        if let Some(due) = self.look_due_at() {
             keys.push(("due_pk", shard.to_string()));
             keys.push(("due_sk", format!("{}#{}", sort_instant(due), self.id)));
         }

@@ -1,5 +1,6 @@
 //! Inventory levels, receipts, and the orders that wait for stock.
 
+use super::movement::sort_instant;
 use crate::level::level_key;
 use crate::settings::Table;
 use crate::store::{Key, Stored};
@@ -57,6 +58,18 @@ pub struct WaitingOrder {
     pub placed_at: Timestamp,
 }
 
+/// The partition of an item's stock: its levels and the orders that wait for it.
+#[must_use]
+pub fn stock_partition(merchant: &MerchantId, sku: &Sku) -> String {
+    format!("{merchant}#{sku}")
+}
+
+/// Sort key prefix of levels.
+#[must_use]
+pub fn level_prefix() -> &'static str {
+    "level#"
+}
+
 /// Sort key prefix of waiting orders.
 #[must_use]
 pub fn waiting_prefix() -> &'static str {
@@ -66,7 +79,8 @@ pub fn waiting_prefix() -> &'static str {
 impl Stored for WaitingOrder {
     fn key(&self) -> Key {
         let merchant = self.order.merchant();
-        Key::new(Table::Stock, format!("{merchant}#{}", self.sku), format!("waiting#{}#{}", self.placed_at, self.order))
+        let since = sort_instant(self.placed_at);
+        Key::new(Table::Stock, format!("{merchant}#{}", self.sku), format!("waiting#{since}#{}", self.order))
     }
 }
 
@@ -81,6 +95,9 @@ pub struct Receipt {
     pub location: LocationId,
     /// The movement.
     pub movement: Movement,
+    /// What the paper says: delivery note, purchase order, count sheet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// The key of a receipt.

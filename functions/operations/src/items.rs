@@ -1,0 +1,78 @@
+//! Items of a merchant's catalogue, one by one. Many at once: [`crate::import`].
+
+use crate::requests::{answer, create_named, existing_merchant, refused};
+use crate::wire::{CreateRefusals, ForMerchant, Idempotent, PageQuery, Refusals};
+use crate::wire::{ItemView, NewItem};
+use domain::Sku;
+use domain::account::Scope;
+use domain::catalogue::Item;
+use platform::auth::authenticate;
+use platform::items::{StoredItem, item_key, items_partitions};
+use platform::listing::{Page, PageRequest};
+use platform::partition::PartitionList;
+use platform::{Deps, Problem, Request, Response, Table, Versioned};
+
+/// Who may read the catalogue and the stock.
+pub(crate) const READERS: &[Scope] = &[Scope::Merchant, Scope::Floor, Scope::Operations];
+
+/// Create an item.
+///
+/// One that is there already is changed by an import.
+#[utoipa::path(
+    post, path = "/v1/items", tag = "operations", params(Idempotent, ForMerchant), request_body = NewItem,
+    responses((status = 201, description = "Created", body = ItemView), Refusals, CreateRefusals),
+    security(("api_key" = [])),
+)]
+pub(crate) async fn create_item(deps: &Deps, request: &Request) -> Result<Response, Problem> {
+    let principal = authenticate(deps, request, &[Scope::Operations]).await?;
+    let merchant = existing_merchant(deps, &principal).await?;
+    let item = Item::from(request.json::<NewItem>()?);
+    item.check().map_err(refused)?;
+    let exists = Problem::new(409, "item-exists", "there is an item with this SKU: POST /v1/items/import changes it");
+    let stored = StoredItem { merchant: merchant.clone(), item };
+    let changed = create_named(deps, request, merchant, stored, exists.at("/sku")).await?;
+    let version = changed.value.version;
+    answer(changed, |stored| ItemView { item: stored.item, version })
+}
+
+/// One page of the merchant's items, in the order of their SKUs.
+pub(crate) async fn page_of_items(
+    deps: &Deps,
+    merchant: &domain::MerchantId,
+    page: &PageRequest,
+) -> Result<Page<Versioned<StoredItem>>, Problem> {
+    let list = PartitionList {
+        table: Table::Catalogue,
+        partitions: &items_partitions(merchant),
+        prefix: "",
+        descending: false,
+    };
+    Ok(deps.store.list_partitions::<StoredItem>(&list, page).await?)
+}
+
+/// List the merchant's items.
+#[utoipa::path(
+    get, path = "/v1/items", tag = "operations", params(PageQuery, ForMerchant),
+    responses((status = 200, description = "One page, in the order of the SKUs", body = Page<ItemView>), Refusals),
+    security(("api_key" = [])),
+)]
+pub(crate) async fn list_items(deps: &Deps, request: &Request) -> Result<Response, Problem> {
+    let principal = authenticate(deps, request, READERS).await?;
+    let page = page_of_items(deps, principal.merchant()?, &PageRequest::of(request)?).await?;
+    Response::json(200, &page.map(|stored| ItemView { item: stored.body.item, version: stored.version }))
+}
+
+/// One item.
+#[utoipa::path(
+    get, path = "/v1/items/{sku}", tag = "operations",
+    params(("sku" = String, Path, description = "Its SKU"), ForMerchant),
+    responses((status = 200, description = "The item", body = ItemView), Refusals),
+    security(("api_key" = [])),
+)]
+pub(crate) async fn item(deps: &Deps, request: &Request) -> Result<Response, Problem> {
+    let principal = authenticate(deps, request, READERS).await?;
+    let sku: Sku = request.parameter("sku")?;
+    let stored = deps.store.require::<StoredItem>(&item_key(principal.merchant()?, &sku), "this item").await?;
+    let Versioned { body, version, .. } = stored;
+    Ok(Response::json(200, &ItemView { item: body.item, version })?.with_version(version))
+}

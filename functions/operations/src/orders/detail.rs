@@ -1,0 +1,97 @@
+//! One order with everything that belongs to it. Ids of children are derived, so nothing is searched for.
+
+use super::order_of;
+use super::shipment_wire::ShipmentView;
+use super::spec::{ForMerchant, Refusals};
+use super::timeline::Timeline;
+use super::wire::{OrderSummary, OrderView, PickTaskView};
+use domain::account::Scope;
+use domain::order::Order;
+use domain::pick_task::PickTask;
+use domain::shipment::Shipment;
+use domain::tracker::Tracker;
+use domain::{PickTaskId, ReturnId};
+use futures_util::try_join;
+use platform::items::{PersonRecord, person_key, pick_task_key, shipment_key, tracker_key};
+use platform::{Deps, Failure, Key, Problem, Request, Response, Versioned};
+
+/// Get an order with its whole timeline.
+///
+/// Keys of the floor get neither recipient nor note.
+#[utoipa::path(
+    get, path = "/v1/orders/{order}", tag = "operations",
+    params(("order" = String, Path, description = "The order's id"), ForMerchant),
+    responses((status = 200, description = "The order; its version in `ETag`", body = OrderView), Refusals),
+    security(("api_key" = [])),
+)]
+pub(crate) async fn get_order(deps: &Deps, request: &Request) -> Result<Response, Problem> {
+    let (principal, id) = order_of(deps, request, &[Scope::Merchant, Scope::Floor, Scope::Operations]).await?;
+    let stored = super::load_order(deps, &id).await?;
+    let order = &stored.body;
+    let sees_people = match principal.scope {
+        Scope::Merchant | Scope::Operations | Scope::Administrator => true,
+        Scope::Floor => false,
+    };
+    let (person, tasks, shipments) =
+        try_join!(person(deps, order, sees_people), tasks(deps, order), shipments(deps, order))?;
+    let trackers = trackers(deps, &shipments).await?;
+
+    let mut timeline = Timeline::default();
+    timeline.order(order);
+    tasks.iter().for_each(|task| timeline.pick_task(&task.body));
+    shipments.iter().for_each(|shipment| timeline.shipment(&shipment.body));
+    trackers.iter().for_each(|tracker| timeline.tracker(&tracker.body));
+
+    let tracker_of = |shipment: &Shipment| {
+        let own = trackers.iter().find(|tracker| tracker.body.shipment.as_ref() == Some(&shipment.id));
+        own.map(|tracker| &tracker.body)
+    };
+    let (recipient, note) = person.map(|record| (record.person, record.note)).unwrap_or_default();
+    let view = OrderView {
+        order: OrderSummary::from(&stored),
+        rule: order.rule,
+        lines: order.lines.clone(),
+        fulfillment_orders: order.fulfillment_orders.clone(),
+        recipient,
+        note,
+        pick_tasks: tasks.iter().map(|task| PickTaskView::from(&task.body)).collect(),
+        shipments: shipments
+            .iter()
+            .map(|shipment| ShipmentView::new(&shipment.body, tracker_of(&shipment.body)))
+            .collect(),
+        timeline: timeline.sorted(),
+    };
+    Ok(Response::json(200, &view)?.with_version(stored.version))
+}
+
+async fn person(deps: &Deps, order: &Order, sees_people: bool) -> Result<Option<PersonRecord>, Failure> {
+    if !sees_people {
+        return Ok(None);
+    }
+    let stored = deps.store.load::<PersonRecord>(&person_key(&order.id, &order.content)).await?;
+    Ok(stored.map(|stored| stored.body))
+}
+
+async fn tasks(deps: &Deps, order: &Order) -> Result<Vec<Versioned<PickTask>>, Failure> {
+    let keys: Vec<Key> =
+        order.fulfillment_orders.iter().map(|f| pick_task_key(&PickTaskId::of(&order.id, f.number))).collect();
+    deps.store.load_many(&keys).await
+}
+
+async fn shipments(deps: &Deps, order: &Order) -> Result<Vec<Versioned<Shipment>>, Failure> {
+    let outbound = order.fulfillment_orders.iter().map(|f| order.shipment(f.number));
+    let back = (1..=order.returns).map(|number| ReturnId::of(&order.id, number).shipment());
+    let keys: Vec<Key> = outbound.chain(back).map(|id| shipment_key(&id)).collect();
+    deps.store.load_many(&keys).await
+}
+
+async fn trackers(deps: &Deps, shipments: &[Versioned<Shipment>]) -> Result<Vec<Versioned<Tracker>>, Failure> {
+    let keys: Vec<Key> = shipments.iter().filter_map(|shipment| key_of_tracker(&shipment.body)).collect();
+    deps.store.load_many(&keys).await
+}
+
+/// The key of the shipment's tracker, once there is a label.
+pub(super) fn key_of_tracker(shipment: &Shipment) -> Option<Key> {
+    let label = shipment.label.as_ref()?;
+    Some(tracker_key(shipment.carrier_account.as_ref()?, &label.tracking_number))
+}

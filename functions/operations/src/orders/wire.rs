@@ -1,0 +1,249 @@
+//! What comes in and goes out of the orders' routes.
+
+use domain::address::{Address, Person};
+use domain::aggregate::Actor;
+use domain::order::{
+    AllocationRule, CancelReason, DeliveryState, FulfillmentOrder, FulfilmentState, Hold, HoldReason, MoneyState,
+    Order, OrderLine,
+};
+use domain::pick_task::{PickTask, PickTaskState};
+use domain::{ChannelId, Currency, LocationId, OrderId, PickTaskId, Sku};
+use jiff::Timestamp;
+use platform::Versioned;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::shipment_wire::ShipmentView;
+use super::timeline::TimelineEntry;
+
+/// Longest note of a hold, bytes.
+pub(crate) const NOTE_BYTES_MAX: usize = 200;
+
+/// Why to cancel.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CancelRequest {
+    /// Kept in the timeline.
+    #[serde(default)]
+    pub reason: Option<CancelReason>,
+}
+
+/// A hold to place.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldRequest {
+    /// Why the order may not move.
+    pub reason: HoldReason,
+    /// Detail for the person who resolves it, at most 200 bytes. No personal data.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// Whom the parcels go to.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientRequest {
+    /// Full name, in any script.
+    pub name: String,
+    /// Company.
+    #[serde(default)]
+    pub company: Option<String>,
+    /// E-mail address.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Telephone number, E.164.
+    #[serde(default)]
+    pub phone: Option<String>,
+    /// Where the parcels go.
+    pub address: AddressRequest,
+}
+
+/// A postal address.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddressRequest {
+    /// Street, number, flat: first line.
+    pub line1: String,
+    /// Second line.
+    #[serde(default)]
+    pub line2: Option<String>,
+    /// Settlement.
+    pub city: String,
+    /// Region, state or province.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Postal code, as the country writes it.
+    #[serde(default)]
+    pub postal_code: Option<String>,
+    /// ISO 3166-1 alpha-2 country code.
+    #[schema(example = "BG")]
+    pub country: String,
+}
+
+impl From<RecipientRequest> for Person {
+    fn from(sent: RecipientRequest) -> Self {
+        let RecipientRequest { name, company, email, phone, address } = sent;
+        let AddressRequest { line1, line2, city, region, postal_code, country } = address;
+        Self { name, company, email, phone, address: Address { line1, line2, city, region, postal_code, country } }
+    }
+}
+
+/// Who does a manual step.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActorRequest {
+    /// Who, and where.
+    pub actor: Actor,
+}
+
+/// An order in a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct OrderSummary {
+    /// Its id.
+    pub id: OrderId,
+    /// The connected shop it came from; absent for our own API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelId>,
+    /// The shop's own id.
+    pub source_id: String,
+    /// The number that people use.
+    pub number: String,
+    /// When the shop took it, UTC.
+    #[schema(value_type = String, format = DateTime)]
+    pub placed_at: Timestamp,
+    /// When it became durable here, UTC.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Currency of every amount.
+    pub currency: Currency,
+    /// What the shopper pays in all, minor units.
+    pub total_minor: i64,
+    /// What the courier must collect, minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cash_on_delivery_minor: Option<i64>,
+    /// ISO 3166-1 alpha-2 country it ships to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ship_to_country: Option<String>,
+    /// Axis fulfilment.
+    pub fulfilment: FulfilmentState,
+    /// Axis delivery.
+    pub delivery: DeliveryState,
+    /// Axis money.
+    pub money: MoneyState,
+    /// Axis holds: the order moves only when there is none.
+    pub holds: Vec<Hold>,
+    /// A cancellation was asked for and is being carried out.
+    pub cancel_requested: bool,
+    /// Version, for `If-Match`.
+    pub version: u64,
+}
+
+impl From<&Versioned<Order>> for OrderSummary {
+    fn from(stored: &Versioned<Order>) -> Self {
+        let order = &stored.body;
+        Self {
+            id: order.id.clone(),
+            channel: order.channel.clone(),
+            source_id: order.source_id.clone(),
+            number: order.number.clone(),
+            placed_at: order.placed_at,
+            created_at: order.created_at,
+            currency: order.currency,
+            total_minor: order.total_minor,
+            cash_on_delivery_minor: order.cash_on_delivery_minor,
+            ship_to_country: order.ship_to_country.clone(),
+            fulfilment: order.fulfilment,
+            delivery: order.delivery,
+            money: order.money,
+            holds: order.holds.clone(),
+            cancel_requested: order.cancel_requested,
+            version: stored.version,
+        }
+    }
+}
+
+/// An order with everything that belongs to it.
+#[derive(Clone, Serialize, ToSchema)]
+pub struct OrderView {
+    /// The order itself, with its four axes.
+    #[serde(flatten)]
+    pub order: OrderSummary,
+    /// What to do when one location has not everything.
+    pub rule: AllocationRule,
+    /// Lines.
+    pub lines: Vec<OrderLine>,
+    /// What each location ships.
+    pub fulfillment_orders: Vec<FulfillmentOrder>,
+    /// Whom the parcels go to; absent when the shop sent nobody, and for keys of the floor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<Person>,
+    /// The shopper's note to the warehouse; absent for keys of the floor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Pick tasks, by number.
+    pub pick_tasks: Vec<PickTaskView>,
+    /// Shipments with their trackers: outbound ones by number, then those of returns.
+    pub shipments: Vec<ShipmentView>,
+    /// Everything that happened, oldest first.
+    pub timeline: Vec<TimelineEntry>,
+}
+
+/// A pick task of an order.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PickTaskView {
+    /// Its id.
+    pub id: PickTaskId,
+    /// Number of the fulfilment order.
+    pub number: u32,
+    /// Where it is picked.
+    pub location: LocationId,
+    /// How far it is.
+    pub state: PickTaskState,
+    /// Badge of the person who claimed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assigned_to: Option<String>,
+    /// What to pick.
+    pub lines: Vec<PickLineView>,
+}
+
+/// One item of a pick task, in units.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PickLineView {
+    /// The item.
+    pub sku: Sku,
+    /// Units allocated.
+    pub quantity: u32,
+    /// Units scanned.
+    pub picked: u32,
+    /// Units that were not found.
+    pub short: u32,
+}
+
+impl From<&PickTask> for PickTaskView {
+    fn from(task: &PickTask) -> Self {
+        let lines = task.lines.iter().map(|line| PickLineView {
+            sku: line.sku.clone(),
+            quantity: line.quantity(),
+            picked: line.picked(),
+            short: line.short,
+        });
+        Self {
+            id: task.id.clone(),
+            number: task.number,
+            location: task.location.clone(),
+            state: task.state,
+            assigned_to: task.assigned_to.clone(),
+            lines: lines.collect(),
+        }
+    }
+}
+
+/// A link to a document.
+#[derive(Clone, Serialize, ToSchema)]
+pub struct Link {
+    /// Downloads the document, without key.
+    pub url: String,
+    /// Until when it does, UTC.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}

@@ -1,0 +1,155 @@
+//! Locations, items, and the import of items.
+
+use domain::account::Location;
+use domain::catalogue::Item;
+use domain::{LocationId, Sku};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A warehouse's address.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// Street, number: first line.
+    pub line1: String,
+    /// Second line.
+    #[serde(default)]
+    pub line2: Option<String>,
+    /// Settlement.
+    pub city: String,
+    /// Region, state or province.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Postal code, as the country writes it.
+    #[serde(default)]
+    pub postal_code: Option<String>,
+    /// ISO 3166-1 alpha-2 country code.
+    #[schema(example = "BG")]
+    pub country: String,
+}
+
+/// A warehouse to be created.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLocation {
+    /// Its code.
+    pub id: LocationId,
+    /// Name for people.
+    pub name: String,
+    /// Where parcels are sent from.
+    #[schema(inline)]
+    pub address: Address,
+    /// Telephone for the carrier.
+    #[serde(default)]
+    pub phone: Option<String>,
+    /// Locations with a lower number are preferred when several could ship.
+    #[serde(default)]
+    pub priority: u32,
+}
+
+impl From<NewLocation> for Location {
+    fn from(new: NewLocation) -> Self {
+        let Address { line1, line2, city, region, postal_code, country } = new.address;
+        let address = domain::address::Address { line1, line2, city, region, postal_code, country };
+        Self { id: new.id, name: new.name, address, phone: new.phone, priority: new.priority }
+    }
+}
+
+/// A warehouse.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LocationView {
+    /// The location.
+    #[serde(flatten)]
+    pub location: Location,
+    /// Its version.
+    pub version: u64,
+}
+
+/// An item to be created.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewItem {
+    /// The merchant's code.
+    pub sku: Sku,
+    /// Name, printed on packing slips: 1 to 200 characters.
+    pub name: String,
+    /// Barcodes of one unit, up to 20.
+    #[serde(default)]
+    pub barcodes: Vec<String>,
+    /// Weight of one unit, grams.
+    #[serde(default)]
+    pub weight_grams: u32,
+    /// Whether a shopper may not send it back.
+    #[serde(default)]
+    pub non_returnable: bool,
+    /// The shop's own id of the item, where stock is published by it.
+    #[serde(default)]
+    pub shop_item: Option<String>,
+    /// Units that are never published as sellable.
+    #[serde(default)]
+    pub safety_stock: u32,
+}
+
+impl From<NewItem> for Item {
+    fn from(new: NewItem) -> Self {
+        let NewItem { sku, name, barcodes, weight_grams, non_returnable, shop_item, safety_stock } = new;
+        Self { sku, name, barcodes, weight_grams, non_returnable, shop_item, safety_stock }
+    }
+}
+
+/// An item.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ItemView {
+    /// The item.
+    #[serde(flatten)]
+    pub item: Item,
+    /// Its version: also the `ETag`.
+    pub version: u64,
+}
+
+/// What became of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportOutcome {
+    /// There was no such item.
+    Created,
+    /// The item was there with other values.
+    Updated,
+    /// The item was there just so: nothing was written.
+    Unchanged,
+    /// The line was left out: see `column` and `reason`.
+    Refused,
+}
+
+/// The report of one line.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ImportLine {
+    /// Line of the file where the record begins, from 1; the header is line 1.
+    pub line: u64,
+    /// The item, if the line names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    /// What became of it.
+    pub outcome: ImportOutcome,
+    /// The column at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// What is wrong and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The report of an import.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+pub struct ImportReport {
+    /// Lines that made an item.
+    pub created: usize,
+    /// Lines that changed an item.
+    pub updated: usize,
+    /// Lines that changed nothing.
+    pub unchanged: usize,
+    /// Lines that were left out.
+    pub refused: usize,
+    /// Every line, in the order of the file.
+    pub lines: Vec<ImportLine>,
+}

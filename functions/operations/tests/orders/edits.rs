@@ -1,0 +1,218 @@
+use crate::world::{World, header, over, world};
+use domain::order::{FulfilmentState, HoldReason};
+use domain::stock::Term;
+use domain::{MessageKind, OrderId, Sku};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use testkit::connector::{Call, Fault, Faults};
+use testkit::{Stack, request};
+
+const CANCEL: &str = "POST /v1/orders/{order}/cancel";
+const HOLD: &str = "POST /v1/orders/{order}/holds";
+const RELEASE: &str = "DELETE /v1/orders/{order}/holds/{reason}";
+
+async fn cancel(world: &World, id: &OrderId) -> (u16, Value) {
+    world
+        .call(request(CANCEL).key(&world.operations).path("order", id).json(&json!({"reason": "customer"})).build())
+        .await
+}
+
+async fn hold(world: &World, id: &OrderId, reason: &str) -> (u16, Value) {
+    world.call(request(HOLD).key(&world.operations).path("order", id).json(&json!({"reason": reason})).build()).await
+}
+
+async fn release(world: &World, id: &OrderId, reason: &str) -> (u16, Value) {
+    world.call(request(RELEASE).key(&world.operations).path("order", id).path("reason", reason).build()).await
+}
+
+fn kinds(world: &World) -> Vec<MessageKind> {
+    world.stack.outbox().into_iter().map(|message| message.kind).collect()
+}
+
+#[tokio::test]
+async fn an_order_that_nothing_was_done_for_is_cancelled_at_once() {
+    let world = world().await;
+    let id = world.order("1001").await;
+    let _ = kinds(&world);
+    let (status, body) = cancel(&world, &id).await;
+    assert_eq!((status, body["fulfilment"].as_str()), (202, Some("cancelled")));
+    assert_eq!(kinds(&world), []);
+}
+
+#[tokio::test]
+async fn a_reserved_or_packed_order_stops_its_tasks_and_keeps_its_stock_until_they_gave_it_back() {
+    let world = world().await;
+    for (number, is_packed) in [("1001", false), ("1002", true)] {
+        let id = world.order(number).await;
+        world.allocate(&id).await;
+        world.task(&id, is_packed).await;
+        let before = world.stack.level(&world.merchant, &world.tea, &world.sofia).await;
+        let _ = kinds(&world);
+        let (status, body) = cancel(&world, &id).await;
+        assert_eq!((status, body["fulfilment"].as_str()), (202, Some("allocated")));
+        assert_eq!(body["cancel_requested"], true);
+        assert_eq!(kinds(&world), [MessageKind::CancelPickTasks { order: id.clone() }]);
+        assert_eq!(world.stack.level(&world.merchant, &world.tea, &world.sofia).await, before);
+        let (again, _) = cancel(&world, &id).await;
+        assert_eq!((again, kinds(&world).len()), (202, 0), "asking twice changes nothing");
+    }
+}
+
+#[tokio::test]
+async fn after_hand_over_a_cancellation_is_refused() {
+    let world = world().await;
+    let id = world.order("1001").await;
+    world.allocate(&id).await;
+    let at = world.stack.now();
+    world.change_order(&id, |order| order.handed_over(1, at)).await;
+    let (status, body) = cancel(&world, &id).await;
+    assert_eq!((status, body["type"].as_str()), (409, Some("urn:sklad:problem:order-handed-over")));
+}
+
+#[tokio::test]
+async fn a_cancellation_needs_no_body_and_takes_no_unknown_reason() {
+    let world = world().await;
+    let id = world.order("1001").await;
+    let bad = request(CANCEL).key(&world.operations).path("order", &id);
+    let (status, body) = world.call(bad.json(&json!({"reason": "mood"})).build()).await;
+    assert_eq!((status, body["pointer"].as_str()), (400, Some("/reason")));
+    let (status, _) = world.call(request(CANCEL).key(&world.merchants).path("order", &id).build()).await;
+    assert_eq!(status, 202);
+}
+
+/// Loses the answer to the next write, whatever the SDK tries.
+#[derive(Default)]
+struct AnswerLost(AtomicBool);
+
+impl Faults for AnswerLost {
+    fn after(&self, call: &Call) -> Option<Fault> {
+        let is_write = matches!(call.operation, "PutItem" | "TransactWriteItems");
+        (is_write && self.0.swap(false, Ordering::SeqCst)).then_some(Fault::TimeOut)
+    }
+}
+
+#[tokio::test]
+async fn a_hold_whose_answer_was_lost_is_placed_once() {
+    let faults = Arc::new(AnswerLost::default());
+    let world = over(Stack::builder().faults(faults.clone()).build()).await;
+    let id = world.order("1001").await;
+    let place = || {
+        request(HOLD)
+            .key(&world.operations)
+            .path("order", &id)
+            .header("idempotency-key", "k1")
+            .json(&json!({"reason": "dispute", "note": "see ticket 5"}))
+            .build()
+    };
+    faults.0.store(true, Ordering::SeqCst);
+    let first = world.answer(place()).await;
+    let second = world.answer(place()).await;
+    assert_eq!((first.status, second.status), (200, 200));
+    assert_eq!(first.body, second.body);
+    assert_eq!(header(&second, "idempotent-replayed"), Some("true"));
+    let order = world.load(&id).await;
+    assert_eq!(order.holds.len(), 1);
+    assert_eq!(order.history.0.iter().filter(|entry| entry.event == "hold_placed").count(), 1);
+    let other = request(HOLD).key(&world.operations).path("order", &id).header("idempotency-key", "k1");
+    assert_eq!(world.call(other.json(&json!({"reason": "other"})).build()).await.0, 422);
+}
+
+#[tokio::test]
+async fn the_order_moves_on_with_its_last_hold() {
+    let world = world().await;
+    let id = world.order("1001").await;
+    assert_eq!(hold(&world, &id, "dispute").await.0, 200);
+    assert_eq!(hold(&world, &id, "merchant_request").await.0, 200);
+    let _ = kinds(&world);
+    assert_eq!(release(&world, &id, "dispute").await.0, 200);
+    assert_eq!(kinds(&world), []);
+    assert_eq!(release(&world, &id, "merchant_request").await.0, 200);
+    assert_eq!(kinds(&world), [MessageKind::Reserve { order: id.clone() }]);
+    assert_eq!(release(&world, &id, "merchant_request").await.0, 404);
+    assert_eq!(release(&world, &id, "mood").await.0, 404);
+}
+
+#[tokio::test]
+async fn an_edit_of_an_older_version_is_refused() {
+    let world = world().await;
+    let id = world.order("1001").await;
+    let read = world.answer(request("GET /v1/orders/{order}").key(&world.operations).path("order", &id).build()).await;
+    let etag = header(&read, "etag").unwrap().to_owned();
+    assert_eq!(hold(&world, &id, "dispute").await.0, 200);
+    let edit = |version: &str| {
+        let edit = request(HOLD).key(&world.operations).path("order", &id).header("if-match", version);
+        edit.json(&json!({"reason": "other"})).build()
+    };
+    let (status, body) = world.call(edit(&etag)).await;
+    assert_eq!((status, body["status"].as_u64()), (412, Some(412)));
+    assert_eq!(world.load(&id).await.holds.len(), 1);
+    assert_eq!(world.call(edit("\"2\"")).await.0, 200);
+    assert_eq!(world.call(edit("x")).await.0, 400);
+}
+
+#[tokio::test]
+async fn missing_item_data_is_released_only_when_the_items_exist() {
+    let world = world().await;
+    let id = world
+        .order_with("1001", |incoming| {
+            let mut line = incoming.lines[0].clone();
+            line.sku = Some(Sku::parse("NEW").unwrap());
+            incoming.lines.push(line);
+        })
+        .await;
+    assert_eq!(world.load(&id).await.holds[0].reason, HoldReason::MissingItemData);
+    let (status, body) = release(&world, &id, "missing_item_data").await;
+    assert_eq!(status, 409);
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains("NEW") && !detail.contains("TEA"), "{detail}");
+    world.stack.item(&world.merchant, "NEW").await;
+    assert_eq!(release(&world, &id, "missing_item_data").await.0, 200);
+    assert!(world.load(&id).await.holds.is_empty());
+}
+
+#[tokio::test]
+async fn a_line_without_sku_is_never_released() {
+    let world = world().await;
+    let id = world.order_with("1001", |incoming| incoming.lines[0].sku = None).await;
+    let (status, body) = release(&world, &id, "missing_item_data").await;
+    assert_eq!((status, body["detail"].as_str().unwrap().contains("line 1")), (409, true));
+}
+
+#[tokio::test]
+async fn an_order_on_hold_keeps_what_it_reserved() {
+    let world = world().await;
+    let id = world.order("1001").await;
+    world.allocate(&id).await;
+    assert_eq!(hold(&world, &id, "dispute").await.0, 200);
+    let level = world.stack.level(&world.merchant, &world.tea, &world.sofia).await;
+    assert_eq!(level.get(Term::Reserved), 2);
+    assert_eq!(world.load(&id).await.fulfilment, FulfilmentState::Allocated);
+}
+
+#[tokio::test]
+async fn edits_need_the_right_key_and_a_well_formed_body() {
+    let world = world().await;
+    let id = world.order("1001").await;
+    let body = json!({"reason": "dispute"});
+    let place = |key: &str| request(HOLD).key(key).path("order", &id).json(&body).build();
+    assert_eq!(world.call(place(&world.floor)).await.0, 403);
+    assert_eq!(world.call(place(&world.stranger)).await.0, 404);
+    assert_eq!(world.call(request(CANCEL).key(&world.stranger).path("order", &id).build()).await.0, 404);
+    let stranger = request(RELEASE).key(&world.stranger).path("order", &id).path("reason", "dispute").build();
+    assert_eq!(world.call(stranger).await.0, 404);
+    for (body, pointer) in [
+        (json!({"reason": "mood"}), Some("/reason")),
+        (json!({"reason": "other", "note": " "}), Some("/note")),
+        (json!({"reason": "other", "note": "x".repeat(201)}), Some("/note")),
+        (json!({"reason": "other", "extra": 1}), Some("/extra")),
+    ] {
+        let (status, problem) =
+            world.call(request(HOLD).key(&world.operations).path("order", &id).json(&body).build()).await;
+        assert_eq!((status, problem["pointer"].as_str()), (400, pointer), "{body}");
+    }
+    let broken = request(HOLD).key(&world.operations).path("order", &id).body("{").build();
+    assert_eq!(world.call(broken).await.0, 400);
+    let none = request(HOLD).key(&world.operations).path("order", format!("{id}0")).json(&body).build();
+    assert_eq!(world.call(none).await.0, 404);
+}

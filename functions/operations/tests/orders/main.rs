@@ -1,0 +1,10 @@
+//! The orders' half of `operations` over the real SDK and the in-process engine.
+
+mod close_out;
+mod dead_letters;
+mod detail;
+mod documents;
+mod edits;
+mod list;
+mod recipient;
+mod world;

@@ -1,0 +1,159 @@
+//! One look: load consistently, decide, store.
+
+use crate::{Swept, polls};
+use domain::order::Order;
+use domain::pick_task::PickTask;
+use domain::returns::Return;
+use domain::shipment::Shipment;
+use domain::sweep::Parts;
+use domain::tracker::Tracker;
+use domain::{Decision, LocationId, MerchantId, Message, PickTaskId, Sku};
+use jiff::Timestamp;
+use platform::items::{order_key, pick_task_key, shipment_key};
+use platform::{Deps, Failure, Key, Operation, Stored, Versioned, Write};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A run under way.
+pub(crate) struct Run {
+    pub(crate) now: Timestamp,
+    pub(crate) swept: Swept,
+    /// Levels that the orders looked at count on.
+    pub(crate) levels: BTreeSet<(MerchantId, Sku, LocationId)>,
+    /// Carriers that do not answer: not asked again in this run.
+    pub(crate) silent: BTreeSet<String>,
+}
+
+impl Run {
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self { now, swept: Swept::default(), levels: BTreeSet::new(), silent: BTreeSet::new() }
+    }
+}
+
+pub(crate) async fn look(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
+    match key.sk.as_str() {
+        "order" => look_at_order(deps, run, key).await,
+        "shipment" => look_at_shipment(deps, run, key).await,
+        "tracker" => look_at_tracker(deps, run, key).await,
+        "return" => look_at_return(deps, run, key).await,
+        other => Err(Failure::bug(format!("a `{other}` has no due instant"))),
+    }
+}
+
+/// The item that an index entry stands for, if it is due indeed: index reads are hints.
+async fn due<T: Stored>(
+    deps: &Deps,
+    run: &Run,
+    key: &Key,
+    due_at: impl Fn(&T) -> Option<Timestamp>,
+) -> Result<Option<Versioned<T>>, Failure> {
+    let loaded = deps.store.load::<T>(key).await?;
+    Ok(loaded.filter(|loaded| due_at(&loaded.body).is_some_and(|due| due <= run.now)))
+}
+
+async fn look_at_order(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
+    let Some(order) = due(deps, run, key, Order::look_due_at).await? else { return Ok(()) };
+    let merchant = order.body.merchant();
+    let (mut tasks, mut shipments) = (BTreeMap::new(), BTreeMap::new());
+    for active in order.body.fulfillment_orders.iter().filter(|f| f.is_active()) {
+        // The shipment first: a task that is packed in between has no shipment yet, and is not taken for one that lost it.
+        let task = PickTaskId::of(&order.body.id, active.number);
+        if let Some(shipment) = deps.store.load::<Shipment>(&shipment_key(&task.shipment())).await? {
+            shipments.insert(active.number, shipment);
+        }
+        if let Some(task) = deps.store.load::<PickTask>(&pick_task_key(&task)).await? {
+            tasks.insert(active.number, task);
+        }
+        let skus = active.lines.iter().filter_map(|line| order.body.line(line.line)?.sku.clone());
+        run.levels.extend(skus.map(|sku| (merchant.clone(), sku, active.location.clone())));
+    }
+    let parts = Parts { tasks: bodies(&tasks), shipments: bodies(&shipments) };
+    let look = order.body.look(&parts, run.now);
+    let mut commit = Commit::default();
+    commit.add(deps, order, look.order)?;
+    for (number, decision) in look.tasks {
+        if let Some(task) = tasks.remove(&number) {
+            commit.add(deps, task, decision)?;
+        }
+    }
+    for (number, decision) in look.shipments {
+        if let Some(shipment) = shipments.remove(&number) {
+            commit.add(deps, shipment, decision)?;
+        }
+    }
+    commit.apply(deps, run).await
+}
+
+fn bodies<T: Clone>(stored: &BTreeMap<u32, Versioned<T>>) -> BTreeMap<u32, T> {
+    stored.iter().map(|(number, stored)| (*number, stored.body.clone())).collect()
+}
+
+async fn look_at_shipment(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
+    let Some(shipment) = due(deps, run, key, Shipment::reconcile_due_at).await? else { return Ok(()) };
+    let decision = shipment.body.look(run.now);
+    Commit::default().with(deps, shipment, decision)?.apply(deps, run).await
+}
+
+async fn look_at_tracker(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
+    let Some(tracker) = due(deps, run, key, Tracker::poll_due_at).await? else { return Ok(()) };
+    if tracker.body.is_silent(run.now) && !polls::ask(deps, run, &tracker.body).await? {
+        // It stays due: the carrier is asked again in a minute.
+        return Ok(());
+    }
+    let decision = tracker.body.look(run.now);
+    Commit::default().with(deps, tracker, decision)?.apply(deps, run).await
+}
+
+async fn look_at_return(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
+    let Some(back) = due(deps, run, key, Return::look_due_at).await? else { return Ok(()) };
+    let shipment = deps.store.load::<Shipment>(&shipment_key(&back.body.id.shipment())).await?;
+    let look = back.body.look(shipment.as_ref().map(|stored| &stored.body), run.now);
+    let mut commit = Commit::default();
+    if let (true, Some(order)) = (look.expired, &back.body.order) {
+        let order = deps.store.require::<Order>(&order_key(order), order).await?;
+        let ended = order.body.return_ended(&back.body.claimed(), run.now);
+        commit.add(deps, order, ended)?;
+    }
+    if let (Some(stored), Some(decision)) = (shipment, look.shipment) {
+        commit.add(deps, stored, decision)?;
+    }
+    commit.with(deps, back, look.back)?.apply(deps, run).await
+}
+
+/// What one look stores: usually one item, in one conditional write.
+#[derive(Default)]
+struct Commit {
+    writes: Vec<Write>,
+    owed: Vec<Message>,
+}
+
+impl Commit {
+    fn add<T: Stored>(&mut self, deps: &Deps, mut loaded: Versioned<T>, decision: Decision<T>) -> Result<(), Failure> {
+        let operation = Operation::of(&["sweep"]);
+        // Looks must not push out what callers repeat their requests by: an item remembers the last one only.
+        loaded.operations.retain(|mark| *mark != operation.mark());
+        self.owed.extend(decision.messages.iter().cloned());
+        let (writes, _) = deps.store.write_of(Some(&loaded), decision, &operation)?;
+        self.writes.extend(writes);
+        Ok(())
+    }
+
+    fn with<T: Stored>(mut self, deps: &Deps, loaded: Versioned<T>, decision: Decision<T>) -> Result<Self, Failure> {
+        self.add(deps, loaded, decision)?;
+        Ok(self)
+    }
+
+    async fn apply(self, deps: &Deps, run: &mut Run) -> Result<(), Failure> {
+        match deps.store.apply(self.writes).await {
+            Ok(()) => {
+                for message in &self.owed {
+                    tracing::info!(correlation_id = message.correlation_id, message = ?message.kind, "sent again");
+                    run.swept.messages += 1;
+                }
+                Ok(())
+            }
+            // Something moved by itself at this moment, so it is not stuck: it is looked at in a minute.
+            Err(Failure::Conflict(_)) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+}

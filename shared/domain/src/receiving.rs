@@ -1,0 +1,281 @@
+//! Goods that come in, and corrections of what is there: what they do to a level.
+//!
+//! | Condition | Term of the equation |
+//! |---|---|
+//! | new | available: it can be sold |
+//! | opened | inspection: a person says what becomes of it |
+//! | damaged | damaged |
+
+use crate::account::check_text;
+use crate::aggregate::{Actor, Rejected};
+use crate::ids::{LocationId, ReceiptId, Sku};
+use crate::stock::{ActivityFact, Condition, Goods, Level, LiableParty, Movement, MovementKind, StockChange, Term};
+use jiff::Timestamp;
+
+/// Most units of one receipt or adjustment.
+pub const UNITS_MAX: u32 = 100_000;
+/// Longest bin, lot, serial number, badge or station, bytes.
+pub const LABEL_BYTES_MAX: usize = 64;
+/// Longest reason or reference, bytes.
+pub const REASON_BYTES_MAX: usize = 400;
+
+/// What was counted in or corrected: where, by whom, when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its id: the cause of the movement.
+    pub id: ReceiptId,
+    /// The item.
+    pub sku: Sku,
+    /// Where.
+    pub location: LocationId,
+    /// Bin, lot, expiry, serial, condition.
+    pub goods: Goods,
+    /// Who did it.
+    pub actor: Actor,
+    /// When, UTC.
+    pub at: Timestamp,
+}
+
+/// Why stock is corrected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Correction {
+    /// Units added (positive) or taken away (negative); not zero.
+    pub quantity: i64,
+    /// `COUNT_ADJUST`, or `WRITE_OFF`, which only takes away.
+    pub kind: MovementKind,
+    /// In words.
+    pub reason: String,
+    /// Who pays.
+    pub liable: LiableParty,
+}
+
+/// What an entry does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    /// The movement of goods, for the entry itself to remember.
+    pub movement: Movement,
+    /// The change of the level, with the same movement.
+    pub change: StockChange,
+    /// What was done for the merchant.
+    pub facts: Vec<ActivityFact>,
+}
+
+fn invalid(pointer: &str, detail: impl Into<String>) -> Rejected {
+    Rejected::new("invalid-field", detail).at(pointer)
+}
+
+/// The term that goods of this condition are counted in.
+#[must_use]
+pub fn term_of(condition: Condition) -> Term {
+    match condition {
+        Condition::New => Term::Available,
+        Condition::Opened => Term::Inspection,
+        Condition::Damaged => Term::Damaged,
+    }
+}
+
+/// Whether a person and a station are named.
+///
+/// # Errors
+/// `invalid-field` at `/actor/person` or `/actor/station`.
+pub fn check_actor(actor: &Actor) -> Result<(), Rejected> {
+    check_text("/actor/person", &actor.person, LABEL_BYTES_MAX)?;
+    check_text("/actor/station", &actor.station, LABEL_BYTES_MAX)
+}
+
+fn check_goods(goods: &Goods, units: u32) -> Result<(), Rejected> {
+    check_text("/goods/bin", &goods.bin, LABEL_BYTES_MAX)?;
+    for (pointer, label) in [("/goods/lot", &goods.lot), ("/goods/serial", &goods.serial)] {
+        if let Some(label) = label {
+            check_text(pointer, label, LABEL_BYTES_MAX)?;
+        }
+    }
+    if goods.serial.is_some() && units != 1 {
+        return Err(invalid("/goods/serial", "a serial number names one unit: send quantity 1 for each"));
+    }
+    Ok(())
+}
+
+/// Counts goods in.
+///
+/// # Errors
+/// `invalid-field` with the pointer of the field at fault.
+pub fn receive(entry: &Entry, quantity: u32) -> Result<Posting, Rejected> {
+    if !(1..=UNITS_MAX).contains(&quantity) {
+        return Err(invalid("/quantity", format!("quantity is 1 to {UNITS_MAX}")));
+    }
+    check_actor(&entry.actor)?;
+    check_goods(&entry.goods, quantity)?;
+    let term = term_of(entry.goods.condition);
+    let movement = Movement {
+        goods: entry.goods.clone(),
+        actor: Some(entry.actor.clone()),
+        ..Movement::new(MovementKind::Receipt, quantity, None, Some(term), entry.id.as_str(), entry.at)
+    };
+    let fact = ActivityFact {
+        activity: "receive".to_owned(),
+        quantity,
+        unit: "unit".to_owned(),
+        cause: entry.id.to_string(),
+        at: entry.at,
+        actor: Some(entry.actor.clone()),
+    };
+    let change = StockChange::add(&entry.sku, &entry.location, quantity, term).moved([movement.clone()]);
+    Ok(Posting { movement, change, facts: vec![fact] })
+}
+
+/// Corrects what is there; `level` is what is there now.
+///
+/// # Errors
+/// `invalid-field` with the pointer of the field at fault; `insufficient-stock` when more would be taken away than is there.
+pub fn correct(entry: &Entry, correction: &Correction, level: &Level) -> Result<Posting, Rejected> {
+    let units = u32::try_from(correction.quantity.unsigned_abs()).unwrap_or(u32::MAX);
+    if !(1..=UNITS_MAX).contains(&units) {
+        return Err(invalid("/quantity", format!("quantity is -{UNITS_MAX} to {UNITS_MAX}, and not 0")));
+    }
+    let adds = correction.quantity > 0;
+    match correction.kind {
+        MovementKind::CountAdjust => {}
+        MovementKind::WriteOff if !adds => {}
+        MovementKind::WriteOff => {
+            return Err(invalid("/quantity", "a write-off takes units away: send a negative quantity"));
+        }
+        _ => return Err(invalid("/type", "an adjustment is COUNT_ADJUST or WRITE_OFF")),
+    }
+    check_text("/reason", &correction.reason, REASON_BYTES_MAX)?;
+    check_actor(&entry.actor)?;
+    check_goods(&entry.goods, units)?;
+    let term = term_of(entry.goods.condition);
+    let there = level.get(term);
+    if !adds && there < i64::from(units) {
+        return Err(insufficient(level, term, units));
+    }
+    let (from, to) = if adds { (None, Some(term)) } else { (Some(term), None) };
+    let movement = Movement {
+        goods: entry.goods.clone(),
+        actor: Some(entry.actor.clone()),
+        liable: Some(correction.liable),
+        reason: Some(correction.reason.clone()),
+        ..Movement::new(correction.kind, units, from, to, entry.id.as_str(), entry.at)
+    };
+    let change = if adds {
+        StockChange::add(&entry.sku, &entry.location, units, term)
+    } else {
+        StockChange::remove(&entry.sku, &entry.location, units, term)
+    };
+    Ok(Posting { change: change.moved([movement.clone()]), movement, facts: Vec::new() })
+}
+
+fn insufficient(level: &Level, term: Term, units: u32) -> Rejected {
+    let promised = level.get(Term::Reserved) + level.get(Term::Picked) + level.get(Term::OpenTakes);
+    let there = level.get(term);
+    let name = term.attribute();
+    Rejected::new(
+        "insufficient-stock",
+        format!(
+            "{units} units cannot be taken away: {there} are {name}, and {promised} more are promised to orders; \
+             cancel orders or put goods back first, or take away at most {there}"
+        ),
+    )
+    .at("/quantity")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entry(condition: Condition) -> Entry {
+        Entry {
+            id: ReceiptId::parse("rec_m_1").unwrap(),
+            sku: Sku::parse("TEA").unwrap(),
+            location: LocationId::parse("SOF1").unwrap(),
+            goods: Goods { condition, ..Goods::default() },
+            actor: Actor { person: "badge-17".to_owned(), station: "DOCK-1".to_owned() },
+            at: "2026-03-01T10:00:00Z".parse().unwrap(),
+        }
+    }
+
+    fn correction(quantity: i64, kind: MovementKind) -> Correction {
+        Correction { quantity, kind, reason: "cycle count".to_owned(), liable: LiableParty::Warehouse }
+    }
+
+    fn condition() -> impl Strategy<Value = Condition> {
+        prop_oneof![Just(Condition::New), Just(Condition::Opened), Just(Condition::Damaged)]
+    }
+
+    proptest! {
+        #[test]
+        fn receipts_and_corrections_keep_the_equation_and_never_go_below_zero(
+            steps in proptest::collection::vec((condition(), -30_i64..40, any::<bool>()), 0..40),
+        ) {
+            let mut level = Level::default();
+            let mut moved = 0_i64;
+            for (condition, quantity, write_off) in steps {
+                let entry = entry(condition);
+                let kind = if write_off { MovementKind::WriteOff } else { MovementKind::CountAdjust };
+                let posting = match u32::try_from(quantity) {
+                    Ok(units) if !write_off => receive(&entry, units),
+                    _ => correct(&entry, &correction(quantity, kind), &level),
+                };
+                let Ok(Posting { change, .. }) = posting else { continue };
+                for movement in &change.movements {
+                    let units = i64::from(movement.quantity);
+                    moved += if movement.to.is_some() { units } else { -units };
+                }
+                level = level.after(&change).expect("what was accepted can be applied");
+                prop_assert!(level.is_sound(), "{level:?}");
+                prop_assert_eq!(level.get(Term::OnHand), moved);
+            }
+        }
+    }
+
+    fn refused<T: std::fmt::Debug>(result: Result<T, Rejected>) -> (&'static str, String) {
+        let rejected = result.unwrap_err();
+        (rejected.code, rejected.pointer.unwrap_or_default())
+    }
+
+    #[test]
+    fn a_receipt_out_of_range_is_refused_with_the_field() {
+        let new = entry(Condition::New);
+        assert_eq!(refused(receive(&new, 0)).1, "/quantity");
+        assert_eq!(refused(receive(&new, UNITS_MAX + 1)).1, "/quantity");
+        let mut serial = new.clone();
+        serial.goods.serial = Some("SN-1".to_owned());
+        assert_eq!(refused(receive(&serial, 2)).1, "/goods/serial");
+        assert!(receive(&serial, 1).is_ok());
+        let mut nobody = new;
+        nobody.actor.person.clear();
+        assert_eq!(refused(receive(&nobody, 1)).1, "/actor/person");
+    }
+
+    #[test]
+    fn only_sellable_goods_wake_waiting_orders() {
+        for (condition, wakes) in [(Condition::New, true), (Condition::Opened, false), (Condition::Damaged, false)] {
+            let posting = receive(&entry(condition), 1).unwrap();
+            assert_eq!(posting.change.stock_arrived, wakes, "{condition:?}");
+        }
+    }
+
+    #[test]
+    fn promised_units_cannot_be_adjusted_away() {
+        let level = Level([(Term::OnHand, 10), (Term::Available, 3), (Term::Reserved, 7)].into());
+        let taken = correct(&entry(Condition::New), &correction(-4, MovementKind::CountAdjust), &level);
+        let rejected = taken.unwrap_err();
+        assert_eq!(rejected.code, "insufficient-stock");
+        assert!(rejected.detail.contains("3 are available") && rejected.detail.contains("7 more"), "{rejected}");
+        assert!(correct(&entry(Condition::New), &correction(-3, MovementKind::WriteOff), &level).is_ok());
+    }
+
+    #[test]
+    fn a_correction_out_of_range_is_refused_with_the_field() {
+        let level = Level::default();
+        let new = entry(Condition::New);
+        for quantity in [0, i64::MIN, i64::MAX, -100_001, 100_001] {
+            let result = correct(&new, &correction(quantity, MovementKind::CountAdjust), &level);
+            assert_eq!(refused(result), ("invalid-field", "/quantity".to_owned()), "{quantity}");
+        }
+        assert_eq!(refused(correct(&new, &correction(1, MovementKind::WriteOff), &level)).1, "/quantity");
+        assert_eq!(refused(correct(&new, &correction(1, MovementKind::Ship), &level)).1, "/type");
+    }
+}
