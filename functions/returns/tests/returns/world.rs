@@ -10,13 +10,12 @@ use domain::order::{
 };
 use domain::pick_task::Parcel;
 use domain::returns::Return;
-use domain::shipment::{Label, Leg, Shipment, ShipmentState};
+use domain::shipment::{Label, Leg, Shipment, ShipmentPlan};
 use domain::stock::Term;
 use domain::tracker::Tracker;
 use domain::tracking_status::{TrackingEvent, TrackingStatus};
 use domain::{
-    Currency, Decision, History, LocationId, MerchantId, Message, MessageKind, Money, OrderId, ReturnId, ShipmentId,
-    Sku,
+    Currency, Decision, LocationId, MerchantId, Message, MessageKind, Money, OrderId, ReturnId, ShipmentId, Sku,
 };
 use platform::items::{PersonRecord, order_key, return_key};
 use platform::{Failure, Function, Operation, Stored, Versioned};
@@ -156,7 +155,7 @@ impl World {
         status: TrackingStatus,
     ) {
         let account = Stack::carrier_account_id(&self.merchant);
-        self.create(Shipment {
+        let plan = ShipmentPlan {
             id: id.clone(),
             order: order.clone(),
             leg,
@@ -166,26 +165,17 @@ impl World {
             parcel: Parcel { weight_grams: 500, length_mm: 200, width_mm: 150, height_mm: 100 },
             contents: vec![],
             cash_on_delivery_minor: None,
-            state: ShipmentState::LabelPurchased,
-            label: Some(Label {
-                carrier_shipment_id: number.to_owned(),
-                tracking_number: number.to_owned(),
-                tracking_url: None,
-                cost: Money::new(400, Currency::parse("EUR").unwrap()),
-                pdf_key: "p".to_owned(),
-                zpl_key: "z".to_owned(),
-            }),
-            reason: None,
-            attempts: 1,
-            attempted_at: self.stack.now(),
-            call_open: false,
-            claim: "c".to_owned(),
-            surplus: vec![],
-            created_at: self.stack.now(),
-            handed_over_at: None,
-            history: History::default(),
-        })
-        .await;
+        };
+        let label = Label {
+            carrier_shipment_id: number.to_owned(),
+            tracking_number: number.to_owned(),
+            tracking_url: None,
+            cost: Money::new(400, Currency::parse("EUR").unwrap()),
+            pdf_key: "p".to_owned(),
+            zpl_key: "z".to_owned(),
+        };
+        let intended = Shipment::intend(plan, "claim".to_owned(), self.stack.now()).next;
+        self.create(intended.label_bought(label, self.stack.now()).next).await;
         let tracker = Tracker::new(account, number, self.stack.now()).link(id, self.stack.now()).next;
         let event = TrackingEvent {
             tracking_number: number.to_owned(),
