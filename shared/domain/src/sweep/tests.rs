@@ -5,7 +5,7 @@ use crate::incoming::{IncomingLine, IncomingOrder};
 use crate::money::{Currency, Money};
 use crate::order::{AllocatedLine, Allocation, AllocationRule, Hold, HoldReason, IntakeFacts};
 use crate::pick_task::Parcel;
-use crate::shipment::{CALL_LASTS, Leg, ShipmentPlan, ShippedLine};
+use crate::shipment::{Attempt, CALL_LASTS, Leg, ShipmentPlan, ShippedLine};
 use crate::tracking_status::TrackingEvent;
 use proptest::prelude::*;
 
@@ -233,7 +233,12 @@ fn the_next_purchase_is_looked_at_on_its_own_time() {
     let order = allocated();
     let unknown = shipment(&order, 1, ShipmentState::BookingUnknown);
     let at = start() + SignedDuration::from_hours(9);
-    let mut again = unknown.look(at).next.next_attempt(1, "other".into(), at).unwrap().next;
+    let attempt = Attempt {
+        claim: "other".into(),
+        carrier_account: unknown.carrier_account.clone().unwrap(),
+        service: unknown.service.clone(),
+    };
+    let mut again = unknown.look(at).next.next_attempt(1, attempt, at).unwrap().next;
     again.state = ShipmentState::BookingUnknown;
     assert_eq!(again.reconcile_due_at(), Some(at + CALL_LASTS));
 }
