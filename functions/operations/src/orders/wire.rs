@@ -1,6 +1,7 @@
 //! What comes in and goes out of the orders' routes.
 
-use domain::address::{Address, Person};
+use crate::wire::Address;
+use domain::address::{self, Person};
 use domain::aggregate::Actor;
 use domain::order::{
     AllocationRule, CancelReason, DeliveryState, FulfillmentOrder, FulfilmentState, Hold, HoldReason, MoneyState,
@@ -56,36 +57,16 @@ pub(crate) struct RecipientRequest {
     #[serde(default)]
     pub phone: Option<String>,
     /// Where the parcels go.
-    pub address: AddressRequest,
-}
-
-/// A postal address.
-#[derive(Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AddressRequest {
-    /// Street, number, flat: first line.
-    pub line1: String,
-    /// Second line.
-    #[serde(default)]
-    pub line2: Option<String>,
-    /// Settlement.
-    pub city: String,
-    /// Region, state or province.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// Postal code, as the country writes it.
-    #[serde(default)]
-    pub postal_code: Option<String>,
-    /// ISO 3166-1 alpha-2 country code.
-    #[schema(example = "BG")]
-    pub country: String,
+    #[schema(inline)]
+    pub address: Address,
 }
 
 impl From<RecipientRequest> for Person {
     fn from(sent: RecipientRequest) -> Self {
         let RecipientRequest { name, company, email, phone, address } = sent;
-        let AddressRequest { line1, line2, city, region, postal_code, country } = address;
-        Self { name, company, email, phone, address: Address { line1, line2, city, region, postal_code, country } }
+        let Address { line1, line2, city, region, postal_code, country } = address;
+        let address = address::Address { line1, line2, city, region, postal_code, country };
+        Self { name, company, email, phone, address }
     }
 }
 
