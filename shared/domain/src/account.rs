@@ -32,8 +32,7 @@ pub fn check_name(pointer: &str, name: &str) -> Result<(), Rejected> {
 /// # Errors
 /// `invalid-field` at `pointer`.
 pub fn check_text(pointer: &str, text: &str, bytes_max: usize) -> Result<(), Rejected> {
-    let ok =
-        !text.is_empty() && text.len() <= bytes_max && text.trim() == text && !text.chars().any(char::is_control);
+    let ok = !text.is_empty() && text.len() <= bytes_max && text.trim() == text && !text.chars().any(char::is_control);
     let detail = || format!("it has 1 to {bytes_max} bytes of printable text, and no space at either end");
     if ok { Ok(()) } else { Err(invalid(pointer, detail())) }
 }

@@ -46,6 +46,7 @@ fn received() -> Order {
         fulfillment_orders: Vec::new(),
         cancel_requested: false,
         returns: 0,
+        next_look_at: None,
         history: History::default(),
     }
 }
