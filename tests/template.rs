@@ -240,9 +240,14 @@ fn relay_is_woken_by_an_outbox_and_by_nothing_else() {
 }
 
 #[test]
-fn facts_is_woken_by_levels_movements_and_facts() {
+fn facts_is_woken_by_movements_facts_and_what_may_be_sold() {
     let item = |sk: &str| json!({ "pk": { "S": "mer_1#x" }, "sk": { "S": sk } });
-    assert!(admits("facts", "stock", &item("level#loc_1")));
+    assert!(!admits("facts", "stock", &item("level#loc_1")));
+    for attribute in ["movement", "sellable", "facts"] {
+        let mut changed = item("level#loc_1");
+        changed[attribute] = json!({ "S": "{}" });
+        assert!(admits("facts", "stock", &changed), "{attribute}");
+    }
     assert!(!admits("facts", "stock", &item("waiting#2026-01-01T00:00:00Z#ord_1")));
     let mut receipt = item("receipt");
     receipt["movement"] = json!({ "S": "{}" });

@@ -1,1 +1,6 @@
-fn main() {}
+//! Books parcels with carriers.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), platform::function::Error> {
+    carrier_booking::run().await
+}

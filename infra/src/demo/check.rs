@@ -27,7 +27,7 @@ pub(super) async fn all(world: &World, initial: impl Fn(usize, &str) -> u32) -> 
         let body = world.operations.get(&format!("/v1/stock-levels/{sku}")).await?;
         let mut on_hand = 0;
         for level in body["levels"].as_array().into_iter().flatten() {
-            let units = |term: &str| level.pointer(&format!("/units/{term}")).and_then(Value::as_i64).unwrap_or(0);
+            let units = |term: &str| level[term].as_i64().unwrap_or(0);
             let parts = ["available", "open_takes", "reserved", "picked", "receiving", "damaged", "quarantine"]
                 .into_iter()
                 .chain(["inspection", "expired", "recalled", "count_suspect", "compliance"])

@@ -115,6 +115,8 @@ impl World {
         let report = self.operations.post_csv("/v1/items/import", CATALOGUE).await?;
         let skus: Vec<&str> = CATALOGUE.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
         same("items refused by the import", report.pointer("/refused").and_then(Value::as_u64), Some(0))?;
+        let items: Vec<Value> = skus.iter().map(|sku| json!({"sku": sku, "available": 0})).collect();
+        self.shop_admin.post("/shop/admin/items", &json!({"items": items})).await?;
         for (index, sku) in skus.iter().enumerate() {
             for location in LOCATIONS {
                 let quantity = quantity(index, location);
@@ -122,7 +124,6 @@ impl World {
                     self.receive(sku, location, quantity).await?;
                 }
             }
-            self.shop_admin.post("/shop/admin/items", &json!({"sku": sku, "available": 0})).await?;
         }
         Ok(skus.len())
     }

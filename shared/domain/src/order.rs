@@ -1,6 +1,7 @@
 //! The order: four independent axes (fulfilment, delivery, money, holds) over lines and fulfilment orders.
 
 mod cancel;
+mod cash_on_delivery;
 mod hold;
 mod progress;
 pub mod receive;

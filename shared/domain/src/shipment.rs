@@ -23,7 +23,7 @@ mod hand_over;
 mod tests;
 mod void;
 
-pub use booking::{AfterLookUp, CALL_LASTS, START_WITHIN};
+pub use booking::{AfterLookUp, Attempt, CALL_LASTS, START_WITHIN};
 
 use crate::aggregate::History;
 use crate::ids::{CarrierAccountId, LocationId, MerchantId, OrderId, ReturnId, ShipmentId, Sku};
@@ -194,6 +194,22 @@ impl Shipment {
         let waits_for_a_person = self.reason.is_some();
         (self.state == ShipmentState::BookingUnknown && !waits_for_a_person)
             .then(|| self.next_look_at.unwrap_or(self.attempted_at + CALL_LASTS))
+    }
+
+    /// What was known before anything was bought: what every further purchase is made from.
+    #[must_use]
+    pub fn plan(&self) -> ShipmentPlan {
+        ShipmentPlan {
+            id: self.id.clone(),
+            order: self.order.clone(),
+            leg: self.leg.clone(),
+            location: self.location.clone(),
+            carrier_account: self.carrier_account.clone(),
+            service: self.service.clone(),
+            parcel: self.parcel,
+            contents: self.contents.clone(),
+            cash_on_delivery_minor: self.cash_on_delivery_minor,
+        }
     }
 
     fn message(&self, kind: MessageKind) -> Message {

@@ -3,10 +3,10 @@
 use crate::{World, new_adjustment, new_item, new_receipt, refused, with};
 use domain::stock::{ActivityFact, Movement, StockChange, Term};
 use domain::{Decision, LocationId, MessageKind, OrderId, ReceiptId, Sku};
-use platform::Operation;
 use platform::items::{Receipt, StoredFacts, StoredMovement, WaitingOrder};
 use platform::level::MovementOutbox;
 use platform::store::FactsOutbox;
+use platform::{Operation, Table};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::request;
@@ -221,7 +221,7 @@ async fn a_level_shows_every_term_and_what_shops_are_told() {
     for number in ["1", "2"] {
         let order = OrderId::derive(&world.merchant, &[number]);
         let waiting = WaitingOrder { sku: Sku::parse("CUP").unwrap(), order, placed_at: world.stack.now() };
-        world.stack.deps.store.put_child(&waiting, &Operation::of(&["test", number])).await.unwrap();
+        world.stack.deps.store.put_all(Table::Stock, &[waiting]).await.unwrap();
     }
     let (_, stock) = world.ops(read.clone()).await;
     assert_eq!(stock["sellable"], 5);
@@ -247,16 +247,13 @@ async fn copy_out(world: &World, sku: &Sku, location: &LocationId) {
     for record in world.stack.stream_records() {
         if let Some(text) = record.text("movement") {
             let outbox: MovementOutbox = serde_json::from_str(text).unwrap();
-            let operation = Operation::of(&[&outbox.operation]);
-            for movement in StoredMovement::all_of(&world.merchant, sku, location, outbox) {
-                store.put_child(&movement, &operation).await.unwrap();
-            }
+            let movements = StoredMovement::all_of(&world.merchant, sku, location, outbox);
+            store.put_all(Table::Movements, &movements).await.unwrap();
         }
         if let Some(text) = record.text("facts") {
             let outbox: FactsOutbox = serde_json::from_str(text).unwrap();
-            let operation = Operation::of(&[&outbox.operation]);
             let facts = StoredFacts::of(&world.merchant, outbox).unwrap();
-            store.put_child(&facts, &operation).await.unwrap();
+            store.put_all(Table::Movements, &[facts]).await.unwrap();
         }
     }
 }

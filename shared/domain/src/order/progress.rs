@@ -1,12 +1,13 @@
 //! What happens to the order when its parcels move, and when they come back.
 
-use super::{AllocatedLine, DeliveryState, FulfillmentOrderStatus, MoneyState, Order};
+use super::{AllocatedLine, DeliveryState, FulfillmentOrderStatus, FulfilmentState, MoneyState, Order};
 use crate::aggregate::{Decision, Rejected};
 use crate::ids::ReturnId;
 use jiff::Timestamp;
 
 impl Order {
-    /// The parcel of the fulfilment order numbered `number` was handed over to the carrier.
+    /// The parcel of the fulfilment order numbered `number` was handed over to the carrier. A cancellation came too late
+    /// for it; when everything left, the cancellation is over.
     #[must_use]
     pub fn handed_over(&self, number: u32, at: Timestamp) -> Decision<Self> {
         let mut next = self.clone();
@@ -19,6 +20,10 @@ impl Order {
             }
             next.settle_fulfilment();
             next.settle_delivery();
+            if self.cancel_requested {
+                next.history.record(at, "cancel_too_late", Some(format!("fulfilment order {number} had left")));
+                next.cancel_requested = next.fulfilment != FulfilmentState::Fulfilled;
+            }
             next.history.record(at, &super::serde_plain(&next.fulfilment), None);
         }
         Decision::of(next)

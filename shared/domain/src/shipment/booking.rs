@@ -2,6 +2,7 @@
 
 use super::{Label, Leg, Shipment, ShipmentPlan, ShipmentState};
 use crate::aggregate::{Actor, Decision, History, Rejected};
+use crate::ids::CarrierAccountId;
 use crate::message::{Message, MessageKind};
 use crate::stock::ActivityFact;
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +14,17 @@ pub const CALL_LASTS: SignedDuration = SignedDuration::from_secs(60);
 /// A purchase that was recorded longer ago than this is not sent any more: the function was frozen, and another may have
 /// gone on in its place.
 pub const START_WITHIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// A further purchase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Unguessable text of who begins it.
+    pub claim: String,
+    /// The account that the merchant books with now: a person may have changed it since the last attempt.
+    pub carrier_account: CarrierAccountId,
+    /// The service that the merchant books now.
+    pub service: String,
+}
 
 /// What follows when the carrier knows no live shipment under our reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +123,7 @@ impl Shipment {
     ///
     /// # Errors
     /// `booking-moved-on` when that is not the last attempt any more or it may still be under way.
-    pub fn next_attempt(&self, seen: u32, claim: String, at: Timestamp) -> Result<Decision<Self>, Rejected> {
+    pub fn next_attempt(&self, seen: u32, attempt: Attempt, at: Timestamp) -> Result<Decision<Self>, Rejected> {
         if self.attempts != seen || self.nothing_found(at) != AfterLookUp::Buy {
             return Err(Rejected::new(
                 "booking-moved-on",
@@ -124,7 +136,9 @@ impl Shipment {
         next.attempted_at = at;
         next.next_look_at = None;
         next.call_open = true;
-        next.claim = claim;
+        next.claim = attempt.claim;
+        next.carrier_account = Some(attempt.carrier_account);
+        next.service = attempt.service;
         next.reason = None;
         next.history.record(at, "booking_intent", Some(format!("attempt {}", next.attempts)));
         Ok(Decision::of(next))
@@ -166,13 +180,22 @@ impl Shipment {
                 | ShipmentState::VoidRequested
                 | ShipmentState::Voided,
                 _,
-            ) => {
-                next.history.record(at, "label_surplus", Some(label.carrier_shipment_id.clone()));
-                next.surplus.push(label.carrier_shipment_id);
-                let reconcile = next.reconcile_message();
-                Decision::of(next).with_messages([reconcile])
-            }
+            ) => self.surplus_found(&label.carrier_shipment_id, at),
         }
+    }
+
+    /// The carrier has a live label under our reference that is not the one we keep: it is given back.
+    #[must_use]
+    pub fn surplus_found(&self, carrier_shipment_id: &str, at: Timestamp) -> Decision<Self> {
+        let own = self.label.as_ref().is_some_and(|own| own.carrier_shipment_id == carrier_shipment_id);
+        if own || self.surplus.iter().any(|known| known == carrier_shipment_id) {
+            return Decision::of(self.clone());
+        }
+        let mut next = self.clone();
+        next.history.record(at, "label_surplus", Some(carrier_shipment_id.to_owned()));
+        next.surplus.push(carrier_shipment_id.to_owned());
+        let reconcile = next.reconcile_message();
+        Decision::of(next).with_messages([reconcile])
     }
 
     fn keep(&mut self, label: Label) {

@@ -45,6 +45,15 @@ fn actor() -> Actor {
     Actor { person: "badge-1".into(), station: "DOCK".into() }
 }
 
+fn attempt(claim: &str) -> Attempt {
+    let plan = plan();
+    Attempt {
+        claim: claim.into(),
+        carrier_account: plan.carrier_account.expect("the plan has one"),
+        service: plan.service,
+    }
+}
+
 fn intent() -> Shipment {
     Shipment::intend(plan(), "mine".into(), start()).next
 }
@@ -135,7 +144,7 @@ impl World {
                 }
                 None if self.shipment.nothing_found(self.now) == AfterLookUp::Buy => {
                     let attempts = self.shipment.attempts;
-                    let decision = self.shipment.next_attempt(attempts, "mine".into(), self.now).unwrap();
+                    let decision = self.shipment.next_attempt(attempts, attempt("mine"), self.now).unwrap();
                     self.apply(decision);
                 }
                 None => {}
@@ -282,16 +291,16 @@ fn a_function_that_was_frozen_does_not_call_any_more() {
 #[test]
 fn only_the_last_attempt_can_be_followed_by_another() {
     let failed = intent().nothing_bought(1, "throttled", start()).next;
-    let second = failed.next_attempt(1, "yours".into(), start()).unwrap().next;
+    let second = failed.next_attempt(1, attempt("yours"), start()).unwrap().next;
     assert_eq!((second.attempts, second.claim.as_str(), second.call_open), (2, "yours", true));
-    assert_eq!(second.next_attempt(1, "mine".into(), start()).unwrap_err().code, "booking-moved-on");
-    assert_eq!(second.next_attempt(2, "mine".into(), start()).unwrap_err().code, "booking-moved-on");
+    assert_eq!(second.next_attempt(1, attempt("mine"), start()).unwrap_err().code, "booking-moved-on");
+    assert_eq!(second.next_attempt(2, attempt("mine"), start()).unwrap_err().code, "booking-moved-on");
 }
 
 #[test]
 fn an_answer_to_an_older_attempt_says_nothing_about_the_newer() {
     let second =
-        intent().nothing_bought(1, "throttled", start()).next.next_attempt(1, "yours".into(), start()).unwrap().next;
+        intent().nothing_bought(1, "throttled", start()).next.next_attempt(1, attempt("yours"), start()).unwrap().next;
     assert_eq!(second.nothing_bought(1, "late", start()), Decision::of(second.clone()));
     assert_eq!(second.booking_lost(1, None, start()), Decision::of(second.clone()));
 }

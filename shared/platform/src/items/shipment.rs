@@ -1,6 +1,6 @@
 //! Shipments.
 
-use super::{list_partition, shard};
+use super::{list_partition, shard, sort_instant};
 use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::ShipmentId;
@@ -22,11 +22,11 @@ impl Stored for Shipment {
         let shard = shard(self.id.as_str(), shards);
         if let (true, Some(account)) = (self.awaits_close_out(), &self.carrier_account) {
             keys.push(("closeout_pk", list_partition(&[self.merchant().as_str(), account.as_str()], shard)));
-            keys.push(("closeout_sk", format!("{}#{}", self.created_at, self.id)));
+            keys.push(("closeout_sk", format!("{}#{}", sort_instant(self.created_at), self.id)));
         }
         if let Some(due) = self.reconcile_due_at() {
             keys.push(("due_pk", shard.to_string()));
-            keys.push(("due_sk", format!("{due}#{}", self.id)));
+            keys.push(("due_sk", format!("{}#{}", sort_instant(due), self.id)));
         }
         keys
     }

@@ -1,6 +1,6 @@
 //! Trackers: in the shipments' table, one for each parcel of a carrier account.
 
-use super::shard;
+use super::{shard, sort_instant};
 use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::CarrierAccountId;
@@ -20,6 +20,6 @@ impl Stored for Tracker {
     fn indexes(&self, shards: u32) -> Vec<(&'static str, String)> {
         let Some(due) = self.poll_due_at() else { return Vec::new() };
         let id = format!("{}#{}", self.carrier_account, self.tracking_number);
-        vec![("due_pk", shard(&id, shards).to_string()), ("due_sk", format!("{due}#{id}"))]
+        vec![("due_pk", shard(&id, shards).to_string()), ("due_sk", format!("{}#{id}", sort_instant(due)))]
     }
 }

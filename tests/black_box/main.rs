@@ -1,0 +1,7 @@
+//! Black-box tests: the whole stack as `cargo local` runs it, spoken to over HTTP alone.
+
+mod bad_input;
+mod description;
+mod flow;
+mod restart;
+mod stack;

@@ -1,0 +1,90 @@
+//! Starting a stack on free ports, in this process or as a process that can be killed.
+
+use infra::demo::api::{Api, send};
+use infra::demo::setup::Endpoints;
+use infra::host::{Declaration, FunctionProgram, Host, Options};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The project's template.
+pub(crate) fn template() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")
+}
+
+/// A stack in this process; its functions are processes of the built binary.
+pub(crate) async fn host(data: &Path) -> Host {
+    let mut options = Options::new(Declaration::Template(template()), data).on_free_ports();
+    options.sandbox = true;
+    options.program = Some(FunctionProgram::sklad(env!("CARGO_BIN_EXE_sklad")));
+    Host::start(options).await.expect("the stack starts")
+}
+
+pub(crate) fn endpoints(host: &Host) -> Endpoints {
+    Endpoints {
+        api: host.api_url.clone(),
+        sandbox: host.sandbox_url.clone().expect("sandbox partners"),
+        administrator_key: host.administrator_key.clone(),
+    }
+}
+
+/// `cargo local` as a process of its own.
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Starts it on fixed ports (so that what partners were told stays true after a restart) and waits until it answers.
+    pub(crate) async fn start(data: &Path, ports: [u16; 3]) -> (Self, Endpoints) {
+        let [api, aws, sandbox] = ports.map(|port| port.to_string());
+        let child = Command::new(env!("CARGO_BIN_EXE_sklad"))
+            .args(["--port", &api, "--aws-port", &aws, "--sandbox-port", &sandbox])
+            .arg("--data")
+            .arg(data)
+            .arg("--template")
+            .arg(template())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let process = Self(child);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            assert!(Instant::now() < deadline, "the stack does not answer");
+            let health = Api::new(&format!("http://127.0.0.1:{api}"), "none").get("/v1/health").await;
+            if let (Ok(_), Ok(key)) = (health, std::fs::read_to_string(data.join("administrator.key"))) {
+                let endpoints = Endpoints {
+                    api: format!("http://127.0.0.1:{api}"),
+                    sandbox: format!("http://127.0.0.1:{sandbox}"),
+                    administrator_key: key.trim().to_owned(),
+                };
+                return (process, endpoints);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.0.kill().expect("it is killed");
+        self.0.wait().expect("it is gone");
+    }
+}
+
+/// Three ports that were free a moment ago.
+pub(crate) fn free_ports() -> [u16; 3] {
+    let sockets = [(); 3].map(|()| std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port"));
+    sockets.map(|socket| socket.local_addr().expect("its address").port())
+}
+
+/// Calls SQS of the stack by its JSON protocol.
+pub(crate) async fn sqs(aws_url: &str, action: &str, body: &Value) -> Value {
+    let request = partners::http::Request::new(partners::http::Method::Post, format!("{aws_url}/"))
+        .with_header("x-amz-target", format!("AmazonSQS.{action}"))
+        .with_header("content-type", "application/x-amz-json-1.0");
+    let mut request = request;
+    request.body = body.to_string().into_bytes();
+    let (status, answer) = send(&request).await.expect("SQS answers");
+    assert_eq!(status, 200, "{action}: {answer}");
+    answer
+}
