@@ -20,7 +20,7 @@ fn parts() -> Vec<OpenApi> {
         order_intake::openapi(),
         pick_pack::openapi(),
         returns::openapi(),
-        //tracking_webhooks::openapi(),
+        tracking_webhooks::openapi(),
     ]
 }
 

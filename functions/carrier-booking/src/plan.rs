@@ -30,7 +30,6 @@ pub(crate) async fn book(deps: &Deps, message: &Message, task: &PickTaskId) -> R
         return Ok(());
     }
     let order = deps.store.require::<Order>(&order_key(&task.order), &task.order).await?.body;
-    order.may_move()?;
     let (_, account) = account::default_of(deps, &task.merchant()).await?;
     begin(deps, outbound(&task, &order, account.as_ref())?).await
 }
@@ -89,6 +88,10 @@ pub(crate) async fn begin(deps: &Deps, plan: ShipmentPlan) -> Result<(), Failure
             let operation = Operation::of(&["book", id.as_str()]);
             let stored = deps.store.create(&operation, Shipment::unbookable(plan, &reason, now)).await?;
             tracing::warn!(shipment = %id, %reason, replayed = stored.replayed, "the parcel cannot be booked");
+            return Ok(());
+        }
+        request::Preparation::Cancelled => {
+            tracing::info!(shipment = %id, "nothing to book: the order is cancelled");
             return Ok(());
         }
     };

@@ -27,6 +27,8 @@ pub(crate) enum Preparation {
     Ready(Prepared),
     /// A person must do something first; no personal data.
     Blocked(String),
+    /// The order is being cancelled: a void follows.
+    Cancelled,
 }
 
 /// Gathers all that a purchase by `plan` needs.
@@ -46,6 +48,14 @@ pub(crate) async fn prepare(deps: &Deps, plan: &ShipmentPlan) -> Result<Preparat
         return blocked("this carrier collects no cash: choose another carrier account, then book again");
     }
     let order = deps.store.require::<Order>(&order_key(&plan.order), &plan.order).await?.body;
+    if plan.leg == Leg::Outbound
+        && let Err(rejected) = order.may_move()
+    {
+        return match rejected.code {
+            "order-on-hold" => blocked(&format!("{rejected}; then book again")),
+            _ => Ok(Preparation::Cancelled),
+        };
+    }
     let key = person_key(&order.id, &order.content);
     let person = deps.store.load::<PersonRecord>(&key).await?.and_then(|stored| stored.body.person);
     let Some(shopper) = person.filter(|person| person.address.missing().is_none()) else {

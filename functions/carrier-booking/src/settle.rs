@@ -84,6 +84,8 @@ async fn buy_again(deps: &Deps, shipment: &Shipment) -> Result<(), Failure> {
     let prepared = match prepare(deps, &plan).await? {
         Preparation::Ready(prepared) => prepared,
         Preparation::Blocked(reason) => return refuse(deps, shipment, &reason).await,
+        // The void that follows ends it.
+        Preparation::Cancelled => return Ok(()),
     };
     let claim = deps.ids.random(16);
     let operation = Operation::of(&["attempt", shipment.id.as_str(), &claim]);

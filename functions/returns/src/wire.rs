@@ -130,8 +130,9 @@ pub struct InspectLine {
     /// Units.
     #[schema(minimum = 1)]
     pub quantity: u32,
-    /// As they are.
-    pub condition: Condition,
+    /// As they are; absent: `new` from a refused parcel, else `opened`.
+    #[serde(default)]
+    pub condition: Option<Condition>,
     /// Why, up to 200 characters, without personal data.
     #[serde(default)]
     pub note: Option<String>,

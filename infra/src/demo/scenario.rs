@@ -127,7 +127,7 @@ impl<'a> Scenario<'a> {
     async fn send_back(&mut self, order: &str, number: &str) -> Result<(), StepError> {
         let body = json!({
             "order": order, "email": "Maria@example.org", "kind": "withdrawal",
-            "lines": [{"sku": "CUP-BLUE", "quantity": 1, "reason": "changed my mind"}],
+            "lines": [{"sku": "CUP-BLUE", "quantity": 1, "reason": "changed_mind"}],
         });
         let opened = self.world.shopkeeper.post("/v1/returns", &body).await?;
         let id = text(&opened, "/id")?;

@@ -22,6 +22,7 @@ macro_rules! entries {
 
 /// All functions; one that a crate adds is named here once.
 pub(crate) const ALL: &[Entry] = &entries! {
+    "carrier-booking" => carrier_booking::run,
     "facts" => facts::run,
     "operations" => operations::run,
     "order-intake" => order_intake::run,
@@ -29,6 +30,8 @@ pub(crate) const ALL: &[Entry] = &entries! {
     "relay" => relay::run,
     "returns" => returns::run,
     "stock-reservation" => stock_reservation::run,
+    "sweeper" => sweeper::run,
+    "tracking-webhooks" => tracking_webhooks::run,
 };
 
 /// The function of that name.

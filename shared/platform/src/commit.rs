@@ -191,6 +191,14 @@ impl Store {
         Ok(value)
     }
 
+    /// Writes a child, whatever is there.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn put_child<T: Stored>(&self, child: &T, operation: &Operation) -> Result<(), Failure> {
+        self.apply(vec![self.put_of(child, operation)?]).await
+    }
+
     /// Writes a child that its content names, unless it is there: what was changed in it since stays.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What tests of the functions need: the official SDK over an engine in process.
 
 pub mod connector;
+pub mod parcel;
 pub mod request;
 pub mod stack;
 pub mod tables;

@@ -11,9 +11,7 @@ use domain::address::Address;
 use domain::catalogue::Item;
 use domain::order::AllocationRule;
 use domain::stock::{Level, Movement, MovementKind, StockChange, Term};
-use domain::{
-    ApiKeyId, CarrierAccountId, ChannelId, Decision, LocationId, MerchantId, Message, Queue, ReceiptId, Sku,
-};
+use domain::{ApiKeyId, CarrierAccountId, ChannelId, Decision, LocationId, MerchantId, Message, Queue, ReceiptId, Sku};
 use engine::Engine;
 use engine::queues::AttributeChanges;
 use platform::deps::Seams;
@@ -236,8 +234,13 @@ impl Stack {
         let id = ReceiptId::derive(merchant, &["testkit", &number]);
         let movement =
             Movement::new(MovementKind::Receipt, quantity, None, Some(Term::Available), id.as_str(), self.now());
-        let receipt =
-            Receipt { id: id.clone(), sku: sku.clone(), location: location.clone(), movement: movement.clone(), reference: None };
+        let receipt = Receipt {
+            id: id.clone(),
+            sku: sku.clone(),
+            location: location.clone(),
+            movement: movement.clone(),
+            reference: None,
+        };
         let change = StockChange::add(sku, location, quantity, Term::Available).moved([movement]);
         let operation = Operation::of(&["testkit", id.as_str()]);
         self.deps.store.create(&operation, Decision::of(receipt).with_stock([change])).await.expect("stock");

@@ -37,9 +37,7 @@ impl TableShape {
         for index in self.indexes {
             names.extend([format!("{index}_pk"), format!("{index}_sk")]);
         }
-        let keys = |pk: &str, sk: &str| {
-            json!([{"AttributeName": pk, "KeyType": "HASH"}, {"AttributeName": sk, "KeyType": "RANGE"}])
-        };
+        let keys = |pk: &str, sk: &str| json!([{"AttributeName": pk, "KeyType": "HASH"}, {"AttributeName": sk, "KeyType": "RANGE"}]);
         let attributes: Vec<Value> =
             names.iter().map(|name| json!({"AttributeName": name, "AttributeType": "S"})).collect();
         let mut request = json!({

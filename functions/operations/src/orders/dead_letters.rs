@@ -36,7 +36,7 @@ pub(crate) struct DeadLettersQuery {
 
 /// A message that could not be processed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct DeadLetterView {
+pub(crate) struct DeadLetterView {
     /// The queue whose reader gave up on it.
     pub queue: String,
     /// Its id in the dead-letter queue.
@@ -67,7 +67,7 @@ pub struct DeadLetterView {
 
 /// Dead letters. A queue gives a sample: with many letters in it, another request may show others.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct DeadLetters {
+pub(crate) struct DeadLetters {
     /// The letters.
     pub items: Vec<DeadLetterView>,
 }
@@ -75,7 +75,7 @@ pub struct DeadLetters {
 /// Which dead letters to send back.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RedriveRequest {
+pub(crate) struct RedriveRequest {
     /// The queue that they are sent back to.
     #[schema(example = "bookings")]
     pub queue: String,
@@ -87,7 +87,7 @@ pub struct RedriveRequest {
 /// What became of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum RedriveResult {
+pub(crate) enum RedriveResult {
     /// It is in its queue again.
     Redriven,
     /// It stays: see the reason.
@@ -98,7 +98,7 @@ pub enum RedriveResult {
 
 /// What became of one dead letter.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct RedriveLine {
+pub(crate) struct RedriveLine {
     /// Its id in the dead-letter queue.
     pub message_id: String,
     /// What became of it.
@@ -110,7 +110,7 @@ pub struct RedriveLine {
 
 /// What became of the dead letters.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct RedriveReport {
+pub(crate) struct RedriveReport {
     /// Letters that are in their queue again.
     pub redriven: usize,
     /// Each letter.

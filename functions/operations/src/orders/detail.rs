@@ -4,15 +4,16 @@ use super::order_of;
 use super::shipment_wire::ShipmentView;
 use super::spec::{ForMerchant, Refusals};
 use super::timeline::Timeline;
-use super::wire::{OrderSummary, OrderView, PickTaskView};
+use super::wire::{OrderSummary, OrderView, PickTaskView, ReturnSummary};
 use domain::account::Scope;
 use domain::order::Order;
 use domain::pick_task::PickTask;
+use domain::returns::Return;
 use domain::shipment::Shipment;
 use domain::tracker::Tracker;
 use domain::{PickTaskId, ReturnId};
 use futures_util::try_join;
-use platform::items::{PersonRecord, person_key, pick_task_key, shipment_key, tracker_key};
+use platform::items::{PersonRecord, person_key, pick_task_key, return_key, shipment_key, tracker_key};
 use platform::{Deps, Failure, Key, Problem, Request, Response, Versioned};
 
 /// Get an order with its whole timeline.
@@ -32,8 +33,8 @@ pub(crate) async fn get_order(deps: &Deps, request: &Request) -> Result<Response
         Scope::Merchant | Scope::Operations | Scope::Administrator => true,
         Scope::Floor => false,
     };
-    let (person, tasks, shipments) =
-        try_join!(person(deps, order, sees_people), tasks(deps, order), shipments(deps, order))?;
+    let (person, tasks, shipments, returns) =
+        try_join!(person(deps, order, sees_people), tasks(deps, order), shipments(deps, order), returns(deps, order))?;
     let trackers = trackers(deps, &shipments).await?;
 
     let mut timeline = Timeline::default();
@@ -41,6 +42,7 @@ pub(crate) async fn get_order(deps: &Deps, request: &Request) -> Result<Response
     tasks.iter().for_each(|task| timeline.pick_task(&task.body));
     shipments.iter().for_each(|shipment| timeline.shipment(&shipment.body));
     trackers.iter().for_each(|tracker| timeline.tracker(&tracker.body));
+    returns.iter().for_each(|back| timeline.back(&back.body));
 
     let tracker_of = |shipment: &Shipment| {
         let own = trackers.iter().find(|tracker| tracker.body.shipment.as_ref() == Some(&shipment.id));
@@ -59,6 +61,7 @@ pub(crate) async fn get_order(deps: &Deps, request: &Request) -> Result<Response
             .iter()
             .map(|shipment| ShipmentView::new(&shipment.body, tracker_of(&shipment.body)))
             .collect(),
+        returns: returns.iter().map(|back| ReturnSummary::from(&back.body)).collect(),
         timeline: timeline.sorted(),
     };
     Ok(Response::json(200, &view)?.with_version(stored.version))
@@ -82,6 +85,11 @@ async fn shipments(deps: &Deps, order: &Order) -> Result<Vec<Versioned<Shipment>
     let outbound = order.fulfillment_orders.iter().map(|f| order.shipment(f.number));
     let back = (1..=order.returns).map(|number| ReturnId::of(&order.id, number).shipment());
     let keys: Vec<Key> = outbound.chain(back).map(|id| shipment_key(&id)).collect();
+    deps.store.load_many(&keys).await
+}
+
+async fn returns(deps: &Deps, order: &Order) -> Result<Vec<Versioned<Return>>, Failure> {
+    let keys: Vec<Key> = (1..=order.returns).map(|number| return_key(&ReturnId::of(&order.id, number))).collect();
     deps.store.load_many(&keys).await
 }
 

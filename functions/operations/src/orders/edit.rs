@@ -5,9 +5,11 @@ use super::wire::{CancelRequest, HoldRequest, NOTE_BYTES_MAX, OrderSummary};
 use super::{by_name, order_of, refused};
 use domain::account::Scope;
 use domain::order::{Hold, HoldReason, Order};
-use domain::{OrderId, Rejected, Sku};
-use platform::items::{PersonRecord, StoredItem, item_key, order_key, person_key};
-use platform::{Changed, Deps, Failure, Key, Operation, Problem, Request, Response, Step, Versioned};
+use domain::pick_task::PickTask;
+use domain::shipment::Shipment;
+use domain::{OrderId, PickTaskId, Rejected, Sku};
+use platform::items::{PersonRecord, StoredItem, item_key, order_key, person_key, pick_task_key, shipment_key};
+use platform::{Changed, Deps, Failure, Key, Operation, Problem, Request, Response, Step, Versioned, Write};
 use std::collections::BTreeSet;
 
 /// Who may edit orders.
@@ -73,7 +75,7 @@ pub(crate) async fn cancel_order(deps: &Deps, request: &Request) -> Result<Respo
     let sent: CancelRequest = if request.body.is_empty() { CancelRequest::default() } else { request.json()? };
     let now = deps.clock.now();
     let changed =
-        change_order(deps, request, &id, async |loaded, _| Ok(loaded.body.request_cancel(sent.reason, now)?));
+        change_order(deps, request, &id, async |loaded, _| Ok(loaded.body.request_cancel_because(sent.reason, now)?));
     answer(202, &changed.await?)
 }
 
@@ -129,16 +131,32 @@ pub(crate) async fn release_hold(deps: &Deps, request: &Request) -> Result<Respo
     let reason = request.parameters.get("reason").and_then(|name| by_name::<HoldReason>(name));
     let reason = reason.ok_or_else(|| Problem::not_found("a hold with this reason"))?;
     let now = deps.clock.now();
-    let changed = change_order(deps, request, &id, async |loaded, _| {
+    let changed = change_order(deps, request, &id, async |loaded, operation| {
         let decision = loaded.body.release_hold(reason, now)?;
         match reason {
             HoldReason::MissingItemData => items_are_known(deps, &loaded.body).await?,
             HoldReason::IncorrectAddress => address_is_complete(deps, &loaded.body).await?,
             _ => {}
         }
-        Ok(decision)
+        let also =
+            if decision.next.holds.is_empty() { resumed(deps, &decision.next, operation).await? } else { vec![] };
+        Ok(Step { decision, also })
     });
     answer(200, &changed.await?)
+}
+
+/// Has the packed tasks ask for their labels again, where the hold came between packing and booking.
+async fn resumed(deps: &Deps, order: &Order, operation: &Operation) -> Result<Vec<Write>, Failure> {
+    let active: Vec<PickTaskId> = order.active_tasks();
+    let keys: Vec<Key> = active.iter().map(pick_task_key).collect();
+    let mut writes = Vec::new();
+    for task in deps.store.load_many::<PickTask>(&keys).await? {
+        let Some(decision) = task.body.resumed() else { continue };
+        if deps.store.load::<Shipment>(&shipment_key(&task.body.id.shipment())).await?.is_none() {
+            writes.extend(deps.store.write_of(Some(&task), decision, operation)?.0);
+        }
+    }
+    Ok(writes)
 }
 
 /// Refuses an order with an item that the catalogue does not know.

@@ -11,7 +11,7 @@ mod shipment_wire;
 mod shipments;
 mod spec;
 mod timeline;
-pub mod wire;
+mod wire;
 
 use domain::account::Scope;
 use domain::order::Order;

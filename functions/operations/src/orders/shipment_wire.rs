@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 /// A shipment: one parcel, its label and its way.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ShipmentView {
+pub(crate) struct ShipmentView {
     /// Its id: also the reference that the carrier keeps.
     pub id: ShipmentId,
     /// The order.
@@ -63,7 +63,7 @@ pub struct ShipmentView {
 
 /// Where a parcel is.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct TrackerView {
+pub(crate) struct TrackerView {
     /// Derived from the events.
     pub status: TrackingStatus,
     /// Events as the carrier reported them, oldest first.
@@ -105,7 +105,7 @@ impl ShipmentView {
 /// Parcels to hand over to a carrier.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct CloseOutRequest {
+pub(crate) struct CloseOutRequest {
     /// The account whose parcels the driver takes.
     pub carrier_account: CarrierAccountId,
     /// Where the driver is.
@@ -119,7 +119,7 @@ pub struct CloseOutRequest {
 
 /// What became of a close-out.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct CloseOutReport {
+pub(crate) struct CloseOutReport {
     /// Parcels that the carrier has now.
     pub handed_over: usize,
     /// Parcels to keep.
@@ -132,7 +132,7 @@ pub struct CloseOutReport {
 
 /// What became of one parcel.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct CloseOutLine {
+pub(crate) struct CloseOutLine {
     /// The shipment.
     pub shipment: ShipmentId,
     /// Whether it was handed over.

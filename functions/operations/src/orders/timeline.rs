@@ -3,6 +3,7 @@
 use domain::aggregate::History;
 use domain::order::Order;
 use domain::pick_task::PickTask;
+use domain::returns::Return;
 use domain::shipment::Shipment;
 use domain::tracker::Tracker;
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use utoipa::ToSchema;
 
 /// One event of an order or of what belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct TimelineEntry {
+pub(crate) struct TimelineEntry {
     /// When, UTC: by our clock, or by the carrier's for its tracking events.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
@@ -61,7 +62,11 @@ impl Timeline {
         }));
     }
 
-    pub(crate) fn history(&mut self, object: &'static str, id: &str, history: &History) {
+    pub(crate) fn back(&mut self, back: &Return) {
+        self.history("return", back.id.as_str(), &back.history);
+    }
+
+    fn history(&mut self, object: &'static str, id: &str, history: &History) {
         self.0.extend(history.0.iter().map(|entry| TimelineEntry {
             at: entry.at,
             object,

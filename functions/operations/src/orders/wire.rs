@@ -7,7 +7,8 @@ use domain::order::{
     Order, OrderLine,
 };
 use domain::pick_task::{PickTask, PickTaskState};
-use domain::{ChannelId, Currency, LocationId, OrderId, PickTaskId, Sku};
+use domain::returns::{Refund, Return, ReturnKind, ReturnLine, ReturnState};
+use domain::{ChannelId, Currency, LocationId, OrderId, PickTaskId, ReturnId, ShipmentId, Sku};
 use jiff::Timestamp;
 use platform::Versioned;
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ pub(crate) const NOTE_BYTES_MAX: usize = 200;
 /// Why to cancel.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct CancelRequest {
+pub(crate) struct CancelRequest {
     /// Kept in the timeline.
     #[serde(default)]
     pub reason: Option<CancelReason>,
@@ -31,7 +32,7 @@ pub struct CancelRequest {
 /// A hold to place.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct HoldRequest {
+pub(crate) struct HoldRequest {
     /// Why the order may not move.
     pub reason: HoldReason,
     /// Detail for the person who resolves it, at most 200 bytes. No personal data.
@@ -42,7 +43,7 @@ pub struct HoldRequest {
 /// Whom the parcels go to.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RecipientRequest {
+pub(crate) struct RecipientRequest {
     /// Full name, in any script.
     pub name: String,
     /// Company.
@@ -61,7 +62,7 @@ pub struct RecipientRequest {
 /// A postal address.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AddressRequest {
+pub(crate) struct AddressRequest {
     /// Street, number, flat: first line.
     pub line1: String,
     /// Second line.
@@ -91,14 +92,14 @@ impl From<RecipientRequest> for Person {
 /// Who does a manual step.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ActorRequest {
+pub(crate) struct ActorRequest {
     /// Who, and where.
     pub actor: Actor,
 }
 
 /// An order in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct OrderSummary {
+pub(crate) struct OrderSummary {
     /// Its id.
     pub id: OrderId,
     /// The connected shop it came from; absent for our own API.
@@ -164,7 +165,7 @@ impl From<&Versioned<Order>> for OrderSummary {
 
 /// An order with everything that belongs to it.
 #[derive(Clone, Serialize, ToSchema)]
-pub struct OrderView {
+pub(crate) struct OrderView {
     /// The order itself, with its four axes.
     #[serde(flatten)]
     pub order: OrderSummary,
@@ -184,13 +185,15 @@ pub struct OrderView {
     pub pick_tasks: Vec<PickTaskView>,
     /// Shipments with their trackers: outbound ones by number, then those of returns.
     pub shipments: Vec<ShipmentView>,
+    /// Returns, by number; in full at `GET /v1/returns/{return}`.
+    pub returns: Vec<ReturnSummary>,
     /// Everything that happened, oldest first.
     pub timeline: Vec<TimelineEntry>,
 }
 
 /// A pick task of an order.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct PickTaskView {
+pub(crate) struct PickTaskView {
     /// Its id.
     pub id: PickTaskId,
     /// Number of the fulfilment order.
@@ -208,7 +211,7 @@ pub struct PickTaskView {
 
 /// One item of a pick task, in units.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct PickLineView {
+pub(crate) struct PickLineView {
     /// The item.
     pub sku: Sku,
     /// Units allocated.
@@ -238,9 +241,48 @@ impl From<&PickTask> for PickTaskView {
     }
 }
 
+/// A return of an order.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ReturnSummary {
+    /// Its id.
+    pub id: ReturnId,
+    /// The number that people use.
+    pub number: String,
+    /// Kind.
+    pub kind: ReturnKind,
+    /// State.
+    pub state: ReturnState,
+    /// Lines.
+    pub lines: Vec<ReturnLine>,
+    /// The parcel that brings it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shipment: Option<ShipmentId>,
+    /// The refund instruction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund: Option<Refund>,
+    /// When it was opened, UTC.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+impl From<&Return> for ReturnSummary {
+    fn from(back: &Return) -> Self {
+        Self {
+            id: back.id.clone(),
+            number: back.number.clone(),
+            kind: back.kind,
+            state: back.state,
+            lines: back.lines.clone(),
+            shipment: back.shipment.clone(),
+            refund: back.refund.clone(),
+            created_at: back.created_at,
+        }
+    }
+}
+
 /// A link to a document.
 #[derive(Clone, Serialize, ToSchema)]
-pub struct Link {
+pub(crate) struct Link {
     /// Downloads the document, without key.
     pub url: String,
     /// Until when it does, UTC.

@@ -78,7 +78,7 @@ async fn held_and_cancelled_orders_stay_with_the_reason() {
     let at = world.stack.now();
     let hold = Hold { reason: HoldReason::Dispute, note: None };
     world.change_order(&held, |order| order.place_hold(hold.clone(), at).unwrap()).await;
-    world.change_order(&cancelled, |order| order.request_cancel(None, at).unwrap()).await;
+    world.change_order(&cancelled, |order| order.request_cancel(at).unwrap()).await;
     let report = close_out(&world, Some(&[&parcel_of_held, &parcel_of_cancelled])).await;
     assert_eq!(
         lines(&report),

@@ -1,4 +1,5 @@
 use crate::world::{header, world};
+use domain::returns::Return;
 use domain::tracker::Tracker;
 use domain::tracking_status::{TrackingEvent, TrackingStatus};
 use platform::Operation;
@@ -52,6 +53,24 @@ async fn an_order_is_shown_with_everything_that_belongs_to_it_and_one_timeline()
     }
     let packed = timeline.iter().find(|entry| entry["event"] == "packed").unwrap();
     assert_eq!((packed["person"].as_str(), packed["station"].as_str()), (Some("badge-7"), Some("DOCK-1")));
+}
+
+#[tokio::test]
+async fn a_return_is_part_of_its_order() {
+    let world = world().await;
+    let (id, shipment) = world.labelled("1001").await;
+    let at = world.stack.now();
+    world.change_order(&id, |order| order.handed_over(1, at)).await;
+    let opened = Return::refused(&world.load(&id).await, &shipment, at).unwrap();
+    let back = opened.back.next.id.clone();
+    world.stack.deps.store.create(&Operation::of(&["return"]), opened.back).await.unwrap();
+    world.change_order(&id, |order| Return::refused(order, &shipment, at).unwrap().order).await;
+    let (status, body) = world.call(request(ROUTE).key(&world.merchants).path("order", &id).build()).await;
+    assert_eq!(status, 200);
+    assert_eq!(body["returns"][0]["id"], back.as_str());
+    assert_eq!(body["returns"][0]["kind"], "refused");
+    let timeline = body["timeline"].as_array().unwrap();
+    assert!(timeline.iter().any(|entry| entry["object"] == "return" && entry["id"] == back.as_str()));
 }
 
 #[tokio::test]

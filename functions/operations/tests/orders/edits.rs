@@ -191,6 +191,26 @@ async fn an_order_on_hold_keeps_what_it_reserved() {
 }
 
 #[tokio::test]
+async fn a_parcel_that_was_held_before_its_label_is_booked_after_the_hold() {
+    let world = world().await;
+    let id = world.order("1001").await;
+    world.allocate(&id).await;
+    let task = world.task(&id, true).await;
+    assert_eq!(hold(&world, &id, "dispute").await.0, 200);
+    let _ = kinds(&world);
+    assert_eq!(release(&world, &id, "dispute").await.0, 200);
+    let sent = kinds(&world);
+    assert_eq!(sent.len(), 2);
+    for kind in [MessageKind::Reserve { order: id.clone() }, MessageKind::Book { task }] {
+        assert!(sent.contains(&kind), "{kind:?} in {sent:?}");
+    }
+    world.intent(&id).await;
+    assert_eq!(hold(&world, &id, "dispute").await.0, 200);
+    assert_eq!(release(&world, &id, "dispute").await.0, 200);
+    assert_eq!(kinds(&world), [MessageKind::Reserve { order: id.clone() }], "what is being booked is not booked again");
+}
+
+#[tokio::test]
 async fn edits_need_the_right_key_and_a_well_formed_body() {
     let world = world().await;
     let id = world.order("1001").await;

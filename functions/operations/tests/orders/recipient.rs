@@ -1,5 +1,6 @@
 use crate::world::{World, world};
 use domain::OrderId;
+use platform::Operation;
 use platform::items::{PersonRecord, person_key};
 use serde_json::{Value, json};
 use testkit::request;
@@ -37,6 +38,19 @@ async fn an_order_without_address_is_corrected_and_released() {
     assert_eq!(stored.inflate(), b"{}", "what the shop sent stays on record");
     assert!(!serde_json::to_string(&order).unwrap().contains("Meier"), "the head has a stream: no person in it");
     assert_eq!(release(&world, &id).await.0, 200);
+}
+
+#[tokio::test]
+async fn the_shops_repeated_webhook_does_not_undo_a_correction() {
+    let world = world().await;
+    let id = world.order_with("1001", |incoming| incoming.ship_to = None).await;
+    let key = person_key(&id, &world.load(&id).await.content);
+    let store = &world.stack.deps.store;
+    let sent = store.load::<PersonRecord>(&key).await.unwrap().unwrap().body;
+    assert_eq!(put(&world, &id, &corrected()).await.0, 200);
+    store.create_child(&sent, &Operation::of(&["intake"])).await.unwrap();
+    let stored = store.load::<PersonRecord>(&key).await.unwrap().unwrap().body;
+    assert_eq!(stored.person.unwrap().name, "Hans Meier");
 }
 
 #[tokio::test]

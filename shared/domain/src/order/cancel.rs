@@ -21,12 +21,24 @@ pub enum CancelReason {
 }
 
 impl Order {
+    /// Asks for the order to be cancelled, without saying why: as [`Order::request_cancel_because`].
+    ///
+    /// # Errors
+    /// `order-handed-over`.
+    pub fn request_cancel(&self, at: Timestamp) -> Result<Decision<Self>, Rejected> {
+        self.request_cancel_because(None, at)
+    }
+
     /// Asks for the order to be cancelled. Nothing reserved yet: cancelled at once. Otherwise the pick tasks are stopped,
     /// and the order is cancelled when the last of them has given its goods back.
     ///
     /// # Errors
     /// `order-handed-over` when everything left the warehouse already.
-    pub fn request_cancel(&self, reason: Option<CancelReason>, at: Timestamp) -> Result<Decision<Self>, Rejected> {
+    pub fn request_cancel_because(
+        &self,
+        reason: Option<CancelReason>,
+        at: Timestamp,
+    ) -> Result<Decision<Self>, Rejected> {
         if self.cancel_requested || self.fulfilment == FulfilmentState::Cancelled {
             return Ok(Decision::of(self.clone()));
         }

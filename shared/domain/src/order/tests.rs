@@ -61,7 +61,7 @@ fn give(order: &Order, location: &str, lines: &[(u32, u32)]) -> Order {
 }
 
 fn cancel(order: &Order) -> Result<Decision<Order>, Rejected> {
-    order.request_cancel(Some(CancelReason::Customer), at())
+    order.request_cancel_because(Some(CancelReason::Customer), at())
 }
 
 fn hold(reason: HoldReason) -> Hold {

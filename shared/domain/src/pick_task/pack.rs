@@ -96,4 +96,13 @@ impl PickTask {
         let book = self.message(MessageKind::Book { task: self.id.clone() });
         Ok(Decision::of(next).with_messages([book]).with_facts(facts))
     }
+
+    /// The order moves again after a hold: a packed task asks for its label anew, since the message that first asked
+    /// for it may have found the hold. `None` for a task that is not packed. Whether there is a shipment already is the
+    /// caller's to ask.
+    #[must_use]
+    pub fn resumed(&self) -> Option<Decision<Self>> {
+        let book = self.message(MessageKind::Book { task: self.id.clone() });
+        (self.state == PickTaskState::Packed).then(|| Decision::of(self.clone()).with_messages([book]))
+    }
 }

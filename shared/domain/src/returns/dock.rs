@@ -31,8 +31,8 @@ pub struct Inspected {
     pub disposition: Disposition,
     /// Units, at least 1.
     pub quantity: u32,
-    /// As they are.
-    pub condition: Condition,
+    /// As they are; absent: unopened from a refused parcel, else opened.
+    pub condition: Option<Condition>,
     /// Why, in the inspector's words.
     pub note: Option<String>,
     /// Who pays for a write-off; absent: the carrier for a refused parcel, else the merchant.
@@ -89,10 +89,7 @@ impl Return {
                 .at(format!("/lines/{index}")));
             }
             units = units.saturating_add(arrival.quantity);
-            let condition = arrival.condition.unwrap_or(match self.kind {
-                ReturnKind::Refused => Condition::New,
-                _ => Condition::Opened,
-            });
+            let condition = arrival.condition.unwrap_or(self.usual_condition());
             let (kind, to) = (MovementKind::ReturnReceipt, Some(Term::Inspection));
             let movement = self.movement(kind, arrival.quantity, None, to, condition, actor, at);
             changes
@@ -133,7 +130,7 @@ impl Return {
         let mut next = self.clone();
         let (mut changes, mut units) = (Vec::new(), 0_u32);
         for (index, found) in found.iter().enumerate() {
-            if found.disposition == Disposition::Restock && found.condition == Condition::Damaged {
+            if found.disposition == Disposition::Restock && found.condition == Some(Condition::Damaged) {
                 return Err(Rejected::new(
                     "damaged-not-sellable",
                     "damaged goods are not sold as good ones: quarantine them or write them off",
@@ -189,7 +186,15 @@ impl Return {
             Disposition::Quarantine => (MovementKind::StatusChange, Some(Term::Quarantine)),
             Disposition::WriteOff => (MovementKind::WriteOff, None),
         };
-        let mut movement = self.movement(kind, found.quantity, Some(Term::Inspection), to, found.condition, actor, at);
+        let mut movement = self.movement(
+            kind,
+            found.quantity,
+            Some(Term::Inspection),
+            to,
+            found.condition.unwrap_or(self.usual_condition()),
+            actor,
+            at,
+        );
         movement.reason = found.note.clone();
         let change = match to {
             Some(to) => StockChange::shift(&found.sku, &self.location, found.quantity, Term::Inspection, to),
@@ -237,6 +242,15 @@ impl Return {
             .collect();
         let amount_minor: i64 = lines.iter().map(|line| line.amount_minor).sum();
         (amount_minor > 0).then_some(Refund { amount_minor, currency: order.currency, lines, instructed_at: at })
+    }
+
+    fn usual_condition(&self) -> Condition {
+        match self.kind {
+            ReturnKind::Refused => Condition::New,
+            ReturnKind::Withdrawal | ReturnKind::Warranty | ReturnKind::Policy | ReturnKind::Unidentified => {
+                Condition::Opened
+            }
+        }
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -93,7 +93,7 @@ fn arrival(code: &str, quantity: u32) -> Arrival {
 }
 
 fn found(code: &str, disposition: Disposition, quantity: u32) -> Inspected {
-    Inspected { sku: sku(code), disposition, quantity, condition: Condition::Opened, note: None, liable: None }
+    Inspected { sku: sku(code), disposition, quantity, condition: None, note: None, liable: None }
 }
 
 fn refusal(
@@ -251,7 +251,7 @@ fn what_was_received_is_disposed_of_exactly() {
     check(&[found("TEA", Disposition::Restock, 3)], Err("not-all-disposed"));
     check(&[found("TEA", Disposition::Restock, 2), found("MUG", Disposition::Restock, 1)], Err("not-all-disposed"));
     check(&[], Err("not-all-disposed"));
-    let damaged = Inspected { condition: Condition::Damaged, ..found("TEA", Disposition::Restock, 2) };
+    let damaged = Inspected { condition: Some(Condition::Damaged), ..found("TEA", Disposition::Restock, 2) };
     check(&[damaged], Err("damaged-not-sellable"));
     check(&[found("TEA", Disposition::Restock, 1), found("TEA", Disposition::Quarantine, 1)], Ok(()));
 }

@@ -1,6 +1,6 @@
 //! Order heads.
 
-use super::{list_partition, shard};
+use super::{list_partition, shard, sort_instant};
 use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::OrderId;
@@ -20,7 +20,7 @@ impl Stored for Order {
     fn indexes(&self, shards: u32) -> Vec<(&'static str, String)> {
         let merchant = self.merchant();
         let shard = shard(self.id.as_str(), shards);
-        let created = format!("{}#{}", self.created_at, self.id);
+        let created = format!("{}#{}", sort_instant(self.created_at), self.id);
         let mut keys = vec![("listed_pk", list_partition(&[merchant.as_str()], shard)), ("listed_sk", created.clone())];
         if let Some(state) = self.waits_as() {
             keys.push(("waiting_pk", list_partition(&[merchant.as_str(), state], shard)));

@@ -1,6 +1,6 @@
 //! Pick tasks, and the floor's list of them.
 
-use super::{list_partition, shard};
+use super::{list_partition, shard, sort_instant};
 use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::pick_task::PickTask;
@@ -34,7 +34,7 @@ impl Stored for PickTask {
         let shard = shard(self.id.as_str(), shards);
         vec![
             ("work_pk", list_partition(&work_parts(&self.merchant(), &self.location), shard)),
-            ("work_sk", format!("{}#{}", self.created_at, self.id)),
+            ("work_sk", format!("{}#{}", sort_instant(self.created_at), self.id)),
         ]
     }
 }
