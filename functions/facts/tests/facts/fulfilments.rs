@@ -6,7 +6,9 @@ use domain::incoming::{IncomingLine, IncomingOrder};
 use domain::order::{AllocationRule, IntakeFacts, Order};
 use domain::pick_task::Parcel;
 use domain::shipment::{Label, Leg, Shipment, ShipmentPlan, ShipmentState, ShippedLine};
-use domain::{ChannelId, Currency, Decision, MerchantId, Message, MessageKind, Money, OrderId, PickTaskId, ShipmentId, Sku};
+use domain::{
+    ChannelId, Currency, Decision, MerchantId, Message, MessageKind, Money, OrderId, PickTaskId, ShipmentId, Sku,
+};
 use facts::Facts;
 use platform::failure::QueueAnswer;
 use platform::items::SealedChannel;
@@ -77,7 +79,13 @@ fn order(stack: &Stack, merchant: &MerchantId, channel: Option<&ChannelId>) -> D
 }
 
 /// A parcel with these units of the order's lines, that the carrier has.
-fn handed_over(merchant: &MerchantId, order: &OrderId, number: u32, contents: &[(u32, u32)], at: jiff::Timestamp) -> Shipment {
+fn handed_over(
+    merchant: &MerchantId,
+    order: &OrderId,
+    number: u32,
+    contents: &[(u32, u32)],
+    at: jiff::Timestamp,
+) -> Shipment {
     let plan = ShipmentPlan {
         id: PickTaskId::of(order, number).shipment(),
         order: order.clone(),

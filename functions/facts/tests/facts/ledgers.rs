@@ -3,9 +3,7 @@
 use domain::stock::{ActivityFact, MovementKind, StockChange, Term};
 use domain::{Decision, LocationId, MerchantId, MessageKind, ReceiptId, Sku};
 use facts::Facts;
-use platform::items::{
-    FACT_SHARDS, Receipt, StoredFacts, StoredMovement, facts_partition, movements_partition,
-};
+use platform::items::{FACT_SHARDS, Receipt, StoredFacts, StoredMovement, facts_partition, movements_partition};
 use platform::stream::StreamRecord;
 use platform::{Deps, Failure, Function, Operation, Table};
 use serde_json::{Value, json};
@@ -55,17 +53,29 @@ impl World {
 
     fn published(&self) -> Vec<String> {
         let messages = self.stack.drain("fulfilments").into_iter();
-        messages.map(|(body, _)| format!("{} {}", body["merchant"].as_str().unwrap(), body["sku"].as_str().unwrap())).collect()
+        messages
+            .map(|(body, _)| format!("{} {}", body["merchant"].as_str().unwrap(), body["sku"].as_str().unwrap()))
+            .collect()
     }
 
     /// A receipt with an activity fact, as goods come in at the dock.
     async fn receive(&self, number: &str, quantity: u32) {
         let id = ReceiptId::derive(&self.merchant, &["test", number]);
         let movement = domain::stock::Movement::new(
-            MovementKind::Receipt, quantity, None, Some(Term::Available), id.as_str(), self.stack.now(),
+            MovementKind::Receipt,
+            quantity,
+            None,
+            Some(Term::Available),
+            id.as_str(),
+            self.stack.now(),
         );
-        let receipt =
-            Receipt { id: id.clone(), sku: self.tea.clone(), location: self.sofia.clone(), movement: movement.clone() };
+        let receipt = Receipt {
+            id: id.clone(),
+            sku: self.tea.clone(),
+            location: self.sofia.clone(),
+            movement: movement.clone(),
+            reference: None,
+        };
         let fact = ActivityFact {
             activity: "receive".into(),
             quantity,
@@ -83,7 +93,7 @@ impl World {
     async fn shift(&self, name: &str, change: StockChange) {
         let id = ReceiptId::derive(&self.merchant, &["test", name]);
         let movement = domain::stock::Movement::new(MovementKind::Pick, 1, None, None, id.as_str(), self.stack.now());
-        let receipt = Receipt { id, sku: self.tea.clone(), location: self.sofia.clone(), movement };
+        let receipt = Receipt { id, sku: self.tea.clone(), location: self.sofia.clone(), movement, reference: None };
         let decision = Decision::of(receipt).with_stock([change]);
         self.stack.deps.store.create(&Operation::of(&["test", name]), decision).await.unwrap();
     }
@@ -137,11 +147,7 @@ async fn stock_is_published_once_for_each_item_of_a_batch() {
     world.copy(&world.stack.stream_records()).await.unwrap();
     let mut published = world.published();
     published.sort();
-    let mut expect = vec![
-        format!("{} CUP", world.merchant),
-        format!("{} TEA", world.merchant),
-        format!("{rival} TEA"),
-    ];
+    let mut expect = vec![format!("{} CUP", world.merchant), format!("{} TEA", world.merchant), format!("{rival} TEA")];
     expect.sort();
     assert_eq!(published, expect);
     assert_eq!(world.movements(&world.tea, &world.sofia).await.len(), 2);
@@ -177,7 +183,10 @@ async fn an_unreadable_record_goes_to_the_dead_letters_while_its_neighbours_are_
     assert_eq!(world.movements(&world.tea, &world.varna).await.len(), 0);
     let letters = world.stack.drain("facts-dead-letters");
     assert_eq!(letters.len(), 1);
-    assert!(letters[0].0.as_str().is_some_and(|body| body.contains("level#VAR1") && body.contains("movement")), "{letters:?}");
+    assert!(
+        letters[0].0.as_str().is_some_and(|body| body.contains("level#VAR1") && body.contains("movement")),
+        "{letters:?}"
+    );
 }
 
 #[tokio::test]
@@ -195,7 +204,8 @@ struct Refuses(AtomicU32);
 impl Faults for Refuses {
     fn before(&self, call: &Call) -> Option<Fault> {
         let is_batch = call.service == Service::DynamoDb && call.operation == "BatchWriteItem";
-        let refused = is_batch && self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        let refused =
+            is_batch && self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         refused.then_some(Fault::Connection)
     }
 }

@@ -57,9 +57,8 @@ impl Shop {
 
     fn answer(&self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         self.state().calls += 1;
-        let respond = |status: u16, body: Value| {
-            Response::builder().status(status).body(body.to_string().into_bytes()).unwrap()
-        };
+        let respond =
+            |status: u16, body: Value| Response::builder().status(status).body(body.to_string().into_bytes()).unwrap();
         if let Some(status) = self.state().status {
             return respond(status, json!({}));
         }
@@ -85,12 +84,8 @@ impl Shop {
 
     fn order(&self) -> Value {
         let state = self.state();
-        let line = |(id, left): &(String, u64)| {
-            json!({ "id": format!("gid://shopify/FulfillmentOrderLineItem/{id}"), "remainingQuantity": left, "lineItem": { "id": format!("gid://shopify/LineItem/{id}") } })
-        };
-        let fulfilment = |(number, fulfilment): (usize, &Fulfilment)| {
-            json!({ "id": format!("gid://shopify/Fulfillment/{number}"), "status": "SUCCESS", "trackingInfo": [{ "number": fulfilment.tracking["number"] }] })
-        };
+        let line = |(id, left): &(String, u64)| json!({ "id": format!("gid://shopify/FulfillmentOrderLineItem/{id}"), "remainingQuantity": left, "lineItem": { "id": format!("gid://shopify/LineItem/{id}") } });
+        let fulfilment = |(number, fulfilment): (usize, &Fulfilment)| json!({ "id": format!("gid://shopify/Fulfillment/{number}"), "status": "SUCCESS", "trackingInfo": [{ "number": fulfilment.tracking["number"] }] });
         let open = state.lines.iter().any(|(_, left)| *left > 0);
         // As Shopify does: what is fulfilled of a fulfilment order becomes one of its own, which is closed.
         let closed = state.fulfilments.iter().enumerate().map(|(number, own)| {
@@ -161,7 +156,8 @@ impl Shop {
 
 impl Faults for Shop {
     fn after(&self, call: &Call) -> Option<Fault> {
-        let is_change = call.service == Service::Partner && String::from_utf8_lossy(call.request.body()).contains("mutation");
+        let is_change =
+            call.service == Service::Partner && String::from_utf8_lossy(call.request.body()).contains("mutation");
         let mut state = self.state();
         if is_change && state.lost > 0 {
             state.lost -= 1;

@@ -181,7 +181,8 @@ struct Refuses(AtomicU32);
 impl Faults for Refuses {
     fn before(&self, call: &Call) -> Option<Fault> {
         let is_send = call.service == Service::Sqs && call.operation.starts_with("SendMessage");
-        let refused = is_send && self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        let refused =
+            is_send && self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         refused.then_some(Fault::Connection)
     }
 }
