@@ -142,6 +142,15 @@ async fn handle_queue<F: Function>(function: &F, deps: &Deps, records: Vec<SqsMe
     response
 }
 
+/// The message's kind as it stands on the wire.
+fn kind_of(body: &str) -> String {
+    #[derive(serde::Deserialize)]
+    struct Kind {
+        kind: String,
+    }
+    serde_json::from_str::<Kind>(body).map(|kind| kind.kind).unwrap_or_default()
+}
+
 /// The message must come again, if known after this long.
 struct Again(Option<Duration>);
 
@@ -158,7 +167,7 @@ async fn handle_message<F: Function>(function: &F, deps: &Deps, record: &SqsMess
                 function = F::NAME,
                 correlation_id = message.correlation_id,
                 merchant = %message.merchant,
-                kind = ?std::mem::discriminant(&message.kind),
+                kind = kind_of(body),
                 message_id = record.message_id,
             );
             (function.message(deps, message).instrument(span.clone()).await, span)
