@@ -56,7 +56,7 @@ async fn an_order_that_ended_or_waits_for_a_person_is_sent_nothing() {
     world.create(unpaid).await;
     let cancelled = world.received("2").await;
     world
-        .change(&order_key(&cancelled), "cancel", |order: &Order| order.request_cancel(None, order.created_at).unwrap())
+        .change(&order_key(&cancelled), "cancel", |order: &Order| order.request_cancel(order.created_at).unwrap())
         .await;
     let working = world.allocated("3", Some(PickTaskState::InProgress)).await;
     world.minutes(60);
@@ -122,9 +122,7 @@ async fn a_hold_keeps_a_packed_task_from_being_booked() {
 async fn a_cancellation_is_carried_on() {
     let world = world().await;
     let order = world.allocated("1", Some(PickTaskState::Assigned)).await;
-    world
-        .change(&order_key(&order), "cancel", |order: &Order| order.request_cancel(None, order.created_at).unwrap())
-        .await;
+    world.change(&order_key(&order), "cancel", |order: &Order| order.request_cancel(order.created_at).unwrap()).await;
     world.minutes(10);
     assert_eq!(world.sweep().await.1, [MessageKind::CancelPickTasks { order }]);
 }

@@ -5,7 +5,7 @@ use crate::incoming::{IncomingLine, IncomingOrder};
 use crate::money::{Currency, Money};
 use crate::order::{AllocatedLine, Allocation, AllocationRule, Hold, HoldReason, IntakeFacts};
 use crate::pick_task::Parcel;
-use crate::shipment::{CALL_LASTS, Leg, ShipmentPlan, ShippedLine};
+use crate::shipment::{Attempt, CALL_LASTS, Leg, ShipmentPlan, ShippedLine};
 use crate::tracking_status::TrackingEvent;
 use proptest::prelude::*;
 
@@ -186,7 +186,7 @@ fn units_that_a_task_lacks_are_taken_off_its_fulfilment_order() {
 
 #[test]
 fn a_cancellation_is_carried_on_until_every_task_has_ended() {
-    let order = allocated().request_cancel(None, start()).unwrap().next;
+    let order = allocated().request_cancel(start()).unwrap().next;
     let cancel = MessageKind::CancelPickTasks { order: order.id.clone() };
     let check = |states: [PickTaskState; 2], expect: &[MessageKind]| {
         assert_eq!(owed(&order, &parts(&order, states, None)), expect, "{states:?}");
@@ -200,7 +200,7 @@ fn a_cancellation_is_carried_on_until_every_task_has_ended() {
 
 #[test]
 fn a_cancellation_that_came_too_late_ends_with_the_hand_over() {
-    let order = allocated().request_cancel(None, start()).unwrap().next;
+    let order = allocated().request_cancel(start()).unwrap().next;
     let parts = parts(&order, [PickTaskState::Packed, PickTaskState::PutBack], Some(ShipmentState::HandedOver));
     assert_eq!(owed(&order, &parts), [MessageKind::ShipmentChanged { shipment: first_task(&order).shipment() }]);
 }
@@ -211,7 +211,7 @@ fn a_settled_order_is_not_looked_at() {
     assert_eq!(order.look_due_at(), Some(start() + FIRST_LOOK));
     let shipped = order.handed_over(1, start()).next.handed_over(2, start()).next;
     assert_eq!(shipped.look_due_at(), None);
-    let cancelled = received(true).request_cancel(None, start()).unwrap().next;
+    let cancelled = received(true).request_cancel(start()).unwrap().next;
     assert_eq!(cancelled.look_due_at(), None);
 }
 
@@ -233,7 +233,12 @@ fn the_next_purchase_is_looked_at_on_its_own_time() {
     let order = allocated();
     let unknown = shipment(&order, 1, ShipmentState::BookingUnknown);
     let at = start() + SignedDuration::from_hours(9);
-    let mut again = unknown.look(at).next.next_attempt(1, "other".into(), at).unwrap().next;
+    let attempt = Attempt {
+        claim: "other".into(),
+        carrier_account: CarrierAccountId::derive(&order.merchant(), &["sandbox"]),
+        service: "standard".into(),
+    };
+    let mut again = unknown.look(at).next.next_attempt(1, attempt, at).unwrap().next;
     again.state = ShipmentState::BookingUnknown;
     assert_eq!(again.reconcile_due_at(), Some(at + CALL_LASTS));
 }
@@ -339,7 +344,7 @@ proptest! {
         ];
         let mut order = allocated();
         if cancelled {
-            order = order.request_cancel(None, start()).unwrap().next;
+            order = order.request_cancel(start()).unwrap().next;
         }
         let parts = parts(&order, [tasks[states.0], tasks[states.1]], first.map(|state| shipments[state]));
         let look = order.look(&parts, later());
