@@ -168,13 +168,13 @@ fn run_demo(arguments: &StackArguments) -> Result<(), CliError> {
     runtime(tokio::runtime::Builder::new_multi_thread())?.block_on(async {
         if let Some(endpoints) = running(&arguments.data).await {
             println!("Playing on the stack at {}", endpoints.api);
-            return Ok(demo::run(&endpoints, now()).await?);
+            return Ok(demo::run(&endpoints, &arguments.data.join("demo"), now()).await?);
         }
         // Its log lines would drown the story; they are in the data directory.
         let options = Options { output: Output::Quiet, ..arguments.options()?.on_free_ports() };
         println!("No stack runs on {}: starting one for the demo", arguments.data.display());
         let host = Host::start(options).await?;
-        let outcome = demo::run(&endpoints_of(&host), now()).await;
+        let outcome = demo::run(&endpoints_of(&host), &host.data.join("demo"), now()).await;
         if outcome.is_err() {
             eprintln!("the functions' own words are in {}", host.data.join("logs").display());
         }

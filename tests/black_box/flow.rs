@@ -6,7 +6,9 @@ use crate::stack::{endpoints, host};
 async fn the_demo_goes_through_every_function_and_ends_as_it_must() {
     let data = tempfile::tempdir().unwrap();
     let host = host(data.path()).await;
-    let outcome = infra::demo::run(&endpoints(&host), platform::clock::Clock::now(&platform::clock::SystemClock)).await;
+    let documents = data.path().join("demo");
+    let now = platform::clock::Clock::now(&platform::clock::SystemClock);
+    let outcome = infra::demo::run(&endpoints(&host), &documents, now).await;
     host.shutdown().await;
     if let Err(error) = outcome {
         panic!("{error}");

@@ -7,10 +7,13 @@ mod floor;
 mod scenario;
 pub mod setup;
 
+use crate::sandbox;
 use api::StepError;
 use jiff::Timestamp;
+use partners::http::{Method, Request};
 use scenario::{Outcome, Scenario};
 use setup::{Endpoints, set_up};
+use std::path::Path;
 
 /// Units of each item in each location at the start: every location lacks something of the split order.
 fn initial(index: usize, location: &str) -> u32 {
@@ -23,11 +26,11 @@ fn initial(index: usize, location: &str) -> u32 {
     }
 }
 
-/// Plays the demo; `started` tells runs on one stack apart.
+/// Plays the demo and keeps its labels and packing slips in `documents`; `started` tells runs on one stack apart.
 ///
 /// # Errors
 /// [`StepError`]: what differs from what must be.
-pub async fn run(endpoints: &Endpoints, started: Timestamp) -> Result<(), StepError> {
+pub async fn run(endpoints: &Endpoints, documents: &Path, started: Timestamp) -> Result<(), StepError> {
     println!("\nSetting up: a merchant, a Shopify channel, a carrier account, two locations, a catalogue");
     let world = set_up(endpoints, &format!("Чайна къща {}", started.as_millisecond())).await?;
     let items = world.stock_up(initial).await?;
@@ -43,7 +46,10 @@ pub async fn run(endpoints: &Endpoints, started: Timestamp) -> Result<(), StepEr
         scenario.refused().await?,
     ];
     check::all(&world, initial).await?;
-    table(&world, &outcomes).await
+    table(&world, &outcomes).await?;
+    keep(documents, &outcomes).await?;
+    println!("\nEverything is as it must be: stock, shop, carrier.");
+    Ok(())
 }
 
 async fn table(world: &setup::World, outcomes: &[Outcome]) -> Result<(), StepError> {
@@ -58,12 +64,30 @@ async fn table(world: &setup::World, outcomes: &[Outcome]) -> Result<(), StepErr
         };
         println!("{:<7} {:<13} {:<10} {:<10} {}", outcome.number, axes[0], axes[1], axes[2], outcome.story);
     }
-    println!("\nDocuments (links work for five minutes):");
+    Ok(())
+}
+
+/// Downloads every document by its link, as a browser would, and says where it can be opened.
+async fn keep(directory: &Path, outcomes: &[Outcome]) -> Result<(), StepError> {
+    let failed = |path: &Path, source: std::io::Error| StepError::Unexpected {
+        what: format!("writing {}", path.display()),
+        expected: "a file".to_owned(),
+        got: source.to_string(),
+    };
+    std::fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
+    println!("\nDocuments, downloaded by their links (which work for five minutes):");
     for outcome in outcomes {
         for (name, url) in &outcome.documents {
-            println!("  {} {name:<13} {url}", outcome.number);
+            let request = Request::new(Method::Get, url.clone());
+            let what = format!("the {name} of {}", outcome.number);
+            let answer =
+                sandbox::call(&request).await.map_err(|source| StepError::Call { what: what.clone(), source })?;
+            api::same(&what, (answer.status, answer.body.starts_with(b"%PDF-")), (200, true))?;
+            let file = format!("{}-{}.pdf", outcome.number.trim_start_matches('#'), name.replace(' ', "-"));
+            let path = directory.join(file);
+            std::fs::write(&path, &answer.body).map_err(|source| failed(&path, source))?;
+            println!("  {} {name:<13} {}", outcome.number, path.display());
         }
     }
-    println!("\nEverything is as it must be: stock, shop, carrier.");
     Ok(())
 }

@@ -235,8 +235,8 @@ fn the_next_purchase_is_looked_at_on_its_own_time() {
     let at = start() + SignedDuration::from_hours(9);
     let attempt = Attempt {
         claim: "other".into(),
-        carrier_account: CarrierAccountId::derive(&order.merchant(), &["sandbox"]),
-        service: "standard".into(),
+        carrier_account: unknown.carrier_account.clone().unwrap(),
+        service: unknown.service.clone(),
     };
     let mut again = unknown.look(at).next.next_attempt(1, attempt, at).unwrap().next;
     again.state = ShipmentState::BookingUnknown;
