@@ -272,6 +272,8 @@ fn legal(from: ShipmentState, to: ShipmentState) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
     #[test]
     fn whatever_happens_there_is_at_most_one_live_label_at_rest_and_every_move_is_legal(steps in steps()) {
         let mut world = World::new();
@@ -357,6 +359,22 @@ fn a_second_label_is_kept_in_mind_until_it_is_given_back() {
     assert!(matches!(surplus.messages[0].kind, MessageKind::Reconcile { .. }));
     assert_eq!(surplus.next.label_bought(label("c2"), start()), Decision::of(surplus.next.clone()));
     assert!(surplus.next.surplus_voided("c2", None, start()).next.surplus.is_empty());
+}
+
+#[test]
+fn a_label_of_an_older_attempt_leaves_the_last_one_open_until_the_carrier_was_asked() {
+    let thawed_at = start() + CALL_LASTS;
+    let second = intent().next_attempt(1, attempt("yours"), thawed_at).unwrap().next;
+    let bought = second.label_of_attempt(1, label("c1"), thawed_at);
+    assert_eq!((bought.next.state, bought.next.call_open), (ShipmentState::LabelPurchased, true));
+    assert!(matches!(bought.messages[..], [Message { kind: MessageKind::Reconcile { .. }, .. }]));
+    assert!(bought.next.call_ended(thawed_at).next.call_open, "not before it is over");
+    assert!(!bought.next.call_ended(thawed_at + CALL_LASTS).next.call_open);
+    let found = second.label_found(label("c1"), thawed_at).next;
+    assert!(found.call_open, "the one that was found may be the first attempt's");
+    assert!(!intent().label_found(label("c1"), start()).next.call_open, "one purchase, one label");
+    let answered = bought.next.label_of_attempt(2, label("c2"), thawed_at).next;
+    assert_eq!((answered.call_open, answered.surplus.as_slice()), (false, ["c2".to_owned()].as_slice()));
 }
 
 #[test]
