@@ -1,7 +1,9 @@
 //! Tells the merchant's shops how much of an item may be sold.
 //!
-//! What is published is read after the message came, and read again after the shop took it: if it changed meanwhile, it is
-//! published again. So the last to publish has published the latest, in whatever order messages come, without a write.
+//! A shop takes a quantity only in place of the one that it told us before, and what it is told is read after that: so a
+//! slow message cannot put an older quantity in place of a newer one. What may be sold is read once more after the shop
+//! took it; if it changed meanwhile, it is published again. The last to publish has published the latest, in whatever order
+//! messages come, without a write of ours.
 
 use crate::shop;
 use domain::stock::Term;
@@ -33,9 +35,9 @@ async fn publish_to(deps: &Deps, channel: &SealedChannel, merchant: &MerchantId,
     let Some(capability) = shops::find(&channel.channel.platform).and_then(|platform| platform.stock) else {
         return Ok(());
     };
-    let Some(mut sellable) = Sellable::read(deps, merchant, sku).await? else { return Ok(()) };
     for round in 0..ROUNDS_MAX {
         let looked_up = shop::call(deps, capability.build_lookup(&account, sku)).await?;
+        let Some(sellable) = Sellable::read(deps, merchant, sku).await? else { return Ok(()) };
         let update = StockUpdate {
             sku: sku.clone(),
             quantity: sellable.quantity,
@@ -62,7 +64,7 @@ async fn publish_to(deps: &Deps, channel: &SealedChannel, merchant: &MerchantId,
             }
         }
         match Sellable::read(deps, merchant, sku).await? {
-            Some(now) if now.quantity != sellable.quantity => sellable = now,
+            Some(now) if now.quantity != sellable.quantity => {}
             Some(_) | None => return Ok(()),
         }
     }

@@ -139,10 +139,9 @@ impl Order {
             // A packed task asks for its label to be voided; once it is, the units are put back.
             _ if self.cancel_requested => Some(cancel),
             _ if counts_on_more(active, task) => Some(short),
-            PickTaskState::Released
-            | PickTaskState::Assigned
-            | PickTaskState::InProgress
-            | PickTaskState::Picked => None,
+            PickTaskState::Released | PickTaskState::Assigned | PickTaskState::InProgress | PickTaskState::Picked => {
+                None
+            }
             PickTaskState::Packed => match shipment {
                 Some(shipment) => shipment.owed(at).map(Owed::ByShipment),
                 None if self.holds.is_empty() => Some(Owed::ByTask(MessageKind::Book { task: task.id.clone() })),
