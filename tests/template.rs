@@ -1,6 +1,8 @@
 //! The system's declaration: that `template.yaml` loads, that it keeps the rules which neither cfn-lint nor a
 //! deployment checks, and that a mistake in it is refused where it stands.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use infra::template::model::{Function, Queue};
 use infra::template::{Declared, Overrides, filter, load_all};
 use serde_json::{Value, json};

@@ -4,23 +4,34 @@ use crate::purchase::change;
 use domain::ids::digest;
 use domain::shipment::{Label, Leg, Shipment};
 use domain::tracker::Tracker;
-use domain::{CarrierAccountId, ShipmentId};
+use domain::{CarrierAccountId, Decision, ShipmentId};
+use jiff::Timestamp;
 use partners::carriers::Booked;
 use platform::documents::document_key;
 use platform::items::tracker_key;
 use platform::{Deps, Failure, Operation, Versioned};
 
-/// Makes a bought label the shipment's, and everything follow; `others` are live labels bought too much.
-pub(crate) async fn record(deps: &Deps, shipment: &Shipment, booked: Booked, others: &[String]) -> Result<(), Failure> {
+/// Makes a bought label known, by `decide`, and everything follow.
+pub(crate) async fn record(
+    deps: &Deps,
+    shipment: &Shipment,
+    booked: Booked,
+    decide: impl Fn(&Shipment, Label, Timestamp) -> Decision<Shipment>,
+) -> Result<(), Failure> {
     let label = store_documents(deps, shipment, booked).await?;
-    let operation = Operation::of(&["label", shipment.id.as_str(), &label.carrier_shipment_id]);
-    let recorded = change(deps, &shipment.id, &operation, |own, now| Ok(own.label_bought(label.clone(), now))).await?;
-    for other in others {
-        let operation = Operation::of(&["surplus", shipment.id.as_str(), other]);
-        change(deps, &shipment.id, &operation, |own, now| Ok(own.surplus_found(other, now))).await?;
-    }
+    let operation = Operation::of(&["label", shipment.id.as_str(), &shipment.claim, &label.carrier_shipment_id]);
+    let recorded = change(deps, &shipment.id, &operation, |own, now| Ok(decide(own, label.clone(), now))).await?;
     tracing::info!(shipment = %shipment.id, state = ?recorded.state, "label bought");
     link(deps, &recorded).await
+}
+
+/// Has every live label but the one that is kept be given back.
+pub(crate) async fn surplus(deps: &Deps, id: &ShipmentId, live: &[String]) -> Result<(), Failure> {
+    for other in live {
+        let operation = Operation::of(&["surplus", id.as_str(), other]);
+        change(deps, id, &operation, |own, now| Ok(own.surplus_found(other, now))).await?;
+    }
+    Ok(())
 }
 
 /// Stores the label's documents before anything says that they exist. Their names hold the carrier's id, so that the label

@@ -40,14 +40,16 @@ pub(crate) async fn purchase(deps: &Deps, shipment: &Shipment, prepared: Prepare
     };
     let attempt = shipment.attempts;
     match outcome {
-        Outcome::Bought(booked) => label::record(deps, shipment, booked, &[]).await,
+        Outcome::Bought(booked) => {
+            label::record(deps, shipment, booked, |own, label, now| own.label_of_attempt(attempt, label, now)).await
+        }
         Outcome::Nothing { reason, after } => {
             conclude(deps, shipment, "nothing", |own, now| own.nothing_bought(attempt, &reason, now)).await?;
             Err(Failure::Unavailable { reason, after })
         }
         Outcome::Refused(reason) => {
             tracing::warn!(shipment = %shipment.id, %reason, "booking refused");
-            conclude(deps, shipment, "refused", |own, now| own.booking_refused(&reason, now)).await
+            conclude(deps, shipment, "refused", |own, now| own.attempt_refused(attempt, &reason, now)).await
         }
         Outcome::Unknown(reason) => {
             tracing::warn!(shipment = %shipment.id, %reason, "booking unknown");

@@ -5,7 +5,7 @@ use crate::purchase::{CANNOT_BE_ASKED, change, purchase};
 use crate::request::{Preparation, prepare};
 use crate::{label, void};
 use domain::ShipmentId;
-use domain::shipment::{AfterLookUp, Attempt, Shipment, ShipmentPlan, ShipmentState};
+use domain::shipment::{AfterLookUp, Attempt, CALL_LASTS, Shipment, ShipmentPlan, ShipmentState};
 use jiff::SignedDuration;
 use partners::carriers::CarrierError;
 use platform::items::shipment_key;
@@ -21,7 +21,10 @@ pub(crate) async fn settle(deps: &Deps, id: &ShipmentId) -> Result<(), Failure> 
         // With a reason it waits for a person, and no carrier can be asked.
         ShipmentState::BookingUnknown if shipment.reason.is_none() => resolve(deps, &shipment).await,
         ShipmentState::VoidRequested => void::carry_out(deps, &shipment).await,
-        ShipmentState::LabelPurchased | ShipmentState::HandedOver => label::link(deps, &shipment).await,
+        ShipmentState::LabelPurchased | ShipmentState::HandedOver => {
+            label::link(deps, &shipment).await?;
+            if shipment.call_open { look_for_another(deps, &shipment).await } else { Ok(()) }
+        }
         ShipmentState::BookingUnknown | ShipmentState::BookingRefused | ShipmentState::Voided => Ok(()),
     }
 }
@@ -30,22 +33,25 @@ pub(crate) async fn settle(deps: &Deps, id: &ShipmentId) -> Result<(), Failure> 
 async fn resolve(deps: &Deps, shipment: &Shipment) -> Result<(), Failure> {
     let Some(account) = &shipment.carrier_account else { return buy_again(deps, shipment).await };
     let account = account::open(deps, account).await?;
+    // Before the question: what comes to the carrier after it is not in its answer.
+    let now = deps.clock.now();
     match account.live_labels(deps, &shipment.id).await {
         Ok(Some(live)) => {
             let mut live = live.into_iter().map(|found| found.booked);
             match live.next() {
                 Some(kept) => {
                     let others: Vec<String> = live.map(|booked| booked.carrier_shipment_id).collect();
-                    label::record(deps, shipment, kept, &others).await
+                    label::record(deps, shipment, kept, Shipment::label_found).await?;
+                    label::surplus(deps, &shipment.id, &others).await
                 }
-                None => match shipment.nothing_found(deps.clock.now()) {
+                None => match shipment.nothing_found(now) {
                     AfterLookUp::AskAgain(after) => Err(ask_again(after)),
                     AfterLookUp::Buy => buy_again(deps, shipment).await,
                     AfterLookUp::Nothing => Ok(()),
                 },
             }
         }
-        Ok(None) => match shipment.nothing_found(deps.clock.now()) {
+        Ok(None) => match shipment.nothing_found(now) {
             AfterLookUp::AskAgain(after) => Err(ask_again(after)),
             AfterLookUp::Buy if shipment.call_open => park(deps, shipment, CANNOT_BE_ASKED).await,
             AfterLookUp::Buy => buy_again(deps, shipment).await,
@@ -56,6 +62,20 @@ async fn resolve(deps: &Deps, shipment: &Shipment) -> Result<(), Failure> {
         }
         Err(error) => Err(busy(error)),
     }
+}
+
+/// There is a label, but the last purchase, which is not the one that bought it, may have bought another.
+async fn look_for_another(deps: &Deps, shipment: &Shipment) -> Result<(), Failure> {
+    let account = opened(deps, shipment).await?;
+    let now = deps.clock.now();
+    let live = account.live_labels(deps, &shipment.id).await.map_err(busy)?.unwrap_or_default();
+    let live: Vec<String> = live.into_iter().map(|found| found.booked.carrier_shipment_id).collect();
+    label::surplus(deps, &shipment.id, &live).await?;
+    if shipment.call_may_last(now) {
+        return Err(ask_again(now.duration_until(shipment.attempted_at + CALL_LASTS)));
+    }
+    let operation = Operation::of(&["call-ended", shipment.id.as_str(), &shipment.claim]);
+    change(deps, &shipment.id, &operation, |own, _| Ok(own.call_ended(now))).await.map(drop)
 }
 
 pub(crate) fn ask_again(after: SignedDuration) -> Failure {

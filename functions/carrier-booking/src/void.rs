@@ -34,6 +34,8 @@ pub(crate) async fn void(deps: &Deps, message: &Message, id: &ShipmentId) -> Res
 /// Gives back what was bought, and ends when nothing can be any more.
 pub(crate) async fn carry_out(deps: &Deps, shipment: &Shipment) -> Result<(), Failure> {
     let mut note = None;
+    // Before the question: what comes to the carrier after it is not in its answer.
+    let now = deps.clock.now();
     if let Some(account) = &shipment.carrier_account {
         let account = account::open(deps, account).await?;
         let own = shipment.label.as_ref().map(|label| label.carrier_shipment_id.clone());
@@ -57,7 +59,7 @@ pub(crate) async fn carry_out(deps: &Deps, shipment: &Shipment) -> Result<(), Fa
                 note = Some(reason);
             }
         }
-        if let AfterLookUp::AskAgain(after) = shipment.nothing_found(deps.clock.now()) {
+        if let AfterLookUp::AskAgain(after) = shipment.nothing_found(now) {
             return Err(ask_again(after));
         }
     }

@@ -1,5 +1,7 @@
 //! Reservations over the real SDK and the in-process engine.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use domain::account::Scope;
 use domain::incoming::{IncomingLine, IncomingOrder};
 use domain::order::{AllocationRule, FulfilmentState, Hold, HoldReason, IntakeFacts, Order};

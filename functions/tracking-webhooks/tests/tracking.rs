@@ -1,5 +1,7 @@
 //! Carriers' webhooks and what follows from them, over the real SDK and the in-process engine.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use domain::aggregate::Actor;
 use domain::order::{DeliveryState, FulfilmentState, MoneyState, Order};
 use domain::returns::Return;

@@ -2,7 +2,6 @@
 
 use super::api::{StepError, same};
 use super::setup::{CATALOGUE, LOCATIONS, World};
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Units that went out (and, restocked or quarantined, came back), by item: what the scenario does to the stock.

@@ -19,7 +19,7 @@ impl World {
     ///
     /// # Errors
     /// [`StepError`].
-    pub(crate) async fn pick_tasks(&self, order: &str, count: usize) -> Result<Vec<String>, StepError> {
+    pub async fn pick_tasks(&self, order: &str, count: usize) -> Result<Vec<String>, StepError> {
         let path = format!("/v1/orders/{order}");
         let what = format!("{count} pick tasks of {order}");
         self.operations
@@ -39,7 +39,7 @@ impl World {
     ///
     /// # Errors
     /// [`StepError`].
-    pub(crate) async fn pick_and_pack(&self, task: &str) -> Result<(), StepError> {
+    pub async fn pick_and_pack(&self, task: &str) -> Result<(), StepError> {
         let path = format!("/v1/pick-tasks/{task}");
         self.floor.post(&format!("{path}/claim"), &json!({"actor": picker()})).await?;
         let body = self.floor.get(&path).await?;
@@ -60,7 +60,7 @@ impl World {
     ///
     /// # Errors
     /// [`StepError`].
-    pub(crate) async fn labels(&self, order: &str, count: usize) -> Result<Vec<(String, String)>, StepError> {
+    pub async fn labels(&self, order: &str, count: usize) -> Result<Vec<(String, String)>, StepError> {
         let what = format!("{count} labels of {order}");
         self.operations
             .until(&what, &format!("/v1/orders/{order}"), |body| {
@@ -81,7 +81,7 @@ impl World {
     ///
     /// # Errors
     /// [`StepError`].
-    pub(crate) async fn close_out(&self) -> Result<usize, StepError> {
+    pub async fn close_out(&self) -> Result<usize, StepError> {
         let mut count = 0;
         for location in LOCATIONS {
             let body = json!({"carrier_account": self.carrier_account, "location": location, "actor": packer()});
@@ -96,7 +96,7 @@ impl World {
     ///
     /// # Errors
     /// [`StepError`].
-    pub(crate) async fn close_out_one(&self, shipment: &str) -> Result<(), StepError> {
+    pub async fn close_out_one(&self, shipment: &str) -> Result<(), StepError> {
         let body = json!({
             "carrier_account": self.carrier_account, "location": LOCATIONS[0], "shipments": [shipment], "actor": packer(),
         });
@@ -107,7 +107,7 @@ impl World {
     ///
     /// # Errors
     /// [`StepError`].
-    pub(crate) async fn play(&self, shipment: &str, life: &str, order: &str, times: u32) -> Result<(), StepError> {
+    pub async fn play(&self, shipment: &str, life: &str, order: &str, times: u32) -> Result<(), StepError> {
         let found = self.carrier.get(&format!("/carrier/v1/shipments?reference={shipment}")).await?;
         let id = text(&found, "/shipments/0/id")?;
         let script = json!({"life": life, "order": order, "times": times});
@@ -118,7 +118,7 @@ impl World {
     ///
     /// # Errors
     /// [`StepError`].
-    pub(crate) async fn order_is(&self, order: &str, axis: &str, state: &str) -> Result<Value, StepError> {
+    pub async fn order_is(&self, order: &str, axis: &str, state: &str) -> Result<Value, StepError> {
         let what = format!("{axis} = {state} of {order}");
         self.operations
             .until(&what, &format!("/v1/orders/{order}"), |body| (body[axis] == state).then(|| body.clone()))

@@ -153,10 +153,10 @@ impl QueueMapping {
         let outcome = self.pool.invoke(request_id.clone(), event.into()).await;
         self.settle(&batch, &outcome).await;
         // What the end of the host broke off is released by the next start.
-        if outcome.is_ok() || !*self.stopping.borrow() {
-            if let Err(error) = self.in_flight.end(&request_id).await {
-                self.logs.host(format!("queue {}: a batch stays noted: {error}", self.source.queue));
-            }
+        if (outcome.is_ok() || !*self.stopping.borrow())
+            && let Err(error) = self.in_flight.end(&request_id).await
+        {
+            self.logs.host(format!("queue {}: a batch stays noted: {error}", self.source.queue));
         }
     }
 

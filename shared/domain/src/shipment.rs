@@ -5,8 +5,8 @@
 //! |---|---|---|---|
 //! | `intend` | nothing | `booking_intent` | – (a conditional put) |
 //! | `next_attempt` | `booking_intent`, `booking_unknown` | `booking_intent`, one attempt more | refused |
-//! | `label_bought` | `booking_intent`, `booking_unknown`, `booking_refused` | `label_purchased` | the label is kept to be voided; the same label again: no-op |
-//! | `label_bought` | `void_requested` without label | `void_requested` with it | as above |
+//! | `label_bought`, `label_found` | `booking_intent`, `booking_unknown`, `booking_refused` | `label_purchased` | the label is kept to be voided; the same label again: no-op |
+//! | `label_bought`, `label_found` | `void_requested` without label | `void_requested` with it | as above |
 //! | `nothing_bought` | `booking_intent` | `booking_intent`, no call under way | no-op |
 //! | `booking_lost` | `booking_intent` | `booking_unknown` | no-op |
 //! | `booking_refused` | `booking_intent`, `booking_unknown` | `booking_refused` | no-op |
@@ -19,6 +19,7 @@
 
 mod booking;
 mod hand_over;
+mod label;
 #[cfg(test)]
 mod tests;
 mod void;
@@ -152,7 +153,7 @@ pub struct Shipment {
     /// When the last purchase was begun, UTC.
     #[schema(value_type = String, format = DateTime)]
     pub attempted_at: Timestamp,
-    /// Whether the last purchase may still have bought something that is not known here.
+    /// Whether the last purchase may have bought something that is not known here.
     pub call_open: bool,
     /// Who began the last purchase: only it may call the carrier.
     pub claim: String,

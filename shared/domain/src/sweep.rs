@@ -76,9 +76,9 @@ pub struct ReturnLook {
 
 /// A message that is owed, by what causes it.
 enum Owed {
-    ByOrder(MessageKind),
-    ByTask(MessageKind),
-    ByShipment(MessageKind),
+    Order(MessageKind),
+    Task(MessageKind),
+    Shipment(MessageKind),
 }
 
 impl Order {
@@ -101,13 +101,13 @@ impl Order {
         for active in self.fulfillment_orders.iter().filter(|f| f.is_active()) {
             let (task, shipment) = (parts.tasks.get(&active.number), parts.shipments.get(&active.number));
             match (self.owed_to(active, task, shipment, at), task, shipment) {
-                (Some(Owed::ByOrder(kind)), _, _) if !by_order.iter().any(|own: &Message| own.kind == kind) => {
+                (Some(Owed::Order(kind)), _, _) if !by_order.iter().any(|own: &Message| own.kind == kind) => {
                     by_order.push(message(kind));
                 }
-                (Some(Owed::ByTask(kind)), Some(task), _) => {
+                (Some(Owed::Task(kind)), Some(task), _) => {
                     tasks.insert(active.number, Decision::of(task.clone()).with_messages([message(kind)]));
                 }
-                (Some(Owed::ByShipment(kind)), _, Some(shipment)) => {
+                (Some(Owed::Shipment(kind)), _, Some(shipment)) => {
                     shipments.insert(active.number, Decision::of(shipment.clone()).with_messages([message(kind)]));
                 }
                 _ => {}
@@ -123,17 +123,17 @@ impl Order {
         shipment: Option<&Shipment>,
         at: Timestamp,
     ) -> Option<Owed> {
-        let cancel = Owed::ByOrder(MessageKind::CancelPickTasks { order: self.id.clone() });
+        let cancel = Owed::Order(MessageKind::CancelPickTasks { order: self.id.clone() });
         let Some(task) = task else {
-            let create = Owed::ByOrder(MessageKind::CreatePickTasks { order: self.id.clone() });
+            let create = Owed::Order(MessageKind::CreatePickTasks { order: self.id.clone() });
             return Some(if self.cancel_requested { cancel } else { create });
         };
         if let Some(shipment) = shipment.filter(|shipment| shipment.state == ShipmentState::HandedOver) {
-            return Some(Owed::ByShipment(MessageKind::ShipmentChanged { shipment: shipment.id.clone() }));
+            return Some(Owed::Shipment(MessageKind::ShipmentChanged { shipment: shipment.id.clone() }));
         }
-        let short = Owed::ByTask(MessageKind::ShortPicked { task: task.id.clone() });
+        let short = Owed::Task(MessageKind::ShortPicked { task: task.id.clone() });
         match task.state {
-            PickTaskState::Cancelled => Some(Owed::ByTask(MessageKind::Release { task: task.id.clone() })),
+            PickTaskState::Cancelled => Some(Owed::Task(MessageKind::Release { task: task.id.clone() })),
             PickTaskState::ShortPicked => Some(short),
             PickTaskState::PutBack => None,
             // A packed task asks for its label to be voided; once it is, the units are put back.
@@ -143,8 +143,8 @@ impl Order {
                 None
             }
             PickTaskState::Packed => match shipment {
-                Some(shipment) => shipment.owed(at).map(Owed::ByShipment),
-                None if self.holds.is_empty() => Some(Owed::ByTask(MessageKind::Book { task: task.id.clone() })),
+                Some(shipment) => shipment.owed(at).map(Owed::Shipment),
+                None if self.holds.is_empty() => Some(Owed::Task(MessageKind::Book { task: task.id.clone() })),
                 None => None,
             },
         }

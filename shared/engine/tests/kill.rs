@@ -1,5 +1,7 @@
 //! `kill -9` loses nothing that was acknowledged.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,5 +1,7 @@
 //! What every row of both tables must keep to.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use domain::tracking_status::TrackingStatus;
 use jiff::Timestamp;
 use partners::carriers::{CARRIERS, easypost, sandbox};

@@ -210,7 +210,7 @@ async fn show_shipment(State(shared): State<Shared>, headers: HeaderMap, Path(id
 
 async fn label_pdf(State(shared): State<Shared>, headers: HeaderMap, Path(id): Path<String>) -> Response {
     let drawn = own(&shared, &headers, &id)
-        .and_then(|shipment| Ok(shared.labels.pdf(&shipment.label_facts()).map_err(label_error)?));
+        .and_then(|shipment| shared.labels.pdf(&shipment.label_facts()).map_err(label_error));
     match drawn {
         Ok(bytes) => ([("content-type", "application/pdf")], bytes).into_response(),
         Err(error) => error.into_response(),

@@ -24,8 +24,8 @@ impl PickTask {
         let mut next = self.clone();
         match self.state {
             PickTaskState::Released | PickTaskState::Assigned => next.cancelled(at),
-            PickTaskState::InProgress | PickTaskState::Picked => next.to_put_back(at),
-            PickTaskState::Packed if label == Label::Voided => next.to_put_back(at),
+            PickTaskState::InProgress | PickTaskState::Picked => next.into_put_back(at),
+            PickTaskState::Packed if label == Label::Voided => next.into_put_back(at),
             PickTaskState::Packed => {
                 if next.history.0.last().is_none_or(|entry| entry.event != "void_requested") {
                     next.history.record(at, "void_requested", None);
@@ -63,7 +63,7 @@ impl PickTask {
         Ok(next.cancelled(at).with_stock(stock))
     }
 
-    fn to_put_back(mut self, at: Timestamp) -> Decision<Self> {
+    fn into_put_back(mut self, at: Timestamp) -> Decision<Self> {
         self.state = PickTaskState::PutBack;
         self.history.record(at, "put_back_requested", None);
         Decision::of(self)

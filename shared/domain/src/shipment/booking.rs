@@ -1,10 +1,9 @@
 //! Buying the label: what may be done next, and what an answer changes.
 
-use super::{Label, Leg, Shipment, ShipmentPlan, ShipmentState};
+use super::{Leg, Shipment, ShipmentPlan, ShipmentState};
 use crate::aggregate::{Actor, Decision, History, Rejected};
 use crate::ids::CarrierAccountId;
 use crate::message::{Message, MessageKind};
-use crate::stock::ActivityFact;
 use jiff::{SignedDuration, Timestamp};
 
 /// How long after its beginning a purchase may still show at the carrier: the call must start within [`START_WITHIN`],
@@ -144,71 +143,12 @@ impl Shipment {
         Ok(Decision::of(next))
     }
 
-    /// A label was bought under our reference. One live label per parcel: any other is kept in mind and given back.
-    #[must_use]
-    pub fn label_bought(&self, label: Label, at: Timestamp) -> Decision<Self> {
-        let known = self.label.as_ref().is_some_and(|own| own.carrier_shipment_id == label.carrier_shipment_id);
-        if known || self.surplus.contains(&label.carrier_shipment_id) {
-            return Decision::of(self.clone());
-        }
-        let mut next = self.clone();
-        match (self.state, &self.label) {
-            (ShipmentState::BookingIntent | ShipmentState::BookingUnknown | ShipmentState::BookingRefused, _) => {
-                next.state = ShipmentState::LabelPurchased;
-                next.reason = None;
-                next.history.record(at, "label_purchased", Some(label.tracking_number.clone()));
-                next.keep(label);
-                let messages = next.return_label_booked();
-                Decision::of(next.clone()).with_messages(messages).with_facts([ActivityFact {
-                    activity: "label".to_owned(),
-                    quantity: 1,
-                    unit: "label".to_owned(),
-                    cause: next.id.to_string(),
-                    at,
-                    actor: None,
-                }])
-            }
-            (ShipmentState::VoidRequested, None) => {
-                next.history.record(at, "label_purchased", Some(label.tracking_number.clone()));
-                next.keep(label);
-                let reconcile = next.reconcile_message();
-                Decision::of(next).with_messages([reconcile])
-            }
-            (
-                ShipmentState::LabelPurchased
-                | ShipmentState::HandedOver
-                | ShipmentState::VoidRequested
-                | ShipmentState::Voided,
-                _,
-            ) => self.surplus_found(&label.carrier_shipment_id, at),
-        }
-    }
-
-    /// The carrier has a live label under our reference that is not the one we keep: it is given back.
-    #[must_use]
-    pub fn surplus_found(&self, carrier_shipment_id: &str, at: Timestamp) -> Decision<Self> {
-        let own = self.label.as_ref().is_some_and(|own| own.carrier_shipment_id == carrier_shipment_id);
-        if own || self.surplus.iter().any(|known| known == carrier_shipment_id) {
-            return Decision::of(self.clone());
-        }
-        let mut next = self.clone();
-        next.history.record(at, "label_surplus", Some(carrier_shipment_id.to_owned()));
-        next.surplus.push(carrier_shipment_id.to_owned());
-        let reconcile = next.reconcile_message();
-        Decision::of(next).with_messages([reconcile])
-    }
-
-    fn keep(&mut self, label: Label) {
-        self.label = Some(label);
-        self.call_open = false;
-    }
-
     /// The carrier certainly bought nothing in the attempt numbered `attempt` (not sent, throttled, down): it may be
     /// repeated at once.
     #[must_use]
     pub fn nothing_bought(&self, attempt: u32, reason: &str, at: Timestamp) -> Decision<Self> {
         let mut next = self.clone();
-        if self.attempts == attempt && self.call_open && self.label.is_none() {
+        if self.attempts == attempt && self.call_open {
             next.call_open = false;
             next.history.record(at, "booking_postponed", Some(short(reason)));
         }
@@ -252,6 +192,12 @@ impl Shipment {
         }
     }
 
+    /// As [`Self::booking_refused`], by the answer to the attempt numbered `attempt`: it says nothing about a later one.
+    #[must_use]
+    pub fn attempt_refused(&self, attempt: u32, reason: &str, at: Timestamp) -> Decision<Self> {
+        if self.attempts == attempt { self.booking_refused(reason, at) } else { Decision::of(self.clone()) }
+    }
+
     /// A person has removed what stood in the way (or has seen at the carrier that nothing was bought): book again.
     ///
     /// # Errors
@@ -278,23 +224,11 @@ impl Shipment {
         }
     }
 
-    /// A label bought too much was given back (or the carrier does not take it back: `note` says so).
-    #[must_use]
-    pub fn surplus_voided(&self, carrier_shipment_id: &str, note: Option<&str>, at: Timestamp) -> Decision<Self> {
-        let mut next = self.clone();
-        next.surplus.retain(|own| own != carrier_shipment_id);
-        if next.surplus.len() != self.surplus.len() {
-            let event = if note.is_some() { "label_discarded" } else { "surplus_voided" };
-            next.history.record(at, event, Some(short(note.unwrap_or(carrier_shipment_id))));
-        }
-        Decision::of(next)
-    }
-
     pub(super) fn reconcile_message(&self) -> Message {
         self.message(MessageKind::Reconcile { shipment: self.id.clone() })
     }
 
-    fn return_label_booked(&self) -> Vec<Message> {
+    pub(super) fn return_label_booked(&self) -> Vec<Message> {
         match &self.leg {
             Leg::Outbound => Vec::new(),
             Leg::Return(return_id) => {

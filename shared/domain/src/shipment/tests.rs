@@ -61,10 +61,14 @@ fn intent() -> Shipment {
 /// What a carrier, a queue and people may do, in any order.
 #[derive(Debug, Clone)]
 enum Step {
-    /// The carrier sells a label to the attempt that is open; its answer arrives if `answered`.
-    Buy {
+    /// The open attempt's call is sent.
+    Send,
+    /// A call reaches the carrier, which sells a label; its answer arrives if `answered`. Too late a call was given up.
+    Arrive {
         answered: bool,
     },
+    /// A run that was frozen sends its call long after; it does get the answer.
+    Thaw,
     /// An answer that was under way for long arrives: of any label ever sold.
     LateAnswer(usize),
     NothingBought,
@@ -80,16 +84,18 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        any::<bool>().prop_map(|answered| Step::Buy { answered }),
-        (0_usize..5).prop_map(Step::LateAnswer),
-        Just(Step::NothingBought),
-        Just(Step::Lost),
-        Just(Step::Refuse),
-        Just(Step::Retry),
-        (1_i64..200).prop_map(Step::Wait),
-        Just(Step::Reconcile),
-        Just(Step::RequestVoid),
-        Just(Step::HandOver),
+        3 => Just(Step::Send),
+        3 => any::<bool>().prop_map(|answered| Step::Arrive { answered }),
+        1 => Just(Step::Thaw),
+        1 => (0_usize..5).prop_map(Step::LateAnswer),
+        1 => Just(Step::NothingBought),
+        1 => Just(Step::Lost),
+        1 => Just(Step::Refuse),
+        1 => Just(Step::Retry),
+        2 => (1_i64..200).prop_map(Step::Wait),
+        3 => Just(Step::Reconcile),
+        1 => Just(Step::RequestVoid),
+        1 => Just(Step::HandOver),
     ];
     proptest::collection::vec(step, 0..40)
 }
@@ -98,20 +104,32 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct World {
     shipment: Shipment,
     now: Timestamp,
-    /// Labels sold, and whether each is live.
-    sold: Vec<(String, bool)>,
+    /// Labels sold, whether each is live, and the attempt that bought it.
+    sold: Vec<(String, bool, u32)>,
     /// The attempt for which the carrier was called: a claim is good for one call.
     called: u32,
+    /// Calls that were sent and have not arrived, with the instant after which they never do.
+    under_way: Vec<(Timestamp, u32)>,
+    /// Attempts whose run was frozen before it sent its call.
+    frozen: Vec<u32>,
     stock: i64,
 }
 
 impl World {
     fn new() -> Self {
-        Self { shipment: intent(), now: start(), sold: Vec::new(), called: 0, stock: 0 }
+        Self {
+            shipment: intent(),
+            now: start(),
+            sold: Vec::new(),
+            called: 0,
+            under_way: Vec::new(),
+            frozen: Vec::new(),
+            stock: 0,
+        }
     }
 
     fn live(&self) -> Vec<String> {
-        self.sold.iter().filter(|(_, live)| *live).map(|(id, _)| id.clone()).collect()
+        self.sold.iter().filter(|(_, live, _)| *live).map(|(id, _, _)| id.clone()).collect()
     }
 
     fn apply(&mut self, decision: Decision<Shipment>) {
@@ -122,10 +140,18 @@ impl World {
     }
 
     fn void_at_carrier(&mut self, id: &str) {
-        for (sold, live) in &mut self.sold {
+        for (sold, live, _) in &mut self.sold {
             if sold == id {
                 *live = false;
             }
+        }
+    }
+
+    fn sell(&mut self, attempt: u32, answered: bool) {
+        let id = format!("c{}", self.sold.len());
+        self.sold.push((id.clone(), true, attempt));
+        if answered {
+            self.apply(self.shipment.label_of_attempt(attempt, label(&id), self.now));
         }
     }
 
@@ -140,10 +166,13 @@ impl World {
             ShipmentState::BookingIntent | ShipmentState::BookingUnknown => match live.split_first() {
                 Some((kept, others)) => {
                     others.iter().for_each(|id| self.void_at_carrier(id));
-                    self.apply(self.shipment.label_bought(label(kept), self.now));
+                    self.apply(self.shipment.label_found(label(kept), self.now));
                 }
                 None if self.shipment.nothing_found(self.now) == AfterLookUp::Buy => {
                     let attempts = self.shipment.attempts;
+                    if self.called < attempts {
+                        self.frozen.push(attempts);
+                    }
                     let decision = self.shipment.next_attempt(attempts, attempt("mine"), self.now).unwrap();
                     self.apply(decision);
                 }
@@ -155,25 +184,39 @@ impl World {
                     self.apply(self.shipment.label_voided(None, self.now));
                 }
             }
+            ShipmentState::LabelPurchased | ShipmentState::HandedOver if self.shipment.call_open => {
+                let own = self.shipment.label.as_ref().map(|own| own.carrier_shipment_id.clone());
+                let others = live.iter().filter(|id| Some(*id) != own.as_ref());
+                others.for_each(|id| self.void_at_carrier(id));
+                self.apply(self.shipment.call_ended(self.now));
+            }
             _ => {}
         }
     }
 
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Buy { answered } => {
+            Step::Send => {
                 if self.called < self.shipment.attempts && self.shipment.may_call("mine", self.now) {
                     self.called = self.shipment.attempts;
-                    let id = format!("c{}", self.sold.len());
-                    self.sold.push((id.clone(), true));
-                    if *answered {
-                        self.apply(self.shipment.label_bought(label(&id), self.now));
-                    }
+                    self.under_way.push((self.shipment.attempted_at + CALL_LASTS, self.called));
+                }
+            }
+            Step::Arrive { answered } => {
+                if let Some((until, attempt)) = self.under_way.pop()
+                    && self.now < until
+                {
+                    self.sell(attempt, *answered);
+                }
+            }
+            Step::Thaw => {
+                if let Some(attempt) = self.frozen.pop() {
+                    self.sell(attempt, true);
                 }
             }
             Step::LateAnswer(index) => {
-                if let Some((id, _)) = self.sold.get(*index).cloned() {
-                    self.apply(self.shipment.label_bought(label(&id), self.now));
+                if let Some((id, _, attempt)) = self.sold.get(*index).cloned() {
+                    self.apply(self.shipment.label_of_attempt(attempt, label(&id), self.now));
                 }
             }
             Step::NothingBought => {
@@ -229,6 +272,8 @@ fn legal(from: ShipmentState, to: ShipmentState) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
     #[test]
     fn whatever_happens_there_is_at_most_one_live_label_at_rest_and_every_move_is_legal(steps in steps()) {
         let mut world = World::new();
@@ -314,6 +359,22 @@ fn a_second_label_is_kept_in_mind_until_it_is_given_back() {
     assert!(matches!(surplus.messages[0].kind, MessageKind::Reconcile { .. }));
     assert_eq!(surplus.next.label_bought(label("c2"), start()), Decision::of(surplus.next.clone()));
     assert!(surplus.next.surplus_voided("c2", None, start()).next.surplus.is_empty());
+}
+
+#[test]
+fn a_label_of_an_older_attempt_leaves_the_last_one_open_until_the_carrier_was_asked() {
+    let thawed_at = start() + CALL_LASTS;
+    let second = intent().next_attempt(1, attempt("yours"), thawed_at).unwrap().next;
+    let bought = second.label_of_attempt(1, label("c1"), thawed_at);
+    assert_eq!((bought.next.state, bought.next.call_open), (ShipmentState::LabelPurchased, true));
+    assert!(matches!(bought.messages[..], [Message { kind: MessageKind::Reconcile { .. }, .. }]));
+    assert!(bought.next.call_ended(thawed_at).next.call_open, "not before it is over");
+    assert!(!bought.next.call_ended(thawed_at + CALL_LASTS).next.call_open);
+    let found = second.label_found(label("c1"), thawed_at).next;
+    assert!(found.call_open, "the one that was found may be the first attempt's");
+    assert!(!intent().label_found(label("c1"), start()).next.call_open, "one purchase, one label");
+    let answered = bought.next.label_of_attempt(2, label("c2"), thawed_at).next;
+    assert_eq!((answered.call_open, answered.surplus.as_slice()), (false, ["c2".to_owned()].as_slice()));
 }
 
 #[test]

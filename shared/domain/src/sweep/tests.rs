@@ -191,7 +191,7 @@ fn a_cancellation_is_carried_on_until_every_task_has_ended() {
     let check = |states: [PickTaskState; 2], expect: &[MessageKind]| {
         assert_eq!(owed(&order, &parts(&order, states, None)), expect, "{states:?}");
     };
-    assert_eq!(owed(&order, &Parts::default()), [cancel.clone()]);
+    assert_eq!(owed(&order, &Parts::default()), std::slice::from_ref(&cancel));
     check([PickTaskState::Assigned, PickTaskState::Packed], &[cancel]);
     check([PickTaskState::PutBack, PickTaskState::PutBack], &[]);
     let release = MessageKind::Release { task: first_task(&order) };
