@@ -1,5 +1,6 @@
 //! What every state machine here returns: the next state and what follows from it, for one atomic commit.
 
+pub use crate::actor::Actor;
 use crate::message::Message;
 use crate::stock::{ActivityFact, StockChange};
 use jiff::Timestamp;
@@ -71,17 +72,6 @@ impl Rejected {
         self.pointer = Some(pointer.into());
         self
     }
-}
-
-/// Who did it, and where: named by every scan and every manual step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Actor {
-    /// Badge of the person.
-    #[schema(example = "badge-17")]
-    pub person: String,
-    /// Station or device.
-    #[schema(example = "PACK-2")]
-    pub station: String,
 }
 
 /// One line of an object's timeline.

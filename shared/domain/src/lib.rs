@@ -1,6 +1,7 @@
 //! The decisions of Sklad: plain functions over plain types. No I/O, no async, no clock, no random numbers.
 
 pub mod account;
+pub mod actor;
 pub mod address;
 pub mod aggregate;
 pub mod allocation;

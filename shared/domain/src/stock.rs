@@ -3,7 +3,7 @@
 //! `on_hand = available + open_takes + reserved + picked + blocked`, per merchant, item and location; `incoming` lies
 //! outside. A level only ever changes by a [`StockChange`] that keeps the equation: its deltas sum up, or it is no change.
 
-use crate::aggregate::Actor;
+use crate::actor::Actor;
 use crate::ids::{LocationId, Sku};
 use jiff::Timestamp;
 use jiff::civil::Date;
