@@ -110,7 +110,7 @@ fn only_records_that_may_be_forgotten_expire() {
         .filter(|table| table.time_to_live_attribute.is_some())
         .map(|table| (table.name, table.time_to_live_attribute))
         .collect();
-    let expect = ["catalogue", "orders", "shipments"];
+    let expect = ["catalogue", "orders"];
     assert_eq!(expiring, expect.map(|table| (table.to_owned(), Some("expires_at".to_owned()))));
 }
 
@@ -191,7 +191,9 @@ fn each_queue_has_a_dead_letter_queue_that_keeps_longer_and_an_alarm() {
             continue;
         };
         assert_eq!(redrive.dead_letter_queue, format!("{}-dead-letters", queue_.name));
-        assert_eq!(redrive.max_receive_count, 5);
+        // A partner's outage must not put messages aside: their waits add up to hours.
+        let partners = matches!(queue_.name.as_str(), "bookings" | "fulfilments");
+        assert_eq!(redrive.max_receive_count, if partners { 20 } else { 10 }, "{}", queue_.name);
         let dead_letters = queue(&declared, &redrive.dead_letter_queue);
         assert!(dead_letters.message_retention_s > queue_.message_retention_s);
     }

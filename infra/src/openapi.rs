@@ -37,7 +37,7 @@ pub fn document() -> Result<Value, OpenApiError> {
     document["info"] = json!({
         "title": "Sklad",
         "version": env!("CARGO_PKG_VERSION"),
-        "description": "E-fulfilment: orders in, parcels out, returns back. Instants are RFC 3339 in UTC, money is integer minor units with an ISO 4217 currency, weights are grams, lengths millimetres. Every POST takes `Idempotency-Key`; errors are RFC 9457 problem details.",
+        "description": "E-fulfilment: orders in, parcels out, returns back. Instants are RFC 3339 in UTC, money is integer minor units with an ISO 4217 currency, weights are grams, lengths millimetres. Every POST but webhooks and redrive takes `Idempotency-Key`; fulfilment orders and movements bear Shopify's and the trade's names in capitals; errors are RFC 9457 problem details.",
         "license": {"name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT"},
     });
     document["components"]["securitySchemes"] = json!({

@@ -92,8 +92,8 @@ Globals | Timeout: 10 | Timeout: soon | must be an integer, is a text
 Globals | Timeout: 10 | Timeout: 2.5 | is a fraction
 PicksQueue | VisibilityTimeout: 60 | VisibilityTimeout: 43201 | must be from 0 to 43200
 PicksQueue | VisibilityTimeout: 60 | VisibilityTimeout: 9 | time-out of 10 s; Lambda refuses that | Messages:\n          Type: SQS\n          Properties:\n            Queue: !GetAtt PicksQueue
-PicksQueue | maxReceiveCount: 5 | maxReceiveCount: 0 | must be from 1 to 1000
-PicksQueue | , maxReceiveCount: 5 |  | `maxReceiveCount` is missing | RedrivePolicy
+PicksQueue | maxReceiveCount: 10 | maxReceiveCount: 0 | must be from 1 to 1000
+PicksQueue | , maxReceiveCount: 10 |  | `maxReceiveCount` is missing | RedrivePolicy
 PicksQueue | PicksDeadLettersQueue.Arn | PicksQueue.Arn | its own dead-letter queue | RedrivePolicy
 PickPack | BatchSize: 10 | BatchSize: 11 | needs a MaximumBatchingWindowInSeconds
 CarrierBooking | MaximumConcurrency: 10 | MaximumConcurrency: 1 | must be from 2 to 1000

@@ -30,6 +30,11 @@ pub(crate) async fn book(deps: &Deps, message: &Message, task: &PickTaskId) -> R
         return Ok(());
     }
     let order = deps.store.require::<Order>(&order_key(&task.order), &task.order).await?.body;
+    // What the courier collects is shared out by what each parcel carries: the order must know of missing units first.
+    let counted = order.fulfillment_order(task.number).map(|f| f.lines.clone()).unwrap_or_default();
+    if counted.iter().map(|line| line.quantity).sum::<u32>() > task.shipping().iter().map(|line| line.quantity).sum() {
+        return Err(Failure::unavailable("the order does not know yet that units were missing"));
+    }
     let (_, account) = account::default_of(deps, &task.merchant()).await?;
     begin(deps, outbound(&task, &order, account.as_ref())?).await
 }

@@ -86,7 +86,13 @@ pub(crate) fn ask_again(after: SignedDuration) -> Failure {
 async fn park(deps: &Deps, shipment: &Shipment, reason: &str) -> Result<(), Failure> {
     tracing::warn!(shipment = %shipment.id, reason, "the booking waits for a person");
     let operation = Operation::of(&["park", shipment.id.as_str(), &shipment.attempts.to_string(), reason]);
-    let decide = |own: &Shipment, now| Ok(own.booking_lost(shipment.attempts, Some(reason), now));
+    // Without a call under way nothing was bought: a person sees why, and lets it be booked again.
+    let decide = |own: &Shipment, now| {
+        Ok(match own.call_open {
+            true => own.booking_lost(shipment.attempts, Some(reason), now),
+            false => own.attempt_refused(shipment.attempts, reason, now),
+        })
+    };
     change(deps, &shipment.id, &operation, decide).await.map(drop)
 }
 
@@ -101,6 +107,8 @@ async fn buy_again(deps: &Deps, shipment: &Shipment) -> Result<(), Failure> {
         service: account.account.service.clone(),
         ..shipment.plan()
     };
+    // The attempt dates from before what it was prepared with was read: a run frozen in between comes too late to call.
+    let prepared_at = deps.clock.now();
     let prepared = match prepare(deps, &plan).await? {
         Preparation::Ready(prepared) => prepared,
         Preparation::Blocked(reason) => return refuse(deps, shipment, &reason).await,
@@ -109,13 +117,14 @@ async fn buy_again(deps: &Deps, shipment: &Shipment) -> Result<(), Failure> {
     };
     let claim = deps.ids.random(16);
     let operation = Operation::of(&["attempt", shipment.id.as_str(), &claim]);
-    let begun = change(deps, &shipment.id, &operation, |own, now| {
+    let begun = change(deps, &shipment.id, &operation, |own, _| {
         let attempt = Attempt {
             claim: claim.clone(),
             carrier_account: account.account.id.clone(),
             service: account.account.service.clone(),
         };
-        own.next_attempt(shipment.attempts, attempt, now).map_err(|moved_on| Failure::unavailable(moved_on.to_string()))
+        own.next_attempt(shipment.attempts, attempt, prepared_at)
+            .map_err(|moved_on| Failure::unavailable(moved_on.to_string()))
     })
     .await?;
     purchase(deps, &begun, prepared).await

@@ -9,6 +9,7 @@ use crate::shop;
 use domain::stock::Term;
 use domain::{MerchantId, Sku};
 use partners::shops::{self, ShopError, StockUpdate};
+use platform::failure::QueueAnswer;
 use platform::items::{SealedChannel, StoredItem, StoredLevel, WaitingOrder, item_key, key_prefix, waiting_prefix};
 use platform::{Deps, Failure, Table};
 
@@ -25,9 +26,18 @@ pub(crate) async fn publish(deps: &Deps, merchant: &MerchantId, sku: &Sku) -> Re
     let mut outcome = Ok(());
     for (_, channel) in channels {
         // One shop that is down keeps no other from hearing.
-        outcome = outcome.and(publish_to(deps, &channel.body, merchant, sku).await);
+        outcome = first_to_retry(outcome, publish_to(deps, &channel.body, merchant, sku).await);
     }
     outcome
+}
+
+/// Of several failures one that passes by itself: a shop that a person must connect again must not put aside the message
+/// that another shop still waits for.
+fn first_to_retry(before: Result<(), Failure>, now: Result<(), Failure>) -> Result<(), Failure> {
+    let passes = |outcome: &Result<(), Failure>| {
+        outcome.as_ref().is_err_and(|failure| matches!(failure.queue_answer(), QueueAnswer::Retry(_)))
+    };
+    if passes(&now) && !passes(&before) { now } else { before.and(now) }
 }
 
 async fn publish_to(deps: &Deps, channel: &SealedChannel, merchant: &MerchantId, sku: &Sku) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! Health, version, the API's description. No key: they tell nothing of anyone.
 
 use crate::wire::{Health, Version};
-use platform::{Problem, Response};
+use platform::{Deps, Problem, Response};
 
 /// The description of the whole API, generated from the code by `cargo local openapi` and committed.
 pub const OPENAPI: &str = include_str!("../openapi.json");
@@ -22,8 +22,9 @@ pub(crate) fn health() -> Result<Response, Problem> {
     responses((status = 200, description = "The version", body = Version)),
     security(()),
 )]
-pub(crate) fn version() -> Result<Response, Problem> {
-    Response::json(200, &Version { version: env!("CARGO_PKG_VERSION").to_owned() })
+pub(crate) fn version(deps: &Deps) -> Result<Response, Problem> {
+    let stage = deps.settings.get("STAGE").unwrap_or("unnamed").to_owned();
+    Response::json(200, &Version { version: env!("CARGO_PKG_VERSION").to_owned(), stage })
 }
 
 /// The description of this API, OpenAPI 3.1.

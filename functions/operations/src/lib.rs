@@ -32,7 +32,7 @@ impl Function for Operations {
     async fn http(&self, deps: &Deps, request: Request) -> Result<Response, Problem> {
         match request.route.as_str() {
             "GET /v1/health" => about::health(),
-            "GET /v1/version" => about::version(),
+            "GET /v1/version" => about::version(deps),
             "GET /v1/openapi.json" => about::description(),
             "POST /v1/merchants" => merchants::create_merchant(deps, &request).await,
             "GET /v1/merchants" => merchants::list_merchants(deps, &request).await,

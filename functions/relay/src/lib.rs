@@ -3,8 +3,6 @@
 //! It tries every record and reports failure by failing the invocation: duplicates are allowed, a stopped shard is not.
 //! A record that it cannot read goes, as keys, to its own dead-letter queue.
 
-use domain::Message;
-use platform::store::Outbox;
 use platform::stream::StreamRecord;
 use platform::{Deps, Failure, Function};
 
@@ -22,7 +20,7 @@ impl Function for Relay {
         let mut messages = Vec::new();
         let mut failed = Ok(());
         for record in records {
-            match record.and_then(|record| outbox(&record)) {
+            match record.and_then(|record| record.outbox()) {
                 Ok(found) => messages.extend(found),
                 Err(unreadable) => {
                     tracing::error!(reason = %unreadable, "stream record goes to the dead-letter queue");
@@ -40,21 +38,6 @@ impl Function for Relay {
         }
         deps.queues.send(&messages).await?;
         failed
-    }
-}
-
-/// The messages that the commit of this record stored: none when the outbox is an older commit's.
-fn outbox(record: &StreamRecord) -> Result<Vec<Message>, Failure> {
-    let Some(text) = record.text("outbox") else { return Ok(Vec::new()) };
-    let unreadable =
-        |error: String| Failure::Malformed(format!("{}/{}/{}: {error}", record.table, record.pk, record.sk));
-    let outbox: Outbox = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-    match record.number("version") {
-        // Inventory levels are changed by arithmetic, whose every write sets or removes the outbox.
-        _ if outbox.version == 0 => Ok(outbox.messages),
-        Some(version) if version == outbox.version => Ok(outbox.messages),
-        Some(_) => Ok(Vec::new()),
-        None => Err(unreadable("no version".to_owned())),
     }
 }
 

@@ -236,6 +236,19 @@ async fn a_backordered_rest_ships_when_it_comes() {
 }
 
 #[tokio::test]
+async fn every_arrival_of_an_item_is_a_try_of_its_own() {
+    let world = world(AllocationRule::Backorder).await;
+    let order = world.order("1", &[(&world.tea, 5)]).await;
+    world.settle().await;
+    for quantity in [2, 3] {
+        world.stack.stock(&world.merchant, &world.tea, &world.sofia, quantity).await;
+        world.settle().await;
+    }
+    assert_eq!(world.stored(&order).await.fulfilment, FulfilmentState::Allocated);
+    assert_eq!(world.level(&world.tea, &world.sofia, Term::Reserved).await, 5);
+}
+
+#[tokio::test]
 async fn a_held_order_reserves_nothing() {
     let world = world(AllocationRule::Split).await;
     world.stack.stock(&world.merchant, &world.tea, &world.sofia, 5).await;

@@ -359,6 +359,11 @@ impl Return {
         if open && self.send_by.is_some_and(|send_by| send_by <= at) {
             next.state = ReturnState::ExpiredUnsent;
             next.record(at, "expired_unsent", None, None);
+            // Its label must not be used beside that of another return for the same units.
+            if self.state == ReturnState::LabelIssued {
+                let void = self.message(MessageKind::Void { shipment: self.id.shipment() });
+                return Decision::of(next).with_messages([void]);
+            }
         }
         Decision::of(next)
     }

@@ -146,8 +146,9 @@ impl Deps {
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(2))
-                    .operation_attempt_timeout(Duration::from_secs(5))
-                    .operation_timeout(Duration::from_secs(12))
+                    // Well below every function's time-out, so that a slow call is answered and not cut off.
+                    .operation_attempt_timeout(Duration::from_millis(2500))
+                    .operation_timeout(Duration::from_secs(6))
                     .build(),
             );
         let endpoint = settings.get("AWS_ENDPOINT_URL").map(str::to_owned);

@@ -210,8 +210,9 @@ fn receive_count(record: &SqsMessage) -> u32 {
     record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
-/// Jittered exponential backoff: about 1 s after the first receive, 60 s at most.
+/// Jittered exponential backoff: about 1 s after the first receive, 15 minutes at most, so that the receives which a queue
+/// allows outlast a partner's outage.
 fn backoff(receives: u32) -> Duration {
-    let limit = 1_u64 << receives.min(6);
-    Duration::from_secs(fastrand::u64(limit / 2..=limit).min(60))
+    let limit = 1_u64 << receives.clamp(1, 10);
+    Duration::from_secs(fastrand::u64(limit / 2..=limit).min(900))
 }

@@ -194,16 +194,37 @@ impl Request {
 pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let pointer = pointer(error.path());
+        let mut pointer = pointer(error.path());
         let inner = error.into_inner();
         let detail = inner.to_string();
         match inner.classify() {
-            serde_json::error::Category::Data => Problem::new(400, "invalid-field", detail).at(pointer),
+            serde_json::error::Category::Data => {
+                let words = in_words(&detail);
+                if let Some(name) = words.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+                    pointer.push_str(&format!("/{name}"));
+                }
+                Problem::new(400, "invalid-field", words).at(pointer)
+            }
             _ => Problem::new(400, "malformed-json", format!("the body is not JSON: {detail}")),
         }
     })?;
     reader.end().map_err(|error| Problem::new(400, "malformed-json", format!("the body is not JSON: {error}")))?;
     Ok(value)
+}
+
+/// What a caller can use of serde's words: no position (the pointer says where), no names of Rust's types.
+fn in_words(detail: &str) -> String {
+    let words = detail.split(" at line ").next().unwrap_or(detail);
+    let expects = |types: &[&str]| types.iter().any(|name| words.ends_with(&format!("expected {name}")));
+    if expects(&["u8", "u16", "u32", "u64", "usize"]) {
+        "must be a whole number, 0 or more, and not too large".to_owned()
+    } else if expects(&["i8", "i16", "i32", "i64"]) {
+        "must be a whole number, and not too large".to_owned()
+    } else if words.contains("expected struct") {
+        "must be a JSON object".to_owned()
+    } else {
+        words.to_owned()
+    }
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -231,5 +252,38 @@ impl From<Response> for ApiGatewayV2httpResponse {
         answer.headers = headers;
         answer.body = Some(aws_lambda_events::encodings::Body::Text(response.body));
         answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    struct Inner {
+        #[allow(dead_code)]
+        quantity: u32,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Body {
+        #[allow(dead_code)]
+        lines: Vec<Inner>,
+    }
+
+    #[test]
+    fn a_wrong_field_is_named_by_pointer_and_in_a_callers_words() {
+        let check = |body: &str, pointer: &str, words: &str| {
+            let problem = read_json::<Body>(body.as_bytes()).unwrap_err();
+            assert_eq!((problem.pointer.as_deref(), problem.detail.as_str()), (Some(pointer), words), "{body}");
+        };
+        check(
+            r#"{"lines":[{"quantity":1.5}]}"#,
+            "/lines/0/quantity",
+            "must be a whole number, 0 or more, and not too large",
+        );
+        check(r#"{"lines":[{}]}"#, "/lines/0/quantity", "missing field `quantity`");
+        check("[]", "", "must be a JSON object");
     }
 }

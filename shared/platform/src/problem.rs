@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 pub struct Problem {
     /// Stable identifier of the kind of problem.
     #[serde(rename = "type")]
-    #[schema(example = "urn:sklad:problem:invalid-body")]
+    #[schema(example = "urn:sklad:problem:invalid-field")]
     pub kind: String,
     /// The same in words.
     pub title: String,

@@ -1,9 +1,10 @@
 //! DynamoDB stream records, as `relay` and `facts` read them.
 
 use crate::failure::Failure;
-use crate::store::Item;
+use crate::store::{Item, Outbox};
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::Message;
 
 /// One record of a table's stream.
 #[derive(Debug, Clone)]
@@ -59,6 +60,24 @@ impl StreamRecord {
         match self.image.as_ref()?.get(name)? {
             AttributeValue::N(number) => number.parse().ok(),
             _ => None,
+        }
+    }
+
+    /// The messages that the commit of this record stored: none when the outbox is an older commit's.
+    ///
+    /// # Errors
+    /// [`Failure::Malformed`] when it cannot be read.
+    pub fn outbox(&self) -> Result<Vec<Message>, Failure> {
+        let Some(text) = self.text("outbox") else { return Ok(Vec::new()) };
+        let unreadable = |error: String| Failure::Malformed(format!("{}/{}/{}: {error}", self.table, self.pk, self.sk));
+        let outbox: Outbox = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        let version = self.number("version").ok_or_else(|| unreadable("no version".to_owned()))?;
+        match outbox.version {
+            // Inventory levels are changed by arithmetic, whose every write sets or removes the outbox and cannot name the
+            // version that it makes: the record does, so that two arrivals of one item are two messages.
+            0 => Ok(outbox.messages.into_iter().map(|message| Message { version, ..message }).collect()),
+            own if own == version => Ok(outbox.messages),
+            _ => Ok(Vec::new()),
         }
     }
 }

@@ -16,7 +16,6 @@ use engine::Engine;
 use engine::queues::AttributeChanges;
 use platform::deps::Seams;
 use platform::items::{Receipt, SealedCarrierAccount, SealedChannel, StoredItem, StoredLevel, StoredLocation};
-use platform::store::Outbox;
 use platform::stream::StreamRecord;
 use platform::{Deps, Operation, Settings, Stored};
 use serde_json::Value;
@@ -327,9 +326,7 @@ impl Stack {
     /// Messages that commits since the last call stored: what the relay would send.
     #[must_use]
     pub fn outbox(&self) -> Vec<Message> {
-        let texts = self.stream_records();
-        let texts = texts.iter().filter_map(|record| record.text("outbox"));
-        texts.flat_map(|text| serde_json::from_str::<Outbox>(text).expect("an outbox").messages).collect()
+        self.stream_records().iter().flat_map(|record| record.outbox().expect("an outbox")).collect()
     }
 
     /// Takes every visible message out of a queue: bodies and attributes, as JSON.

@@ -8,8 +8,10 @@ use domain::order::{Hold, HoldReason, Order};
 use domain::pick_task::PickTask;
 use domain::shipment::Shipment;
 use domain::{OrderId, PickTaskId, Rejected, Sku};
-use platform::items::{PersonRecord, StoredItem, item_key, order_key, person_key, pick_task_key, shipment_key};
-use platform::{Changed, Deps, Failure, Key, Operation, Problem, Request, Response, Step, Versioned, Write};
+use platform::items::{
+    PersonRecord, StoredItem, WaitingOrder, item_key, order_key, person_key, pick_task_key, shipment_key,
+};
+use platform::{Changed, Deps, Failure, Key, Operation, Problem, Request, Response, Step, Stored, Versioned, Write};
 use std::collections::BTreeSet;
 
 /// Who may edit orders.
@@ -74,9 +76,23 @@ pub(crate) async fn cancel_order(deps: &Deps, request: &Request) -> Result<Respo
     let (_, id) = order_of(deps, request, &EDITORS).await?;
     let sent: CancelRequest = if request.body.is_empty() { CancelRequest::default() } else { request.json()? };
     let now = deps.clock.now();
-    let changed =
-        change_order(deps, request, &id, async |loaded, _| Ok(loaded.body.request_cancel_because(sent.reason, now)?));
+    let changed = change_order(deps, request, &id, async |loaded, _| {
+        let order = &loaded.body;
+        let decision = order.request_cancel_because(sent.reason, now)?;
+        Ok(Step { decision, also: no_longer_waiting(order) })
+    });
     answer(202, &changed.await?)
+}
+
+/// A cancelled order waits for no stock: what it still lacked counts against nothing any more.
+fn no_longer_waiting(order: &Order) -> Vec<Write> {
+    if order.waits_as().is_none() || order.cancel_requested {
+        return Vec::new();
+    }
+    let lacking = order.lines.iter().filter(|line| order.unallocated(line) > 0).filter_map(|line| line.sku.clone());
+    let entries: BTreeSet<Key> =
+        lacking.map(|sku| WaitingOrder { sku, order: order.id.clone(), placed_at: order.placed_at }.key()).collect();
+    entries.into_iter().map(Write::Delete).collect()
 }
 
 /// Place a hold.

@@ -29,6 +29,8 @@ pub struct Health {
 pub struct Version {
     /// Version of the software.
     pub version: String,
+    /// Name of the deployment.
+    pub stage: String,
 }
 
 /// The header by which a repeated request is recognised.

@@ -96,7 +96,7 @@ async fn health_version_and_description_need_no_key() {
     let world = World::new().await;
     let open = async |route| crate::read(world.send(request(route)).await);
     assert_eq!(open("GET /v1/health").await, (200, json!({"status": "ok"})));
-    assert_eq!(open("GET /v1/version").await, (200, json!({"version": env!("CARGO_PKG_VERSION")})));
+    assert_eq!(open("GET /v1/version").await, (200, json!({"version": env!("CARGO_PKG_VERSION"), "stage": "test"})));
     let (status, api) = open("GET /v1/openapi.json").await;
     assert_eq!((status, api["openapi"].as_str()), (200, Some("3.1.0")));
     assert!(api["paths"]["/v1/receipts"]["post"].is_object());

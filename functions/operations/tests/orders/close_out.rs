@@ -185,7 +185,7 @@ async fn a_close_out_names_what_exists_and_is_the_callers() {
         (with("/location", json!("NOWHERE")), 400, "/location"),
         (with("/shipments", json!([])), 400, "/shipments"),
         (with("/actor/person", json!("")), 400, "/actor/person"),
-        (with("/actor", json!({"person": "a"})), 400, "/actor"),
+        (with("/actor", json!({"person": "a"})), 400, "/actor/station"),
     ] {
         let (got, problem) = world.call(send(&world.floor, &bad)).await;
         assert_eq!((got, problem["pointer"].as_str()), (status, Some(pointer)), "{bad}");

@@ -42,15 +42,31 @@ impl Order {
             if next.delivery != self.delivery {
                 next.history.record(at, &super::serde_plain(&next.delivery), None);
             }
-            let paid_at_the_door = next.cash_on_delivery_minor.is_some() && next.money == MoneyState::Expected;
-            if paid_at_the_door && next.delivery == DeliveryState::Delivered {
-                next.money = MoneyState::Collected;
-            }
-            if paid_at_the_door && matches!(next.delivery, DeliveryState::Refused | DeliveryState::Returned) {
-                next.money = MoneyState::NotDue;
-            }
+            next.settle_money();
         }
         Decision::of(next)
+    }
+
+    /// Cash on delivery: expected until every parcel has an outcome and none is still to come; then collected if any was
+    /// delivered, otherwise not due. What a person or a payout decided since stays.
+    fn settle_money(&mut self) {
+        let open = matches!(self.money, MoneyState::Expected | MoneyState::Collected | MoneyState::NotDue);
+        if self.cash_on_delivery_minor.is_none() || !open {
+            return;
+        }
+        let parcels = self.fulfillment_orders.iter().filter(|f| f.status != FulfillmentOrderStatus::Cancelled);
+        let outcomes: Vec<DeliveryState> = parcels.map(|f| f.delivery).collect();
+        let to_come = self.lines.iter().any(|line| self.unallocated(line) > 0);
+        let under_way = |state: &DeliveryState| matches!(state, DeliveryState::None | DeliveryState::InTransit);
+        let delivered =
+            |state: &DeliveryState| matches!(state, DeliveryState::Delivered | DeliveryState::PartlyDelivered);
+        self.money = if to_come || outcomes.iter().any(under_way) {
+            MoneyState::Expected
+        } else if outcomes.iter().any(delivered) {
+            MoneyState::Collected
+        } else {
+            MoneyState::NotDue
+        };
     }
 
     fn settle_delivery(&mut self) {

@@ -201,9 +201,14 @@ impl Shipment {
     /// A person has removed what stood in the way (or has seen at the carrier that nothing was bought): book again.
     ///
     /// # Errors
-    /// `booking-not-waiting` when the booking waits for nobody.
+    /// `booking-not-waiting` when the booking waits for nobody; `booking-under-way` while the last purchase may still reach
+    /// the carrier.
     pub fn retry_booking(&self, actor: &Actor, at: Timestamp) -> Result<Decision<Self>, Rejected> {
         match self.state {
+            ShipmentState::BookingUnknown if self.call_may_last(at) => Err(Rejected::new(
+                "booking-under-way",
+                "the last purchase may still reach the carrier: repeat the request in a minute",
+            )),
             ShipmentState::BookingRefused | ShipmentState::BookingUnknown => {
                 let mut next = self.clone();
                 next.state = ShipmentState::BookingIntent;

@@ -461,8 +461,10 @@ fn a_booking_waits_for_a_person_only_when_the_carrier_cannot_be_asked() {
     let for_a_person = intent().booking_lost(1, Some("this carrier cannot be asked"), start()).next;
     assert_eq!(for_a_person.reconcile_due_at(), None);
     assert_eq!(for_a_person.state, ShipmentState::BookingUnknown);
-    let retried = for_a_person.retry_booking(&actor(), start()).unwrap();
-    assert_eq!(retried.next.nothing_found(start()), AfterLookUp::Buy);
+    let too_early = for_a_person.retry_booking(&actor(), start()).unwrap_err();
+    assert_eq!(too_early.code, "booking-under-way", "the lost purchase may still reach the carrier");
+    let retried = for_a_person.retry_booking(&actor(), start() + CALL_LASTS).unwrap();
+    assert_eq!(retried.next.nothing_found(start() + CALL_LASTS), AfterLookUp::Buy);
     assert!(matches!(retried.messages[..], [Message { kind: MessageKind::Reconcile { .. }, .. }]));
 }
 

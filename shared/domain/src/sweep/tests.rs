@@ -282,7 +282,11 @@ fn a_return_that_was_not_sent_in_time_expires_once() {
         let at = start() + SEND_WITHIN;
         assert!(!back.look(None, at - FIRST_LOOK).expired);
         let look = back.look(None, at);
-        assert!(look.expired && look.back.messages.is_empty());
+        let voids: Vec<&MessageKind> = look.back.messages.iter().map(|message| &message.kind).collect();
+        let label = MessageKind::Void { shipment: back.id.shipment() };
+        let expected = if state == ReturnState::LabelIssued { vec![&label] } else { vec![] };
+        assert!(look.expired);
+        assert_eq!(voids, expected, "a label that was issued is given back");
         assert_eq!(look.back.next.state, ReturnState::ExpiredUnsent);
         assert_eq!(look.back.next.look_due_at(), None);
     }

@@ -44,10 +44,10 @@ pub struct StoredFacts {
     pub facts: Vec<ActivityFact>,
 }
 
-/// An instant as part of a sort key: all have the same length, so that their order as text is their order in time.
+/// An instant as part of a sort key, to the millisecond as the clock gives it: all have the same length, so that their order as text is their order in time.
 #[must_use]
 pub fn sort_instant(at: Timestamp) -> String {
-    format!("{at:.9}")
+    format!("{at:.3}")
 }
 
 /// The partition of the ledger of one item at one location.
