@@ -57,8 +57,8 @@ async fn exchange(request: &Request) -> Result<Response, CallError> {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str(&format!("content-length: {}\r\n\r\n", request.body.len()));
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(&request.body).await?;
+    // One write: a second small one would wait for the first to be acknowledged.
+    stream.write_all(&[head.as_bytes(), &request.body].concat()).await?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
     read(&answer).ok_or(CallError::Broken)
