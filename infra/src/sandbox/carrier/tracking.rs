@@ -49,7 +49,7 @@ struct NewEvent {
 struct Script {
     life: Life,
     #[serde(default)]
-    order: Order,
+    order: Sequence,
     #[serde(default = "one")]
     times: u32,
 }
@@ -87,7 +87,7 @@ impl Life {
 /// In which order webhooks go out.
 #[derive(Deserialize, Clone, Copy, Default)]
 #[serde(rename_all = "snake_case")]
-enum Order {
+enum Sequence {
     #[default]
     InOrder,
     Reversed,
@@ -103,7 +103,7 @@ pub(super) async fn add_event(
     let add = || -> Result<Value, ApiError> {
         let account = account(&headers)?;
         let event: NewEvent = read(&body)?;
-        move_parcel(&shared, &account, &id, &[(&event.status, event.occurred_at)], Order::InOrder, event.times)
+        move_parcel(&shared, &account, &id, &[(&event.status, event.occurred_at)], Sequence::InOrder, event.times)
     };
     respond(StatusCode::CREATED, add())
 }
@@ -129,7 +129,7 @@ fn move_parcel(
     account: &str,
     id: &str,
     steps: &[(&str, Option<Timestamp>)],
-    order: Order,
+    order: Sequence,
     times: u32,
 ) -> Result<Value, ApiError> {
     if !(1..=TIMES_MAX).contains(&times) {
@@ -168,9 +168,9 @@ fn move_parcel(
     let shown: Vec<Value> = added.iter().map(Event::json).collect();
     let mut ids: Vec<String> = added.into_iter().flat_map(|event| (0..times).map(move |_| event.id.clone())).collect();
     match order {
-        Order::InOrder => {}
-        Order::Reversed => ids.reverse(),
-        Order::Shuffled => {
+        Sequence::InOrder => {}
+        Sequence::Reversed => ids.reverse(),
+        Sequence::Shuffled => {
             let mut mixed: Vec<(String, String)> = ids
                 .into_iter()
                 .enumerate()
