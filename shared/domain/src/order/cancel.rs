@@ -53,6 +53,7 @@ impl Order {
         let mut next = self.clone();
         next.cancel_requested = true;
         next.holds.clear();
+        next.waits_for.clear();
         next.history.record(at, "cancel_requested", reason.map(|reason| super::serde_plain(&reason)));
         let messages = if active {
             vec![self.message(MessageKind::CancelPickTasks { order: self.id.clone() })]
