@@ -46,9 +46,9 @@ pub struct TakenFor {
 }
 
 impl Take {
-    /// Past the time-out of the function that takes and before its messages come again: whoever finds the take then
+    /// Past the time-out of the function that takes (20 s) and before its messages come again (130 s): whoever finds the take then
     /// settles it. Settling a live take does no harm but makes its orders be reserved again.
-    pub const EXPIRES_AFTER: SignedDuration = SignedDuration::from_secs(150);
+    pub const EXPIRES_AFTER: SignedDuration = SignedDuration::from_secs(40);
 
     /// Whether it is to be settled by whoever finds it.
     #[must_use]
