@@ -35,15 +35,13 @@ impl Levels {
             let partition = stock_partition(merchant, &sku);
             deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await
         };
-        let pages: Vec<_> = futures_util::stream::iter(skus.iter().cloned())
-            .map(read)
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
+        let pages: Vec<_> =
+            futures_util::stream::iter(skus.iter().cloned()).map(read).buffered(AT_ONCE).try_collect().await?;
         let mut levels = BTreeMap::new();
         for (key, stored) in pages.into_iter().flatten() {
             let id = stored.body.id();
-            let id = id.ok_or_else(|| Failure::bug(format!("a level that names no location: {}/{}", key.pk, key.sk)))?;
+            let id =
+                id.ok_or_else(|| Failure::bug(format!("a level that names no location: {}/{}", key.pk, key.sk)))?;
             let available = u32::try_from(stored.body.level().get(Term::Available)).unwrap_or(0);
             levels.insert(id, Level { available, takes: stored.body.takes() });
         }

@@ -338,7 +338,8 @@ async fn close(
             if of_level().any(|(_, claim)| matches!(claim, Claim::Unknown(_))) {
                 return None;
             }
-            let claimed = of_level().filter(|(_, claim)| matches!(claim, Claim::Made(_))).map(|(units, _)| *units).sum();
+            let claimed =
+                of_level().filter(|(_, claim)| matches!(claim, Claim::Made(_))).map(|(units, _)| *units).sum();
             let units = shares.get(&level).map_or(0, |orders| takes::units(orders));
             let failure = deps.store.close_take(merchant, &level, take, units, claimed).await.err()?;
             Some((level, later(failure)))

@@ -35,8 +35,7 @@ pub(crate) async fn open(
             }
         }
     };
-    let opened: Vec<(LevelId, bool)> =
-        futures_util::stream::iter(shares).map(open).buffered(AT_ONCE).collect().await;
+    let opened: Vec<(LevelId, bool)> = futures_util::stream::iter(shares).map(open).buffered(AT_ONCE).collect().await;
     opened.into_iter().filter(|(_, opened)| *opened).map(|(level, _)| level).collect()
 }
 

@@ -72,4 +72,3 @@ fn short_lines(order: &Order, task: &PickTask) -> Vec<AllocatedLine> {
         })
         .collect()
 }
-

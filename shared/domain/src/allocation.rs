@@ -138,7 +138,8 @@ impl Offer {
             return;
         }
         for goods in &allocation.goods {
-            let of_lot = self.available.get_mut(&goods.sku).and_then(|lots| lots.iter_mut().find(|l| l.lot == goods.lot));
+            let of_lot =
+                self.available.get_mut(&goods.sku).and_then(|lots| lots.iter_mut().find(|l| l.lot == goods.lot));
             if let Some(stock) = of_lot {
                 stock.units = stock.units.saturating_sub(goods.quantity);
             }
@@ -356,7 +357,8 @@ mod tests {
         let whole = [offer("A", "BG", &[("tea", 5), ("cup", 4)])];
         let chosen = allocate(&[kit(1, 3, &[("tea", 2), ("cup", 1)])], &whole, AllocationRule::Backorder, None);
         assert_eq!(chosen[0].lines, vec![AllocatedLine { line: 1, quantity: 2 }]);
-        let goods: Vec<(&str, u32)> = chosen[0].goods.iter().map(|goods| (goods.sku.as_str(), goods.quantity)).collect();
+        let goods: Vec<(&str, u32)> =
+            chosen[0].goods.iter().map(|goods| (goods.sku.as_str(), goods.quantity)).collect();
         assert_eq!(goods, [("tea", 4), ("cup", 2)]);
     }
 
@@ -369,9 +371,13 @@ mod tests {
         let mut shelf = offer("A", "BG", &[]);
         shelf.available.insert(sku("tea"), vec![lot("2026-11-01", 5), lot("2026-11-02", 1), lot("2027-01-01", 5)]);
         let check = |quantity, expect: &[(&str, u32)]| {
-            let chosen = allocate(&[need(1, "tea", quantity)], std::slice::from_ref(&shelf), AllocationRule::Split, None);
-            let lots: Vec<(&str, u32)> =
-                chosen.iter().flat_map(|a| &a.goods).map(|g| (g.lot.as_ref().unwrap().code.as_str(), g.quantity)).collect();
+            let chosen =
+                allocate(&[need(1, "tea", quantity)], std::slice::from_ref(&shelf), AllocationRule::Split, None);
+            let lots: Vec<(&str, u32)> = chosen
+                .iter()
+                .flat_map(|a| &a.goods)
+                .map(|g| (g.lot.as_ref().unwrap().code.as_str(), g.quantity))
+                .collect();
             assert_eq!(lots, expect, "{quantity}");
         };
         check(1, &[("2026-11-02", 1)]);

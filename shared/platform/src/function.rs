@@ -140,7 +140,8 @@ async fn handle_queue<F: Function>(function: &F, deps: &Deps, records: Vec<SqsMe
         })
         .collect();
     let messages: Vec<Message> = parsed.iter().filter_map(|message| message.as_ref().ok().cloned()).collect();
-    let mut outcomes = if messages.is_empty() { Vec::new() } else { function.messages(deps, messages).await }.into_iter();
+    let mut outcomes =
+        if messages.is_empty() { Vec::new() } else { function.messages(deps, messages).await }.into_iter();
     let mut response = SqsBatchResponse::default();
     for (record, message) in records.into_iter().zip(parsed) {
         let span = match &message {

@@ -83,7 +83,9 @@ impl Store {
         }
         let key = TakeRecord::key_of(merchant, level, id);
         let record = self.load::<TakeRecord>(&key).await?;
-        record.map(|record| record.body.orders).ok_or_else(|| Failure::bug(format!("nobody knows whom take {id} is for")))
+        record
+            .map(|record| record.body.orders)
+            .ok_or_else(|| Failure::bug(format!("nobody knows whom take {id} is for")))
     }
 
     /// Writes the next version of an aggregate if it is still what was loaded, in one conditional put without a mark of

@@ -19,17 +19,12 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::load`].
-    pub async fn waiting(
-        &self,
-        merchant: &MerchantId,
-        sku: &Sku,
-        limit: usize,
-    ) -> Result<Vec<WaitingOrder>, Failure> {
+    pub async fn waiting(&self, merchant: &MerchantId, sku: &Sku, limit: usize) -> Result<Vec<WaitingOrder>, Failure> {
         let partitions = (0..self.list_shards()).map(|shard| waiting_partition(merchant, sku, shard));
         let pages: Vec<_> = futures_util::stream::iter(partitions)
-            .map(|partition| async move {
-                self.query::<WaitingOrder>(crate::Table::Stock, &partition, "", limit).await
-            })
+            .map(
+                |partition| async move { self.query::<WaitingOrder>(crate::Table::Stock, &partition, "", limit).await },
+            )
             .buffered(AT_ONCE)
             .try_collect()
             .await?;

@@ -84,7 +84,9 @@ impl World {
     pub(crate) async fn allocated(&self, number: &str, state: Option<PickTaskState>) -> OrderId {
         let lines = vec![AllocatedLine { line: 1, quantity: 2 }];
         let received = self.decided(number, true).next;
-        let order = received.allocated(vec![Allocation::plain(self.sofia.clone(), lines)], &String::new(), self.stack.now()).next;
+        let order = received
+            .allocated(vec![Allocation::plain(self.sofia.clone(), lines)], &String::new(), self.stack.now())
+            .next;
         self.create(Decision::of(order.clone())).await;
         if let Some(state) = state {
             let made = PickTask::create(&order, &order.fulfillment_orders[0], &BTreeMap::new(), self.stack.now());

@@ -36,11 +36,11 @@ impl Order {
 
 #[cfg(test)]
 mod tests {
-    use crate::stock::TakeId;
     use crate::ids::{LocationId, MerchantId, Sku};
     use crate::incoming::{IncomingLine, IncomingOrder};
     use crate::money::{Currency, Money};
     use crate::order::{AllocatedLine, Allocation, AllocationRule, IntakeFacts, Order};
+    use crate::stock::TakeId;
     use jiff::Timestamp;
     use proptest::prelude::*;
     use std::collections::BTreeSet;

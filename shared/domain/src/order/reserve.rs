@@ -1,6 +1,8 @@
 //! What a reservation does to the order's head. Which location gives what is decided elsewhere.
 
-use super::{AllocatedGoods, AllocatedLine, DeliveryState, FulfillmentOrder, FulfillmentOrderStatus, FulfilmentState, Order};
+use super::{
+    AllocatedGoods, AllocatedLine, DeliveryState, FulfillmentOrder, FulfillmentOrderStatus, FulfilmentState, Order,
+};
 use crate::aggregate::Decision;
 use crate::allocation::{Nearness, Reason};
 use crate::ids::LocationId;
@@ -84,7 +86,10 @@ impl Order {
         let plain = allocation.goods.len() <= allocation.lines.len()
             && allocation.goods.iter().zip(&allocation.lines).all(|(goods, line)| {
                 let sku = self.line(line.line).and_then(|line| line.sku.as_ref());
-                goods.lot.is_none() && goods.line == line.line && goods.quantity == line.quantity && sku == Some(&goods.sku)
+                goods.lot.is_none()
+                    && goods.line == line.line
+                    && goods.quantity == line.quantity
+                    && sku == Some(&goods.sku)
             });
         if plain { Vec::new() } else { allocation.goods.clone() }
     }

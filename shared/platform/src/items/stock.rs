@@ -4,8 +4,8 @@ use super::shard;
 use crate::level::{TAKE_PREFIX, level_key, level_of};
 use crate::settings::Table;
 use crate::store::{Key, Stored};
-use domain::stock::{Level, LevelId, Movement, Take, TakeId, TakenFor, Term};
 use domain::order::Order;
+use domain::stock::{Level, LevelId, Movement, Take, TakeId, TakenFor, Term};
 use domain::{LocationId, MerchantId, OrderId, ReceiptId, Sku};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -84,7 +84,13 @@ impl TakeRecord {
     /// A take is settled within minutes; this is long after the last message of its orders has left every queue.
     const REMEMBERED: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-    pub(crate) fn new(merchant: &MerchantId, level: &LevelId, take: &str, orders: Vec<TakenFor>, at: Timestamp) -> Self {
+    pub(crate) fn new(
+        merchant: &MerchantId,
+        level: &LevelId,
+        take: &str,
+        orders: Vec<TakenFor>,
+        at: Timestamp,
+    ) -> Self {
         let Key { pk, sk, .. } = Self::key_of(merchant, level, take);
         Self { pk, sk, orders, expires_at: (at + Self::REMEMBERED).as_second() }
     }
