@@ -23,6 +23,19 @@ pub struct Engine {
     credentials: Option<Credentials>,
 }
 
+/// A request that has reached the engine and has not taken effect. Dropped, it never does.
+pub struct Ticket {
+    engine: Engine,
+    request: Request<Vec<u8>>,
+}
+
+impl Ticket {
+    /// Lets the request take effect, as [`Engine::call`] does.
+    pub fn finish(self) -> Response<Vec<u8>> {
+        self.engine.call(self.request)
+    }
+}
+
 impl Engine {
     /// Opens the files in `dir` (`dynamodb.sqlite`, `queues.sqlite`, `objects/`), or makes them. Message ids
     /// follow from `seed`.
@@ -67,7 +80,13 @@ impl Engine {
         self
     }
 
-    /// Answers one request. Which service it is for is told by its `x-amz-target`; one without is for S3.
+    /// Takes one request in; it takes effect when the ticket is finished. In between, the caller lets virtual time
+    /// pass.
+    pub fn begin(&self, request: Request<Vec<u8>>) -> Ticket {
+        Ticket { engine: self.clone(), request }
+    }
+
+    /// Answers one request at once. Which service it is for is told by its `x-amz-target`; one without is for S3.
     ///
     /// It never waits: an empty receive whose caller wants to wait carries a [`queues::LongPoll`] in the
     /// response's extensions, for the host to act on.

@@ -12,5 +12,5 @@ pub mod meter;
 pub mod objects;
 pub mod queues;
 
-pub use engine::Engine;
+pub use engine::{Engine, Ticket};
 pub use error::EngineError;

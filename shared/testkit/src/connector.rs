@@ -1,9 +1,11 @@
 //! The SDK's way to the engine: an HTTP client without sockets, with faults on request and partners beside AWS.
 //!
-//! Every call yields to the runtime once before it takes effect, so that a scheduler can put other work between
-//! two calls; dropping the future before that is a crash before the call.
+//! Every call waits three times, for as long as the [`Gate`] says: on its way to the service, at the service until
+//! it takes effect, and on its way back. Dropping the future during the first two is a crash before the call had
+//! any effect, during the last one a crash after it. Without a gate the call yields once, then does it all at once.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -80,6 +82,51 @@ pub trait Faults: Send + Sync {
     }
 }
 
+/// What becomes of a call at a gate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It goes on.
+    Pass,
+    /// It ends here, with this.
+    Fail(Fault),
+}
+
+/// A wait that a gate imposes.
+pub type Wait<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Decides how long each leg of a call takes, and whether it gets through: how a simulation lets virtual time pass.
+///
+/// An environment that is frozen (its future left unpolled) should be so in [`arrive`](Gate::arrive) or
+/// [`answer`](Gate::answer): what has reached a service is worked on whether or not its caller still runs.
+pub trait Gate: Send + Sync {
+    /// The caller has sent the call; it reaches the service when the future resolves. A failure here has no effect.
+    fn arrive<'a>(&'a self, call: &'a Call<'a>) -> Wait<'a, Verdict> {
+        let _ = call;
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            Verdict::Pass
+        })
+    }
+
+    /// The service has the call (a transaction holds its items from now on); it takes effect when the future
+    /// resolves.
+    fn effect<'a>(&'a self, call: &'a Call<'a>) -> Wait<'a, ()> {
+        let _ = call;
+        Box::pin(std::future::ready(()))
+    }
+
+    /// The call has taken effect; its caller learns `answer`, or the failure, when the future resolves.
+    fn answer<'a>(&'a self, call: &'a Call<'a>, answer: &'a Response<Vec<u8>>) -> Wait<'a, Verdict> {
+        let _ = (call, answer);
+        Box::pin(std::future::ready(Verdict::Pass))
+    }
+}
+
+/// The gate of a connector that was given none.
+struct Open;
+
+impl Gate for Open {}
+
 /// A carrier or a shop: the answer to each request.
 pub type Handler = Arc<dyn Fn(Request<Vec<u8>>) -> Response<Vec<u8>> + Send + Sync>;
 
@@ -93,6 +140,7 @@ pub const ENDPOINT: &str = "http://engine.local";
 #[derive(Clone)]
 pub struct EngineConnector {
     engine: Engine,
+    gate: Arc<dyn Gate>,
     faults: Option<Arc<dyn Faults>>,
     routes: Vec<(String, Handler)>,
     calls: Arc<AtomicU64>,
@@ -108,13 +156,21 @@ impl fmt::Debug for EngineConnector {
 impl EngineConnector {
     /// A connector without faults that knows no partners.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, faults: None, routes: Vec::new(), calls: Arc::default() }
+        Self { engine, gate: Arc::new(Open), faults: None, routes: Vec::new(), calls: Arc::default() }
     }
 
     /// Has `faults` decide over every call.
     #[must_use]
     pub fn faults(mut self, faults: Arc<dyn Faults>) -> Self {
         self.faults = Some(faults);
+        self
+    }
+
+    /// Has `gate` decide how long every call takes. A clone with another gate is another environment of the same
+    /// stack.
+    #[must_use]
+    pub fn gate(mut self, gate: Arc<dyn Gate>) -> Self {
+        self.gate = gate;
         self
     }
 
@@ -129,7 +185,6 @@ impl EngineConnector {
 
     async fn run(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let request = collected(request).await?;
-        tokio::task::yield_now().await;
         let handler = self.handler(&request)?;
         let (service, operation) = addressed(&request, handler.is_some());
         let call = Call {
@@ -138,16 +193,30 @@ impl EngineConnector {
             operation: &operation,
             request: &request,
         };
+        let fails = |fault| fail(fault, service, &request);
+        if let Verdict::Fail(fault) = self.gate.arrive(&call).await {
+            return fails(fault);
+        }
         if let Some(fault) = self.faults.as_ref().and_then(|f| f.before(&call)) {
-            return fail(fault, service, &request);
+            return fails(fault);
         }
         let answer = match handler {
-            Some(handler) => handler(request.clone()),
-            None => self.engine.call(request.clone()),
+            Some(handler) => {
+                self.gate.effect(&call).await;
+                handler(request.clone())
+            }
+            None => {
+                let ticket = self.engine.begin(request.clone());
+                self.gate.effect(&call).await;
+                ticket.finish()
+            }
         };
-        match self.faults.as_ref().and_then(|f| f.after(&call)) {
-            Some(fault) => fail(fault, service, &request),
-            None => into_sdk(answer),
+        if let Some(fault) = self.faults.as_ref().and_then(|f| f.after(&call)) {
+            return fails(fault);
+        }
+        match self.gate.answer(&call, &answer).await {
+            Verdict::Pass => into_sdk(answer),
+            Verdict::Fail(fault) => fails(fault),
         }
     }
 

@@ -36,7 +36,7 @@ fn throttled() -> Fault {
     Fault::Answer { status: StatusCode::BAD_REQUEST, code: "ProvisionedThroughputExceededException".into() }
 }
 
-async fn put_once(stack: &Stack) -> Result<(), String> {
+pub(crate) async fn put_once(stack: &Stack) -> Result<(), String> {
     stack
         .dynamodb()
         .put_item()

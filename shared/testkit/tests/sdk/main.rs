@@ -4,6 +4,7 @@
 
 mod dynamodb;
 mod faults;
+mod gate;
 mod s3;
 mod sqs;
 
