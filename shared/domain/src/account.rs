@@ -159,10 +159,6 @@ pub struct Location {
     pub priority: u32,
 }
 
-fn is_zero(days: &u32) -> bool {
-    *days == 0
-}
-
 impl Channel {
     /// Whether the fields are within their limits.
     ///
