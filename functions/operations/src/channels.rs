@@ -4,7 +4,7 @@ use crate::fields::{base_url, domain_name, seal, seal_all};
 use crate::requests::{created, existing_merchant, operation, refused};
 use crate::wire::{ChannelView, NewChannel};
 use crate::wire::{CreateRefusals, ForMerchant, Idempotent, PageQuery, Refusals};
-use domain::account::{Channel, Scope, check_name, check_text};
+use domain::account::{Channel, Scope};
 use domain::{ChannelId, Decision};
 use partners::{shops, standard_webhooks};
 use platform::auth::authenticate;
@@ -34,10 +34,6 @@ pub(crate) async fn create_channel(deps: &Deps, request: &Request) -> Result<Res
 fn sealed(deps: &Deps, id: ChannelId, new: NewChannel) -> Result<SealedChannel, Problem> {
     let platform = shops::find(&new.platform).ok_or_else(|| unknown_platform(&new.platform))?;
     let is_called = platform.fulfilments.is_some() || platform.stock.is_some();
-    check_name("/name", &new.name).map_err(refused)?;
-    if let Some(location) = &new.shop_location {
-        check_text("/shop_location", location, 200).map_err(refused)?;
-    }
     let api_url = match (&new.api_url, is_called) {
         (Some(url), _) => base_url("/api_url", url)?,
         (None, false) => String::new(),
@@ -55,19 +51,19 @@ fn sealed(deps: &Deps, id: ChannelId, new: NewChannel) -> Result<SealedChannel, 
         (None, false) => None,
         (None, true) => return Err(Problem::invalid("/access_token", "this platform is called: send its token")),
     };
-    Ok(SealedChannel {
-        webhook_secrets: seal_all(deps, id.as_str(), &new.webhook_secrets, 1)?,
-        access_token,
-        channel: Channel {
-            id,
-            platform: new.platform,
-            name: new.name,
-            shop_domain: domain_name("/shop_domain", &new.shop_domain)?,
-            api_url,
-            shop_location: new.shop_location,
-            created_at: deps.clock.now(),
-        },
-    })
+    let webhook_secrets = seal_all(deps, id.as_str(), &new.webhook_secrets, 1)?;
+    let channel = Channel {
+        id,
+        platform: new.platform,
+        name: new.name,
+        shop_domain: domain_name("/shop_domain", &new.shop_domain)?,
+        api_url,
+        shop_location: new.shop_location,
+        min_remaining_shelf_life_days: new.min_remaining_shelf_life_days,
+        created_at: deps.clock.now(),
+    };
+    channel.check().map_err(refused)?;
+    Ok(SealedChannel { webhook_secrets, access_token, channel })
 }
 
 fn unknown_platform(name: &str) -> Problem {

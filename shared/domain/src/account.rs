@@ -11,6 +11,8 @@ use utoipa::ToSchema;
 pub const NAME_CHARS_MAX: usize = 200;
 /// Longest window for returns, days.
 pub const RETURN_WINDOW_DAYS_MAX: u32 = 3650;
+/// Longest remaining shelf life that a channel may ask for, days.
+pub const SHELF_LIFE_DAYS_MAX: u32 = 3650;
 /// Days of the window for returns unless said otherwise: what EU law gives a consumer.
 pub const RETURN_WINDOW_DAYS_DEFAULT: u32 = 14;
 
@@ -87,6 +89,9 @@ pub struct Channel {
     /// The shop's own id of the location whose stock is published, where the platform wants one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shop_location: Option<String>,
+    /// Days for which goods with an expiry date must still keep to be sold here: lots that expire sooner are not sellable.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub min_remaining_shelf_life_days: u32,
     /// When it was created, UTC.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -143,6 +148,28 @@ pub struct Location {
     /// Locations with a lower number are preferred when several could ship.
     #[serde(default)]
     pub priority: u32,
+}
+
+fn is_zero(days: &u32) -> bool {
+    *days == 0
+}
+
+impl Channel {
+    /// Whether the fields are within their limits.
+    ///
+    /// # Errors
+    /// `invalid-field`, with the pointer of the first field at fault.
+    pub fn check(&self) -> Result<(), Rejected> {
+        check_name("/name", &self.name)?;
+        if let Some(location) = &self.shop_location {
+            check_text("/shop_location", location, 200)?;
+        }
+        if self.min_remaining_shelf_life_days > SHELF_LIFE_DAYS_MAX {
+            let detail = format!("it is 0 to {SHELF_LIFE_DAYS_MAX} days");
+            return Err(invalid("/min_remaining_shelf_life_days", detail));
+        }
+        Ok(())
+    }
 }
 
 impl Merchant {

@@ -14,6 +14,10 @@ pub const CODE_BYTES_MAX: usize = 100;
 pub const WEIGHT_GRAMS_MAX: u32 = 1_000_000;
 /// Largest safety stock, units.
 pub const SAFETY_STOCK_MAX: u32 = 1_000_000;
+/// Longest lead time, days.
+pub const LEAD_TIME_DAYS_MAX: u32 = 365;
+/// Highest reorder point, units.
+pub const REORDER_POINT_MAX: u32 = 10_000_000;
 
 /// An item of a merchant's catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -37,6 +41,12 @@ pub struct Item {
     /// Units that are never published as sellable.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub safety_stock: u32,
+    /// Days from ordering the item at its supplier to having it in stock.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lead_time_days: u32,
+    /// Units at or below which the item is to be ordered again; absent: what sells within the lead time, and the safety stock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reorder_point: Option<u32>,
 }
 
 impl Item {
@@ -62,6 +72,15 @@ impl Item {
         }
         if self.safety_stock > SAFETY_STOCK_MAX {
             return invalid("/safety_stock".to_owned(), format!("safety stock is at most {SAFETY_STOCK_MAX} units"));
+        }
+        if self.lead_time_days > LEAD_TIME_DAYS_MAX {
+            return invalid("/lead_time_days".to_owned(), format!("lead time is at most {LEAD_TIME_DAYS_MAX} days"));
+        }
+        if self.reorder_point.is_some_and(|units| units > REORDER_POINT_MAX) {
+            return invalid(
+                "/reorder_point".to_owned(),
+                format!("a reorder point is at most {REORDER_POINT_MAX} units"),
+            );
         }
         self.shop_item.as_ref().map_or(Ok(()), |shop_item| check_text("/shop_item", shop_item, CODE_BYTES_MAX))
     }
@@ -92,6 +111,8 @@ mod tests {
             non_returnable: false,
             shop_item: None,
             safety_stock: 2,
+            lead_time_days: 0,
+            reorder_point: None,
         }
     }
 
@@ -113,6 +134,9 @@ mod tests {
         check(|item| item.barcodes = (0..21).map(|n| n.to_string()).collect(), Some("/barcodes"));
         check(|item| item.weight_grams = WEIGHT_GRAMS_MAX + 1, Some("/weight_grams"));
         check(|item| item.safety_stock = SAFETY_STOCK_MAX + 1, Some("/safety_stock"));
+        check(|item| item.lead_time_days = LEAD_TIME_DAYS_MAX + 1, Some("/lead_time_days"));
+        check(|item| item.reorder_point = Some(REORDER_POINT_MAX + 1), Some("/reorder_point"));
+        check(|item| item.reorder_point = Some(0), None);
         check(|item| item.shop_item = Some(String::new()), Some("/shop_item"));
     }
 

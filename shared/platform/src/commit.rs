@@ -9,6 +9,7 @@ use crate::store::{Item, Key, OPERATIONS_MAX, Store, Stored, Versioned, Write, e
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Delete, Put, PutRequest, TransactWriteItem, Update, WriteRequest};
+use aws_smithy_async::rt::sleep::AsyncSleep;
 use domain::Decision;
 use domain::MerchantId;
 use domain::stock::StockChange;
@@ -261,7 +262,7 @@ impl Store {
 
     async fn back_off(&self, attempt: u32) {
         let limit = 20_u64 << attempt.min(5);
-        tokio::time::sleep(std::time::Duration::from_millis(fastrand::u64(1..=limit))).await;
+        self.sleep.sleep(std::time::Duration::from_millis(fastrand::u64(1..=limit))).await;
     }
 
     async fn commit(&self, mut writes: Vec<Write>) -> Result<(), CommitError> {

@@ -53,7 +53,7 @@ pub struct Seams {
     pub partners: SharedHttpConnector,
     /// The SDK's time.
     pub time_source: SharedTimeSource,
-    /// The SDK's sleep.
+    /// How time passes: the SDK's sleep and ours.
     pub sleep: SharedAsyncSleep,
     /// Our time.
     pub clock: SharedClock,
@@ -140,7 +140,7 @@ impl Deps {
             .region(Region::new(settings.require("AWS_REGION")?.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(seams.http_client)
-            .sleep_impl(seams.sleep)
+            .sleep_impl(seams.sleep.clone())
             .time_source(seams.time_source)
             .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50)))
             .timeout_config(
@@ -158,10 +158,10 @@ impl Deps {
         let config = config.build();
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(endpoint.is_some()).build();
         Ok(Self {
-            store: Store::new(aws_sdk_dynamodb::Client::new(&config), settings.clone()),
+            store: Store::new(aws_sdk_dynamodb::Client::new(&config), settings.clone(), seams.sleep.clone()),
             queues: Queues::new(aws_sdk_sqs::Client::new(&config), settings.clone()),
             documents: Documents::new(aws_sdk_s3::Client::from_conf(s3), settings.clone()),
-            partners: Outbound::new(seams.partners),
+            partners: Outbound::new(seams.partners, seams.sleep),
             secrets: Secrets::from_settings(&settings),
             clock: seams.clock,
             ids: seams.ids,

@@ -1,5 +1,7 @@
 //! HTTP out: carriers and shops are called through the same connector as AWS, so that faults and TLS exist once.
 
+use aws_smithy_async::future::timeout::Timeout;
+use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep};
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_runtime_api::http as smithy;
@@ -26,13 +28,14 @@ pub enum OutboundError {
 #[derive(Debug, Clone)]
 pub struct Outbound {
     connector: SharedHttpConnector,
+    sleep: SharedAsyncSleep,
 }
 
 impl Outbound {
-    /// Partners over a connector.
+    /// Partners over a connector; `sleep` measures the time that an answer may take.
     #[must_use]
-    pub fn new(connector: SharedHttpConnector) -> Self {
-        Self { connector }
+    pub fn new(connector: SharedHttpConnector, sleep: SharedAsyncSleep) -> Self {
+        Self { connector, sleep }
     }
 
     /// Sends one request, once: whether it may be repeated is the caller's to say.
@@ -47,41 +50,44 @@ impl Outbound {
         for (name, value) in request.headers {
             built.headers_mut().try_insert(name, value).map_err(|error| not_sent(error.to_string()))?;
         }
-        let answer = tokio::time::timeout(TIMEOUT, async {
-            let mut answer = self.connector.call(built).await.map_err(|error| {
-                let text = error.to_string();
-                // Before a connection stands nothing was sent; a user error is a request that cannot be sent at all.
-                let connecting = std::error::Error::source(&error).is_some_and(|source| {
-                    let mut cause = Some(source);
-                    while let Some(error) = cause {
-                        let text = error.to_string().to_lowercase();
-                        if text.contains("connection refused") || text.contains("dns error") {
-                            return true;
+        let answer = Timeout::new(
+            async {
+                let mut answer = self.connector.call(built).await.map_err(|error| {
+                    let text = error.to_string();
+                    // Before a connection stands nothing was sent; a user error is a request that cannot be sent at all.
+                    let connecting = std::error::Error::source(&error).is_some_and(|source| {
+                        let mut cause = Some(source);
+                        while let Some(error) = cause {
+                            let text = error.to_string().to_lowercase();
+                            if text.contains("connection refused") || text.contains("dns error") {
+                                return true;
+                            }
+                            cause = error.source();
                         }
-                        cause = error.source();
+                        false
+                    });
+                    if error.is_user() || connecting {
+                        OutboundError::NotSent(text)
+                    } else {
+                        OutboundError::Indeterminate(text)
                     }
-                    false
-                });
-                if error.is_user() || connecting {
-                    OutboundError::NotSent(text)
-                } else {
-                    OutboundError::Indeterminate(text)
+                })?;
+                let status = answer.status().as_u16();
+                let headers: Vec<(String, String)> =
+                    answer.headers().iter().map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+                let body = std::mem::replace(answer.body_mut(), SdkBody::taken());
+                let bytes = aws_smithy_types::byte_stream::ByteStream::new(body)
+                    .collect()
+                    .await
+                    .map_err(|error| OutboundError::Indeterminate(error.to_string()))?
+                    .into_bytes();
+                if bytes.len() > ANSWER_BYTES_MAX {
+                    return Err(OutboundError::Indeterminate("the answer is too large".to_owned()));
                 }
-            })?;
-            let status = answer.status().as_u16();
-            let headers: Vec<(String, String)> =
-                answer.headers().iter().map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
-            let body = std::mem::replace(answer.body_mut(), SdkBody::taken());
-            let bytes = aws_smithy_types::byte_stream::ByteStream::new(body)
-                .collect()
-                .await
-                .map_err(|error| OutboundError::Indeterminate(error.to_string()))?
-                .into_bytes();
-            if bytes.len() > ANSWER_BYTES_MAX {
-                return Err(OutboundError::Indeterminate("the answer is too large".to_owned()));
-            }
-            Ok(partners::http::Response { status, headers, body: bytes.to_vec() })
-        });
+                Ok(partners::http::Response { status, headers, body: bytes.to_vec() })
+            },
+            self.sleep.sleep(TIMEOUT),
+        );
         answer
             .await
             .unwrap_or_else(|_| Err(OutboundError::Indeterminate(format!("no answer within {} s", TIMEOUT.as_secs()))))

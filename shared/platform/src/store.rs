@@ -6,6 +6,7 @@ use crate::settings::{Settings, Table};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use domain::Message;
 use domain::stock::{ActivityFact, StockChange};
 use serde::de::DeserializeOwned;
@@ -121,13 +122,14 @@ impl Write {
 pub struct Store {
     pub(crate) client: Client,
     pub(crate) settings: Settings,
+    pub(crate) sleep: SharedAsyncSleep,
 }
 
 impl Store {
-    /// The store over a client.
+    /// The store over a client; `sleep` passes the time between tries.
     #[must_use]
-    pub fn new(client: Client, settings: Settings) -> Self {
-        Self { client, settings }
+    pub fn new(client: Client, settings: Settings, sleep: SharedAsyncSleep) -> Self {
+        Self { client, settings, sleep }
     }
 
     /// Over how many partitions a list is spread.

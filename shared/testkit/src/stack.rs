@@ -222,6 +222,8 @@ impl Stack {
             non_returnable: false,
             shop_item: None,
             safety_stock: 0,
+            lead_time_days: 0,
+            reorder_point: None,
         };
         self.create(StoredItem { merchant: merchant.clone(), item }).await;
         code
@@ -266,6 +268,7 @@ impl Stack {
                 shop_domain: "test-shop.myshopify.com".to_owned(),
                 api_url: api_url.to_owned(),
                 shop_location: None,
+                min_remaining_shelf_life_days: 0,
                 created_at: self.now(),
             },
             webhook_secrets: vec![seal(WEBHOOK_SECRET)],

@@ -19,10 +19,12 @@ enum Column {
     NonReturnable,
     ShopItem,
     SafetyStock,
+    LeadTimeDays,
+    ReorderPoint,
 }
 
 impl Column {
-    const ALL: [(Self, &str); 7] = [
+    const ALL: [(Self, &str); 9] = [
         (Self::Sku, "sku"),
         (Self::Name, "name"),
         (Self::Barcodes, "barcodes"),
@@ -30,6 +32,8 @@ impl Column {
         (Self::NonReturnable, "non_returnable"),
         (Self::ShopItem, "shop_item"),
         (Self::SafetyStock, "safety_stock"),
+        (Self::LeadTimeDays, "lead_time_days"),
+        (Self::ReorderPoint, "reorder_point"),
     ];
 
     fn name(self) -> &'static str {
@@ -54,6 +58,8 @@ pub(super) struct Patch {
     non_returnable: Option<bool>,
     shop_item: Option<Option<String>>,
     safety_stock: Option<u32>,
+    lead_time_days: Option<u32>,
+    reorder_point: Option<Option<u32>>,
 }
 
 impl Patch {
@@ -67,6 +73,8 @@ impl Patch {
             non_returnable: false,
             shop_item: None,
             safety_stock: 0,
+            lead_time_days: 0,
+            reorder_point: None,
         });
         item.name.clone_from(&self.name);
         if let Some(barcodes) = &self.barcodes {
@@ -78,6 +86,8 @@ impl Patch {
         item.weight_grams = self.weight_grams.unwrap_or(item.weight_grams);
         item.non_returnable = self.non_returnable.unwrap_or(item.non_returnable);
         item.safety_stock = self.safety_stock.unwrap_or(item.safety_stock);
+        item.lead_time_days = self.lead_time_days.unwrap_or(item.lead_time_days);
+        item.reorder_point = self.reorder_point.unwrap_or(item.reorder_point);
         item
     }
 }
@@ -220,6 +230,11 @@ fn patch(columns: &[Column], record: &csv::ByteRecord) -> Result<Patch, Fault> {
         non_returnable: cell(Column::NonReturnable).map(flag).transpose()?,
         shop_item: cell(Column::ShopItem).map(|text| (!text.is_empty()).then(|| text.to_owned())),
         safety_stock: cell(Column::SafetyStock).map(|text| whole(Column::SafetyStock, text)).transpose()?,
+        lead_time_days: cell(Column::LeadTimeDays).map(|text| whole(Column::LeadTimeDays, text)).transpose()?,
+        // An empty cell is not a reorder point of none: it is computed then.
+        reorder_point: cell(Column::ReorderPoint)
+            .map(|text| (!text.is_empty()).then(|| whole(Column::ReorderPoint, text)).transpose())
+            .transpose()?,
     })
 }
 

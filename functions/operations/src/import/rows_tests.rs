@@ -136,3 +136,16 @@ proptest! {
         prop_assert_eq!(item.barcodes, vec![barcode]);
     }
 }
+
+#[test]
+fn an_empty_cell_leaves_the_reorder_point_to_be_computed_and_a_missing_column_leaves_it_as_it_is() {
+    let read = |text: &str| read(text.as_bytes()).unwrap();
+    let given = read("sku,name,lead_time_days,reorder_point\nA,Tea,7,20\nB,Cup,,\nC,Pot,x,\nD,Pan,1,0");
+    let first = item(&given[0]);
+    assert_eq!((first.lead_time_days, first.reorder_point), (7, Some(20)));
+    assert_eq!((item(&given[1]).lead_time_days, item(&given[1]).reorder_point), (0, None));
+    assert!(given[2].content.as_ref().is_err_and(|fault| fault.column.as_deref() == Some("lead_time_days")));
+    assert_eq!(item(&given[3]).reorder_point, Some(0));
+    let kept = read("sku,name\nA,Tea")[0].content.as_ref().unwrap().apply_to(Some(&first));
+    assert_eq!((kept.lead_time_days, kept.reorder_point), (7, Some(20)));
+}

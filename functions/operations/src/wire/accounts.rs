@@ -46,6 +46,10 @@ pub struct NewChannel {
     /// The shop's own id of the location whose stock is published, where the platform wants one.
     #[serde(default)]
     pub shop_location: Option<String>,
+    /// Days for which goods with an expiry date must still keep to be sold here, 0 to 3650.
+    #[serde(default)]
+    #[schema(maximum = 3650)]
+    pub min_remaining_shelf_life_days: u32,
     /// Secrets that the shop's webhooks are signed with, newest first: 1 to 5, several while one is rotated.
     /// For `own` each is `whsec_` and the base64 of 24 to 64 bytes. Never shown again.
     pub webhook_secrets: Vec<String>,

@@ -88,12 +88,28 @@ pub struct NewItem {
     /// Units that are never published as sellable.
     #[serde(default)]
     pub safety_stock: u32,
+    /// Days from ordering the item at its supplier to having it in stock, up to 365.
+    #[serde(default)]
+    #[schema(maximum = 365)]
+    pub lead_time_days: u32,
+    /// Units at or below which the item is to be ordered again; absent: what sells within the lead time, and the safety stock.
+    #[serde(default)]
+    pub reorder_point: Option<u32>,
 }
 
 impl From<NewItem> for Item {
     fn from(new: NewItem) -> Self {
-        let NewItem { sku, name, barcodes, weight_grams, non_returnable, shop_item, safety_stock } = new;
-        Self { sku, name, barcodes, weight_grams, non_returnable, shop_item, safety_stock }
+        Self {
+            sku: new.sku,
+            name: new.name,
+            barcodes: new.barcodes,
+            weight_grams: new.weight_grams,
+            non_returnable: new.non_returnable,
+            shop_item: new.shop_item,
+            safety_stock: new.safety_stock,
+            lead_time_days: new.lead_time_days,
+            reorder_point: new.reorder_point,
+        }
     }
 }
 

@@ -77,6 +77,9 @@ async fn an_item_with_a_wrong_field_is_refused_with_the_pointer() {
     check(json!({"weight_grams": 0.5}), "/weight_grams").await;
     check(json!({"weight_grams": 99_999_999_999_u64}), "/weight_grams").await;
     check(json!({"safety_stock": 1_000_001}), "/safety_stock").await;
+    check(json!({"lead_time_days": 366}), "/lead_time_days").await;
+    check(json!({"reorder_point": 10_000_001}), "/reorder_point").await;
+    check(json!({"reorder_point": -1}), "/reorder_point").await;
     check(json!({"barcodes": ["1", ""]}), "/barcodes/1").await;
     check(json!({"barcodes": ["1", "1"]}), "/barcodes/1").await;
     check(json!({"price": 5}), "/price").await;
