@@ -149,7 +149,7 @@ async fn load(
         match visible(found.get(&wish.order), wish.version, &wish.order) {
             Err(failure) => fates[*index] = Some(Err(failure)),
             // Held or cancelled meanwhile: releasing the hold sends a new message.
-            Ok(order) if wish.short.is_empty() && order.body.may_move().is_err() => {
+            Ok(order) if wish.short.is_empty() && order.body.may_reserve().is_err() => {
                 fates[*index] = Some(Ok(unchanged(order.clone())));
             }
             Ok(order) => orders.push((*index, order.clone(), wish.base(&order.body, deps.clock.now()))),
@@ -167,7 +167,7 @@ fn skus_of(stored: &Order, base: &Order) -> Vec<Sku> {
 }
 
 fn needs_of(order: &Order) -> Vec<Need> {
-    if order.may_move().is_err() {
+    if order.may_reserve().is_err() {
         return Vec::new();
     }
     let need = |line: &domain::order::OrderLine| {

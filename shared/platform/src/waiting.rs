@@ -29,7 +29,7 @@ impl Store {
             .try_collect()
             .await?;
         let mut found: Vec<WaitingOrder> = pages.into_iter().flatten().map(|(_, entry)| entry.body).collect();
-        found.sort_by(|left, right| (&left.rank, &left.order).cmp(&(&right.rank, &right.order)));
+        found.sort_by(|left, right| left.rank.cmp(&right.rank));
         found.truncate(limit);
         Ok(found)
     }

@@ -5,11 +5,12 @@ use super::{
 };
 use crate::aggregate::Decision;
 use crate::allocation::{Nearness, Reason};
-use crate::ids::LocationId;
+use crate::ids::{LocationId, Sku};
 use crate::message::MessageKind;
 use crate::stock::TakeId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
 /// What to do when no single location has everything.
@@ -49,7 +50,8 @@ impl Allocation {
 
 impl Order {
     /// Adds fulfilment orders for `allocations` (none: nothing could be had) that are claimed from `take`, and sets the
-    /// fulfilment axis. The caller has taken the units out of the inventory levels.
+    /// fulfilment axis and what it waits for (of a kit the kit itself: the caller knows its components). The caller has
+    /// taken the units out of the inventory levels.
     #[must_use]
     pub fn allocated(&self, allocations: Vec<Allocation>, take: &TakeId, at: Timestamp) -> Decision<Self> {
         let mut next = self.clone();
@@ -57,23 +59,28 @@ impl Order {
         let added = allocations.len();
         let reasons: Vec<String> =
             allocations.iter().map(|allocation| format!("{}: {}", allocation.location, allocation.reason)).collect();
+        // Held until it is paid (or until another hold is released): no pick task is made of it before.
+        let status = if self.holds.is_empty() { FulfillmentOrderStatus::Open } else { FulfillmentOrderStatus::OnHold };
         for (number, allocation) in (first..).zip(allocations) {
             next.fulfillment_orders.push(FulfillmentOrder {
                 number,
                 goods: self.told_apart(&allocation),
                 location: allocation.location,
-                status: FulfillmentOrderStatus::Open,
+                status,
                 delivery: DeliveryState::None,
                 lines: allocation.lines,
                 take: take.clone(),
             });
         }
+        let lacking = next.lines.iter().filter(|line| next.unallocated(line) > 0);
+        let waits_for: BTreeSet<Sku> = lacking.filter_map(|line| line.sku.clone()).collect();
+        next.waits_for = waits_for.into_iter().collect();
         next.settle_fulfilment();
         let name = super::serde_plain(&next.fulfilment);
         if next.fulfilment != self.fulfilment || added > 0 {
             next.history.record(at, &name, (!reasons.is_empty()).then(|| reasons.join("; ")));
         }
-        let messages = if added > 0 {
+        let messages = if added > 0 && status == FulfillmentOrderStatus::Open {
             vec![self.message(MessageKind::CreatePickTasks { order: self.id.clone() })]
         } else {
             vec![]

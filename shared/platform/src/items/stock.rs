@@ -114,7 +114,7 @@ pub struct WaitingOrder {
     pub sku: Sku,
     /// The order.
     pub order: OrderId,
-    /// Its place in the queue, as text: the least is filled first.
+    /// Its place in the queue ([`Order::waiting_rank`]): the least is filled first.
     pub rank: String,
     /// Units that it lacks.
     pub units: u32,
@@ -155,7 +155,7 @@ impl WaitingOrder {
 impl Stored for WaitingOrder {
     fn key(&self) -> Key {
         let partition = waiting_partition(&self.order.merchant(), &self.sku, self.shard);
-        Key::new(Table::Stock, partition, format!("{}#{}", self.rank, self.order))
+        Key::new(Table::Stock, partition, self.rank.clone())
     }
 }
 
