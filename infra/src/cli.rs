@@ -52,6 +52,8 @@ enum Command {
     Demo,
     /// Print the figures of the README: times, units and requests; takes a few minutes.
     Bench,
+    /// Simulate: the real functions on a virtual clock.
+    Sim(SimArguments),
     /// Print the OpenAPI document of the whole API, as functions/operations/openapi.json holds it.
     Openapi,
     /// Run one function against a Lambda Runtime API; the host starts these by itself.
@@ -63,6 +65,20 @@ enum Command {
         #[arg(long)]
         end_with_input: bool,
     },
+}
+
+/// What to simulate.
+#[derive(Debug, Clone, Args)]
+struct SimArguments {
+    /// Hold a flash sale at these rates and batches, and print what it costs.
+    #[arg(long)]
+    sale: bool,
+    /// Orders a second of the sale.
+    #[arg(long, value_delimiter = ',', default_value = "10000,40000", value_name = "RATES")]
+    rates: Vec<u64>,
+    /// Batches to try, in this order.
+    #[arg(long, value_delimiter = ',', default_value = "10,20,30,50,100,200", value_name = "BATCHES")]
+    batches: Vec<usize>,
 }
 
 /// Why the program ends with a failure.
@@ -82,6 +98,10 @@ enum CliError {
     Bench(#[from] bench::BenchError),
     #[error("the demo stopped: {0}")]
     Demo(#[from] crate::demo::api::StepError),
+    #[error(transparent)]
+    Simulation(#[from] crate::simulation::SimulationError),
+    #[error("the sale is not as it should be: see above")]
+    Sale,
     #[error("{what}: {source}")]
     Io { what: &'static str, source: std::io::Error },
 }
@@ -93,6 +113,7 @@ pub fn main() -> ExitCode {
         None => run_stack(&cli.stack),
         Some(Command::Demo) => run_demo(&cli.stack),
         Some(Command::Bench) => run_bench(&cli.stack),
+        Some(Command::Sim(arguments)) => run_simulation(&cli.stack, &arguments),
         Some(Command::Openapi) => crate::openapi::document_text().map(|text| print!("{text}")).map_err(CliError::from),
         Some(Command::Function { name, end_with_input }) => run_function(&name, end_with_input),
     };
@@ -134,6 +155,14 @@ impl StackArguments {
 /// The template of a directory or of the nearest one above it.
 fn find_template(from: &Path) -> Option<PathBuf> {
     from.ancestors().map(|directory| directory.join(TEMPLATE)).find(|path| path.is_file())
+}
+
+fn run_simulation(stack: &StackArguments, arguments: &SimArguments) -> Result<(), CliError> {
+    let Declaration::Template(template) = stack.options()?.declaration else { return Ok(()) };
+    if crate::simulation::sale::print(&template, &arguments.rates, &arguments.batches)? {
+        return Ok(());
+    }
+    Err(CliError::Sale)
 }
 
 fn run_stack(arguments: &StackArguments) -> Result<(), CliError> {

@@ -22,6 +22,17 @@ pub(crate) struct Declared {
 
 static DECLARED: OnceLock<Declared> = OnceLock::new();
 
+/// Parameters of every run.
+pub(crate) fn parameters() -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("Stage".to_owned(), "simulation".to_owned()),
+        ("SecretsKey".to_owned(), SECRETS_KEY.to_owned()),
+        ("AdministratorKeyHash".to_owned(), platform::auth::hash(ADMINISTRATOR_KEY)),
+        // Two: enough to find what one shard would hide, and each sweep reads them all.
+        ("ListShards".to_owned(), "2".to_owned()),
+    ])
+}
+
 /// Reads the template, the first time that it is called.
 ///
 /// # Errors
@@ -30,14 +41,7 @@ pub(crate) fn declared(template: &Path) -> Result<&'static Declared, SimulationE
     if let Some(known) = DECLARED.get() {
         return Ok(known);
     }
-    let parameters = BTreeMap::from([
-        ("Stage".to_owned(), "simulation".to_owned()),
-        ("SecretsKey".to_owned(), SECRETS_KEY.to_owned()),
-        ("AdministratorKeyHash".to_owned(), platform::auth::hash(ADMINISTRATOR_KEY)),
-        // Two: enough to find what one shard would hide, and each sweep reads them all.
-        ("ListShards".to_owned(), "2".to_owned()),
-    ]);
-    let stack = template::load(template, &Overrides { parameters, ..Overrides::default() })?;
+    let stack = template::load(template, &Overrides { parameters: parameters(), ..Overrides::default() })?;
     let routes = Routes::of(&stack)?;
     Ok(DECLARED.get_or_init(|| Declared { stack, routes }))
 }

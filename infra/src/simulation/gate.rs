@@ -45,30 +45,34 @@ pub(crate) struct EnvironmentGate {
     pub(crate) running: Arc<Mutex<Running>>,
 }
 
+/// Dies or freezes here, if that is the fate of this call. An environment that dies does not come back from this.
+pub(crate) async fn meet(core: &Core, name: &str, running: &Mutex<Running>, when: When) {
+    let (task, freeze, dies) = {
+        let running = lock(running);
+        let here = |at: (u32, When)| at == (running.calls, when);
+        let freeze = running.fate.freeze.filter(|(call, side, _)| here((*call, *side))).map(|(_, _, long)| long);
+        (running.task, freeze, running.fate.crash.is_some_and(here))
+    };
+    let Some(task) = task else { return };
+    if dies {
+        core.fault("crash");
+        core.say(format!("{name} dies {} call {}", side(when), lock(running).calls));
+        core.reins.kill(task);
+        std::future::pending::<()>().await;
+    }
+    if let Some(long) = freeze {
+        core.fault("zombie");
+        core.say(format!("{name} is frozen for {} s {} a call", long.as_secs(), side(when)));
+        let until_us = core.clock.now_us() + u64::try_from(long.as_micros()).unwrap_or(u64::MAX / 4);
+        core.reins.freeze(task, until_us);
+        core.agenda.until(until_us).await;
+        core.say(format!("{name} goes on"));
+    }
+}
+
 impl EnvironmentGate {
-    /// Dies or freezes here, if that is the fate of this call. An environment that dies does not come back from this.
     async fn meet(&self, when: When) {
-        let (task, freeze, dies) = {
-            let running = lock(&self.running);
-            let here = |at: (u32, When)| at == (running.calls, when);
-            let freeze = running.fate.freeze.filter(|(call, side, _)| here((*call, *side))).map(|(_, _, long)| long);
-            (running.task, freeze, running.fate.crash.is_some_and(here))
-        };
-        let Some(task) = task else { return };
-        if dies {
-            self.core.fault("crash");
-            self.core.say(format!("{} dies {} call {}", self.name, side(when), lock(&self.running).calls));
-            self.core.reins.kill(task);
-            std::future::pending::<()>().await;
-        }
-        if let Some(long) = freeze {
-            self.core.fault("zombie");
-            self.core.say(format!("{} is frozen for {} s {} a call", self.name, long.as_secs(), side(when)));
-            let until_us = self.core.clock.now_us() + u64::try_from(long.as_micros()).unwrap_or(u64::MAX / 4);
-            self.core.reins.freeze(task, until_us);
-            self.core.agenda.until(until_us).await;
-            self.core.say(format!("{} goes on", self.name));
-        }
+        meet(&self.core, &self.name, &self.running, when).await;
     }
 
     /// What the call changed, seen before anything else happens.

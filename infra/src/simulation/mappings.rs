@@ -119,7 +119,8 @@ async fn deliver(lambda: &Lambda, function: &str, source: &QueueSource, batch: V
     }
 }
 
-fn done<'a>(batch: &'a [Message], answer: &Value, reports: bool) -> Vec<&'a str> {
+/// Receipt handles of the messages that a function has done.
+pub(crate) fn done<'a>(batch: &'a [Message], answer: &Value, reports: bool) -> Vec<&'a str> {
     let report = if reports {
         batch_failures::read(answer.to_string().as_bytes(), |id| batch.iter().any(|message| message.message_id == id))
     } else {

@@ -18,6 +18,7 @@ mod lambda;
 mod mappings;
 mod partners;
 mod run;
+pub mod sale;
 pub mod size;
 mod trace;
 mod watch;

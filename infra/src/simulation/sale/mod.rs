@@ -1,0 +1,133 @@
+//! A flash sale: one item at one location, thousands of orders a second, stock for a part of them. The real
+//! `stock-reservation` and `relay` over the real SDK, against an engine whose partitions serve what DynamoDB's do.
+
+mod fairness;
+mod gate;
+mod pool;
+mod report;
+mod world;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::Engine;
+use engine::dynamodb::adversity::{Adversities, Budgets};
+
+use super::SimulationError;
+use super::clock::{START_US, VirtualClock};
+use super::core::Core;
+use super::executor::{Executor, Spawner};
+use super::faults::Profile;
+use super::trace::Trace;
+use pool::Pool;
+use world::{Ledger, World};
+
+pub use fairness::{Fairness, fairness};
+pub use report::print;
+
+/// Which sale to hold.
+#[derive(Debug, Clone)]
+pub struct Sale {
+    /// The template.
+    pub template: PathBuf,
+    /// The seed.
+    pub seed: u64,
+    /// Orders, each for one unit.
+    pub orders: u64,
+    /// Units there are.
+    pub stock: u32,
+    /// Orders that arrive in a second.
+    pub rate_per_s: u64,
+    /// Messages that are reserved together: the batch of the event source.
+    pub batch: usize,
+    /// What goes wrong.
+    pub profile: Profile,
+}
+
+/// What a sale came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SaleReport {
+    /// Orders that were reserved.
+    pub reserved: u64,
+    /// Orders that were told to wait.
+    pub waiting: u64,
+    /// Orders that were promised units which there are not.
+    pub oversold: u64,
+    /// Units left over while orders wait.
+    pub undersold: u64,
+    /// Orders that nobody decided.
+    pub lost: u64,
+    /// Whether the level keeps the stock equation, and no take is open at the end.
+    pub level_is_sound: bool,
+    /// Writes of the level: takes and closes, also those whose condition failed.
+    pub counter_writes: u64,
+    /// Writes of the level for orders that came after everything was sold.
+    pub counter_writes_sold_out: u64,
+    /// Write units of the level's partition in its busiest second.
+    pub counter_peak_units: f64,
+    /// Write units of the busiest other partition, table or index, in its busiest second.
+    pub other_peak_units: f64,
+    /// Calls that a partition refused for want of units.
+    pub throttled: u64,
+    /// Write units of everything.
+    pub write_units: f64,
+    /// Virtual milliseconds from an order's message to its decision: the median.
+    pub decided_p50_ms: u64,
+    /// The 99th percentile.
+    pub decided_p99_ms: u64,
+    /// Virtual milliseconds from the first message to the last decision.
+    pub lasted_ms: u64,
+    /// Invocations that ran at the same time, at most.
+    pub concurrency: usize,
+}
+
+impl SaleReport {
+    /// Whether nothing was oversold, undersold or lost.
+    #[must_use]
+    pub fn is_safe(&self) -> bool {
+        self.oversold == 0 && self.undersold == 0 && self.lost == 0 && self.level_is_sound
+    }
+}
+
+/// By then everything that failed has come again.
+const DRAINED_WITHIN: Duration = Duration::from_secs(3600);
+
+/// Holds a sale.
+///
+/// # Errors
+/// [`SimulationError`] when there is no sale to speak of.
+pub fn hold(sale: &Sale) -> Result<SaleReport, SimulationError> {
+    fastrand::seed(sale.seed);
+    let clock = VirtualClock::new();
+    let engine = Engine::memory(Arc::new(clock.clone()), sale.seed)?;
+    let stack = world::stack(&sale.template)?;
+    crate::host::provision::all(&engine, &stack)?;
+    let core = Arc::new(Core::new(sale.seed, engine, clock, Profile::none(), Trace::none()));
+    let spawner = Spawner::default();
+    let mut executor = Executor::new(core.agenda.clone(), core.reins.clone(), spawner.clone());
+    let ledger = Arc::new(Ledger::default());
+    let pool = Pool::new(Arc::clone(&core), stack, spawner, Arc::clone(&ledger), sale.seed);
+    let world = World::set_up(&mut executor, &pool, sale)?;
+    core.engine.dynamodb().set_adversities(Adversities {
+        seed: sale.seed,
+        budgets: Some(Budgets::default()),
+        ..Adversities::default()
+    });
+    let units_before = write_units(&core);
+    core.begin(sale.profile.clone());
+    let open_at_us = core.clock.now_us();
+    world.open(&pool, sale);
+    let deadline_us = open_at_us + u64::try_from(DRAINED_WITHIN.as_micros()).unwrap_or(u64::MAX / 4);
+    executor.run(deadline_us, || pool.is_drained() && world.all_sent(sale));
+    core.heal();
+    executor.run(core.clock.now_us() + 600_000_000, || pool.is_drained());
+    let write_units = write_units(&core) - units_before;
+    debug_assert!(open_at_us >= START_US);
+    world.report(&mut executor, &pool, sale, open_at_us, write_units)
+}
+
+/// Write units of all tables and indexes so far.
+fn write_units(core: &Core) -> f64 {
+    core.engine.meter().snapshot().tables.values().map(|table| table.units.total.write).sum()
+}
