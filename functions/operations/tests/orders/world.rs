@@ -112,6 +112,7 @@ impl World {
             ship_to: Some(person()),
             delivery_method: None,
             note: Some("call first".to_owned()),
+            priority: 0,
         };
         change(&mut incoming);
         let facts = IntakeFacts {
@@ -121,6 +122,7 @@ impl World {
             known_skus: [self.tea.clone()].into_iter().collect(),
             content: number.to_owned(),
             now: self.stack.now(),
+            hold_unpaid_stock_minutes: 0,
         };
         let order = self.put(Order::receive(&incoming, &facts).unwrap()).await;
         let record = PersonRecord {
@@ -161,7 +163,7 @@ impl World {
         let (location, sku, at) = (self.sofia.clone(), self.tea.clone(), self.stack.now());
         self.change_order(id, |order| {
             let lines = vec![AllocatedLine { line: 1, quantity: 2 }];
-            let allocated = order.allocated(vec![Allocation { location: location.clone(), lines }], at);
+            let allocated = order.allocated(vec![Allocation::plain(location.clone(), lines)], &String::new(), at);
             allocated.with_stock([StockChange::reserve(&sku, &location, 2)])
         })
         .await;

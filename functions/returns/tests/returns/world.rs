@@ -116,6 +116,7 @@ impl World {
             ship_to: Some(person.clone()),
             delivery_method: None,
             note: None,
+            priority: 0,
         };
         let content = content_digest(number, "{}");
         let facts = IntakeFacts {
@@ -125,6 +126,7 @@ impl World {
             known_skus: [self.tea.clone(), self.mug.clone()].into_iter().collect(),
             content: content.clone(),
             now: self.stack.now(),
+            hold_unpaid_stock_minutes: 0,
         };
         let mut order = Order::receive(&incoming, &facts).unwrap().next;
         order.fulfilment = FulfilmentState::Fulfilled;
@@ -136,6 +138,8 @@ impl World {
             status: if handed_over { FulfillmentOrderStatus::Closed } else { FulfillmentOrderStatus::InProgress },
             delivery: order.delivery,
             lines: vec![AllocatedLine { line: 1, quantity: 2 }, AllocatedLine { line: 2, quantity: 1 }],
+            goods: vec![],
+            take: String::new(),
         }];
         let id = order.id.clone();
         self.create(order).await;

@@ -47,6 +47,7 @@ fn received(paid: bool) -> Order {
         ship_to: Some(Person { name: "A".into(), address, ..Person::default() }),
         delivery_method: None,
         note: None,
+        priority: 0,
     };
     let facts = IntakeFacts {
         merchant,
@@ -55,15 +56,15 @@ fn received(paid: bool) -> Order {
         known_skus: [sku()].into(),
         content: "c".into(),
         now: start(),
+        hold_unpaid_stock_minutes: 0,
     };
     Order::receive(&incoming, &facts).unwrap().next
 }
 
 /// Of the five units, three ship from one location and two from another.
 fn allocated() -> Order {
-    let part =
-        |code, quantity| Allocation { location: location(code), lines: vec![AllocatedLine { line: 1, quantity }] };
-    received(true).allocated(vec![part("SOF1", 3), part("VAR1", 2)], start()).next
+    let part = |code, quantity| Allocation::plain(location(code), vec![AllocatedLine { line: 1, quantity }]);
+    received(true).allocated(vec![part("SOF1", 3), part("VAR1", 2)], &String::new(), start()).next
 }
 
 fn task(order: &Order, number: u32, state: PickTaskState) -> PickTask {
@@ -121,7 +122,7 @@ fn an_order_that_was_not_reserved_is_reserved() {
 
 #[test]
 fn an_order_that_waits_for_stock_is_reserved_again() {
-    let order = received(true).allocated(Vec::new(), start()).next;
+    let order = received(true).allocated(Vec::new(), &String::new(), start()).next;
     assert_eq!(order.waits_as(), Some("backordered"));
     assert_eq!(owed(&order, &Parts::default()), [MessageKind::Reserve { order: order.id.clone() }]);
 }

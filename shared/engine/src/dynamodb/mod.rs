@@ -1,5 +1,6 @@
 //! DynamoDB and its streams: dynoxide, with the bookkeeping around it that a running system needs.
 
+pub mod adversity;
 mod metered;
 mod operations;
 mod schema;
@@ -8,16 +9,18 @@ pub(crate) mod wire;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use dynoxide::Database;
+use dynoxide::actions::TableDescription;
 use http::Response;
+use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, ForDynoxide};
 use crate::error::EngineError;
 use crate::meter::Meter;
 
-pub use streams::StreamRecord;
+pub use streams::{Shard, StreamRecord};
 
 /// Called with a table's name after a write to a table that has a stream.
 pub type StreamListener = Arc<dyn Fn(&str) + Send + Sync>;
@@ -33,34 +36,54 @@ pub struct DynamoDb {
     meter: Arc<Meter>,
     has_stream: RwLock<HashMap<String, bool>>,
     listeners: RwLock<Vec<StreamListener>>,
+    region: String,
+    /// When each table was first described, by the injected clock; `None` for a file, which keeps dynoxide's word.
+    made_at_ms: Option<Mutex<HashMap<String, u64>>>,
+    stream_logs: Mutex<HashMap<String, streams::Log>>,
+    adversity: OnceLock<Mutex<adversity::State>>,
 }
 
 impl DynamoDb {
-    pub(crate) fn open(file: &Path, clock: Arc<dyn Clock>, meter: Arc<Meter>) -> Result<Self, EngineError> {
+    pub(crate) fn open(
+        file: &Path,
+        clock: Arc<dyn Clock>,
+        meter: Arc<Meter>,
+        region: String,
+    ) -> Result<Self, EngineError> {
         let path = file.to_str().ok_or_else(|| EngineError::path(file, "its name is not UTF-8; choose another one"))?;
         let database = Database::new(path)?;
         // The one public switch that leaves a connection at `synchronous = NORMAL`.
         database.disable_bulk_loading()?;
         schema::extend(path)?;
-        Ok(Self::with(database, clock, meter))
+        Ok(Self::with(database, clock, meter, region))
     }
 
-    pub(crate) fn memory(clock: Arc<dyn Clock>, meter: Arc<Meter>) -> Result<Self, EngineError> {
+    /// Everything that it answers follows from the calls and the clock.
+    pub(crate) fn memory(clock: Arc<dyn Clock>, meter: Arc<Meter>, region: String) -> Result<Self, EngineError> {
         let database = Database::memory_with_clock(Arc::new(ForDynoxide(clock.clone())))?;
         database.restore_from(schema::empty_in_memory()?)?;
-        Ok(Self::with(database, clock, meter))
+        Ok(Self { made_at_ms: Some(Mutex::default()), ..Self::with(database, clock, meter, region) })
     }
 
-    fn with(database: Database, clock: Arc<dyn Clock>, meter: Arc<Meter>) -> Self {
-        Self { database, clock, meter, has_stream: RwLock::default(), listeners: RwLock::default() }
-    }
-
-    /// Runs one operation (`PutItem`, `GetRecords`, …) from its JSON body.
-    pub fn call(&self, operation: &str, body: &[u8]) -> Response<Vec<u8>> {
-        match operations::run(self, operation, body) {
-            Some(outcome) => wire::respond(operation, outcome),
-            None => wire::unknown_operation(),
+    fn with(database: Database, clock: Arc<dyn Clock>, meter: Arc<Meter>, region: String) -> Self {
+        Self {
+            database,
+            clock,
+            meter,
+            has_stream: RwLock::default(),
+            listeners: RwLock::default(),
+            region,
+            made_at_ms: None,
+            stream_logs: Mutex::default(),
+            adversity: OnceLock::new(),
         }
+    }
+
+    /// Runs one operation (`PutItem`, `GetRecords`, …) from its JSON body, with no time between its arrival and its
+    /// effect.
+    pub fn call(self: &Arc<Self>, operation: &str, body: &[u8]) -> Response<Vec<u8>> {
+        let begun = self.begin(operation, body);
+        self.finish(operation, body, begun)
     }
 
     /// Deletes the items whose time to live has passed, as DynamoDB does by itself; someone has to call it
@@ -118,7 +141,20 @@ impl DynamoDb {
         Ok(enabled)
     }
 
+    /// Replaces what dynoxide draws or takes from the clock on the wall.
+    fn repeatable(&self, table: &mut TableDescription) {
+        let Some(made_at_ms) = &self.made_at_ms else { return };
+        let mut made_at_ms = made_at_ms.lock().unwrap_or_else(PoisonError::into_inner);
+        let made_at_ms = *made_at_ms.entry(table.table_name.clone()).or_insert_with(|| self.clock.now_ms());
+        let digest = hex::encode(Sha256::digest(format!("{}\0{made_at_ms}", table.table_name)));
+        let part = |from: usize, to: usize| digest.get(from..to).unwrap_or_default();
+        table.table_id =
+            Some(format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)));
+        table.creation_date_time = Some((made_at_ms / 1000) as f64);
+    }
+
     fn forget_tables(&self) {
         self.has_stream.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.forget_shapes();
     }
 }
