@@ -6,4 +6,5 @@ pub mod demo;
 pub mod host;
 pub mod openapi;
 pub mod sandbox;
+pub mod simulation;
 pub mod template;

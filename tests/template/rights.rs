@@ -63,6 +63,9 @@ fn a_right_ends_where_its_resource_ends() {
     assert!(!may(&declared, "pick-pack", "s3:GetObject", "documents/orders/ord_1/slip.pdf"));
     assert!(!may(&declared, "pick-pack", "s3:PutObject", "documents-of-others/slip.pdf"));
     assert!(may(&declared, "sweeper", "dynamodb:Query", "orders/index/due"));
+    // An expired reservation is given back in one transaction, in which the order leaves the waiting queue.
+    assert!(may(&declared, "sweeper", "dynamodb:UpdateItem", "stock"));
+    assert!(may(&declared, "sweeper", "dynamodb:DeleteItem", "stock"));
     assert!(!may(&declared, "sweeper", "dynamodb:Query", "orders/index/listed"));
     assert!(!may(&declared, "sweeper", "dynamodb:Query", "orders"));
     assert!(!may(&declared, "facts", "dynamodb:PutItem", "stock"));

@@ -19,7 +19,7 @@ use platform::{Deps, Problem, Request, Response, Table};
 )]
 pub(crate) async fn create_merchant(deps: &Deps, request: &Request) -> Result<Response, Problem> {
     platform_only(&authenticate(deps, request, &[]).await?)?;
-    let NewMerchant { name, allocation_rule, return_window_days } = request.json()?;
+    let NewMerchant { name, allocation_rule, return_window_days, hold_unpaid_stock_minutes } = request.json()?;
     let operation = operation(deps, request, &MerchantId::platform())?;
     let merchant = Merchant {
         id: MerchantId::derive(&["merchant", operation.id()]),
@@ -27,6 +27,7 @@ pub(crate) async fn create_merchant(deps: &Deps, request: &Request) -> Result<Re
         allocation_rule,
         return_window_days,
         default_carrier_account: None,
+        hold_unpaid_stock_minutes,
         created_at: deps.clock.now(),
     };
     merchant.check().map_err(refused)?;

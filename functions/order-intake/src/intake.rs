@@ -34,13 +34,11 @@ pub(crate) async fn take_in(
     {
         return Err(reused());
     }
+    let settings =
+        deps.store.require::<Merchant>(&merchant_key(&merchant), "the merchant of this credential").await?.body;
     let facts = IntakeFacts {
-        rule: deps
-            .store
-            .require::<Merchant>(&merchant_key(&merchant), "the merchant of this credential")
-            .await?
-            .body
-            .allocation_rule,
+        rule: settings.allocation_rule,
+        hold_unpaid_stock_minutes: settings.hold_unpaid_stock_minutes,
         known_skus: known_skus(deps, &merchant, incoming).await?,
         merchant,
         channel,

@@ -65,6 +65,7 @@ impl World {
             ship_to: Some(domain::address::Person { name: "A".to_owned(), address, ..Default::default() }),
             delivery_method: None,
             note: None,
+            priority: 0,
         };
         let rule = self.rule().await;
         let facts = IntakeFacts {
@@ -74,6 +75,7 @@ impl World {
             known_skus: [self.tea.clone(), self.cup.clone()].into_iter().collect(),
             content: number.to_owned(),
             now: self.stack.now(),
+            hold_unpaid_stock_minutes: 0,
         };
         let mut decision = Order::receive(&incoming, &facts).unwrap();
         decision.next.holds = holds.iter().map(|reason| Hold { reason: *reason, note: None }).collect();

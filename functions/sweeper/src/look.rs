@@ -9,7 +9,7 @@ use domain::sweep::Parts;
 use domain::tracker::Tracker;
 use domain::{Decision, LocationId, MerchantId, Message, PickTaskId, Sku};
 use jiff::Timestamp;
-use platform::items::{order_key, pick_task_key, shipment_key};
+use platform::items::{WaitingOrder, order_key, pick_task_key, shipment_key};
 use platform::{Deps, Failure, Key, Operation, Stored, Versioned, Write};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,6 +69,11 @@ async fn look_at_order(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fail
     let parts = Parts { tasks: bodies(&tasks), shipments: bodies(&shipments) };
     let look = order.body.look(&parts, run.now);
     let mut commit = Commit::default();
+    let waited = look.stops_waiting.into_iter().map(|sku| {
+        let (order, placed_at) = (order.body.id.clone(), order.body.placed_at);
+        Write::Delete(WaitingOrder { sku, order, placed_at }.key())
+    });
+    commit.writes.extend(waited);
     commit.add(deps, order, look.order)?;
     for (number, decision) in look.tasks {
         if let Some(task) = tasks.remove(&number) {
@@ -128,7 +133,12 @@ struct Commit {
 
 impl Commit {
     fn add<T: Stored>(&mut self, deps: &Deps, mut loaded: Versioned<T>, decision: Decision<T>) -> Result<(), Failure> {
-        let operation = Operation::of(&["sweep"]);
+        let operation = if decision.stock.is_empty() {
+            Operation::of(&["sweep"])
+        } else {
+            // What changes levels is told apart by those who follow them.
+            Operation::of(&["sweep", &decision.next.key().pk, &loaded.version.to_string()])
+        };
         // Looks must not push out what callers repeat their requests by: an item remembers the last one only.
         loaded.operations.retain(|mark| *mark != operation.mark());
         self.owed.extend(decision.messages.iter().cloned());

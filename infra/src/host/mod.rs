@@ -2,7 +2,7 @@
 //! over the engine that stands for AWS.
 
 mod aws_endpoint;
-mod batch_failures;
+pub(crate) mod batch_failures;
 mod data_dir;
 mod environment;
 mod environments;
@@ -12,25 +12,25 @@ mod fixtures;
 pub(crate) mod functions;
 mod gateway;
 mod gateway_answer;
-mod gateway_event;
+pub(crate) mod gateway_event;
 mod housekeeping;
 mod in_flight;
 mod launch;
 mod log_line;
 mod logs;
 mod moment;
-mod names;
+pub(crate) mod names;
 mod problem;
-mod provision;
+pub(crate) mod provision;
 mod queue_mapping;
 mod routes;
 mod runtime_api;
-mod schedule;
+pub(crate) mod schedule;
 mod server;
-mod services;
+pub(crate) mod services;
 mod start;
 mod stream_mapping;
-mod stream_progress;
+pub(crate) mod stream_progress;
 mod supervise;
 #[cfg(test)]
 mod tests;
@@ -50,6 +50,7 @@ pub use logs::Output;
 pub(crate) use moment::now;
 pub use provision::ProvisionError;
 pub use routes::RouteConflict;
+pub(crate) use routes::{Found, Routes};
 pub use services::ServiceError;
 
 use crate::template::model::Stack;

@@ -178,7 +178,7 @@ impl Services {
 }
 
 /// A message as Lambda hands it to a function.
-fn for_function(message: ReceivedMessage, queue: &str) -> Message {
+pub(crate) fn for_function(message: ReceivedMessage, queue: &str) -> Message {
     let attributes: Map<String, Value> = message
         .attributes
         .iter()

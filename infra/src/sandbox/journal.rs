@@ -38,10 +38,10 @@ pub enum JournalError {
     },
 }
 
-/// The file, open for appending.
+/// The file, open for appending; without one nothing is kept.
 pub(super) struct Journal {
     path: PathBuf,
-    file: Mutex<File>,
+    file: Option<Mutex<File>>,
 }
 
 impl Journal {
@@ -61,14 +61,20 @@ impl Journal {
         std::fs::write(&beside, compacted).map_err(io)?;
         std::fs::rename(&beside, &path).map_err(io)?;
         let file = OpenOptions::new().append(true).open(&path).map_err(io)?;
-        Ok((Self { path, file: Mutex::new(file) }, kept))
+        Ok((Self { path, file: Some(Mutex::new(file)) }, kept))
+    }
+
+    /// A journal that keeps nothing: what the sandbox knows ends with it.
+    pub(super) fn none() -> Self {
+        Self { path: PathBuf::new(), file: None }
     }
 
     /// Keeps `value` under `key`. In the file when this returns, so that the end of the process loses nothing.
     pub(super) fn put(&self, key: &str, value: &impl serde::Serialize) -> Result<(), JournalError> {
+        let Some(file) = &self.file else { return Ok(()) };
         let io = |source| JournalError::Io { path: self.path.clone(), source };
         let value = serde_json::to_value(value).map_err(|error| io(error.into()))?;
-        super::lock(&self.file).write_all(line(key, &value).as_bytes()).map_err(io)
+        super::lock(file).write_all(line(key, &value).as_bytes()).map_err(io)
     }
 }
 

@@ -30,6 +30,7 @@
 mod carrier;
 mod client;
 mod faults;
+mod in_process;
 mod journal;
 mod labels;
 mod shop;
@@ -39,6 +40,7 @@ mod shopify_order;
 mod tests;
 
 pub use client::{CallError, call};
+pub use in_process::{InProcess, Purchase};
 pub use journal::JournalError;
 pub use labels::{DocumentLabels, LabelError, LabelFacts, LabelMaker};
 pub use shopify_order::{Payment, Shop, ShopOrder, shopify_order, signed_webhook};

@@ -15,6 +15,8 @@ pub const RETURN_WINDOW_DAYS_MAX: u32 = 3650;
 pub const SHELF_LIFE_DAYS_MAX: u32 = 3650;
 /// Days of the window for returns unless said otherwise: what EU law gives a consumer.
 pub const RETURN_WINDOW_DAYS_DEFAULT: u32 = 14;
+/// Longest time that stock is held for an unpaid order, minutes: 30 days.
+pub const HOLD_UNPAID_STOCK_MINUTES_MAX: u32 = 43_200;
 
 fn invalid(pointer: &str, detail: impl Into<String>) -> Rejected {
     Rejected::new("invalid-field", detail).at(pointer)
@@ -68,9 +70,16 @@ pub struct Merchant {
     /// The carrier account that parcels are booked with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_carrier_account: Option<CarrierAccountId>,
+    /// Minutes for which stock is held for an order that is not paid yet; 0: an unpaid order is not reserved.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hold_unpaid_stock_minutes: u32,
     /// When it was created, UTC.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 /// A connected shop.
@@ -150,10 +159,6 @@ pub struct Location {
     pub priority: u32,
 }
 
-fn is_zero(days: &u32) -> bool {
-    *days == 0
-}
-
 impl Channel {
     /// Whether the fields are within their limits.
     ///
@@ -181,6 +186,10 @@ impl Merchant {
         check_name("/name", &self.name)?;
         if self.return_window_days > RETURN_WINDOW_DAYS_MAX {
             return Err(invalid("/return_window_days", format!("it is 0 to {RETURN_WINDOW_DAYS_MAX} days")));
+        }
+        if self.hold_unpaid_stock_minutes > HOLD_UNPAID_STOCK_MINUTES_MAX {
+            let detail = format!("it is 0 to {HOLD_UNPAID_STOCK_MINUTES_MAX} minutes; 0 holds nothing");
+            return Err(invalid("/hold_unpaid_stock_minutes", detail));
         }
         Ok(())
     }

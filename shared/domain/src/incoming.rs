@@ -12,6 +12,9 @@ pub const QUANTITY_MAX: u32 = 100_000;
 /// Most lines of one order: the order's head is one item, and a reservation one transaction.
 pub const LINES_MAX: usize = 80;
 
+/// Highest priority of an order.
+pub const PRIORITY_MAX: u32 = 9999;
+
 /// One line of an incoming order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct IncomingLine {
@@ -53,4 +56,7 @@ pub struct IncomingOrder {
     pub delivery_method: Option<String>,
     /// The shopper's note to the warehouse.
     pub note: Option<String>,
+    /// Who is served first when stock is short: 0 to [`PRIORITY_MAX`], higher first, 0 unless said otherwise.
+    #[serde(default)]
+    pub priority: u32,
 }

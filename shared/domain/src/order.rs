@@ -6,16 +6,19 @@ mod hold;
 mod progress;
 pub mod receive;
 mod recipient;
+mod reservation;
 mod reserve;
 #[cfg(test)]
 mod tests;
 
 pub use cancel::CancelReason;
 pub use receive::{IntakeFacts, OrderRejection};
+pub use reservation::{EXTENSION_MAX, Expiry};
 pub use reserve::{Allocation, AllocationRule};
 
 use crate::aggregate::{History, Rejected};
 use crate::ids::{ChannelId, LocationId, MerchantId, OrderId, PickTaskId, ShipmentId, Sku};
+use crate::incoming::PRIORITY_MAX;
 use crate::message::{Message, MessageKind};
 use crate::money::{Currency, Money};
 use jiff::Timestamp;
@@ -211,6 +214,19 @@ pub struct Order {
     pub ship_to_country: Option<String>,
     /// What to do when one location has not everything.
     pub rule: AllocationRule,
+    /// Who is served first when stock is short: 0 to 9999, higher first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: u32,
+    /// Minutes for which its merchant held stock for unpaid orders when it came in; 0: not at all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hold_unpaid_stock_minutes: u32,
+    /// Until when stock is held for its payment, UTC; absent when it is not held for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub reserved_until: Option<Timestamp>,
+    /// It was not paid in time, and its stock was given back. Stays until a person has it reserved anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reservation_expired: bool,
     /// Axis fulfilment.
     pub fulfilment: FulfilmentState,
     /// Axis delivery.
@@ -326,6 +342,14 @@ impl Order {
             FulfilmentState::Fulfilled | FulfilmentState::Cancelled | FulfilmentState::PartiallyCancelled => shipped,
             _ => false,
         }
+    }
+
+    /// Where it stands among the orders that wait for an item, as text: the higher priority first, then the older one.
+    /// All have the same form up to the order's id, so that their order as text is their order in the queue.
+    #[must_use]
+    pub fn waiting_rank(&self) -> String {
+        let placed_at = self.placed_at.max(Timestamp::UNIX_EPOCH);
+        format!("{:04}#{placed_at:.3}#{}", PRIORITY_MAX.saturating_sub(self.priority), self.id)
     }
 
     /// Pick tasks of the fulfilment orders that are still active.

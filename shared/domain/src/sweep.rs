@@ -7,7 +7,8 @@
 //! | Seen | Sent again | Why once more does no harm |
 //! |---|---|---|
 //! | units without fulfilment order, nothing holds the order | `reserve` | reserves what is unallocated, which is nothing the second time |
-//! | fulfilment order without task | `create_pick_tasks` | a task is created by a conditional put under an id derived from the order |
+//! | unpaid order past `reserved_until` | nothing: what was held is given back here | it is given back by the order's own version |
+//! | `OPEN` fulfilment order without task | `create_pick_tasks` | a task is created by a conditional put under an id derived from the order |
 //! | cancelling, and a task is missing or not ended | `cancel_pick_tasks` | an ended task stays as it is; a packed one asks again for its void |
 //! | cancelled task, fulfilment order active | `release` | an ended fulfilment order gives nothing back |
 //! | task short of units that the fulfilment order counts on | `short_picked` | the reader compares the two, and takes off the difference |
@@ -18,18 +19,19 @@
 //! | approved return without label | `book_return` | as `book` |
 //! | its label bought or refused, and it does not know | `return_label_booked` | a return has one label |
 //!
-//! Not stuck: an order on hold, a booking that was refused, units to be put back. They wait for a person, and a list shows them.
+//! Not stuck: an order on hold (an `ON_HOLD` fulfilment order has no task), a booking that was refused, units to be put back. They wait for a person, and a list shows them.
 
 use crate::aggregate::Decision;
+use crate::ids::Sku;
 use crate::message::{Message, MessageKind};
-use crate::order::{FulfillmentOrder, Order};
+use crate::order::{Expiry, FulfillmentOrder, FulfillmentOrderStatus, Order};
 use crate::pick_task::{PickTask, PickTaskState};
 use crate::returns::{Return, ReturnState, SEND_WITHIN};
 use crate::shipment::{Shipment, ShipmentState};
 use crate::tracker::Tracker;
 use crate::tracking_status::TrackingStatus;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long something may take before it is looked at for the first time, and the least time between two looks.
 pub const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(10);
@@ -61,6 +63,8 @@ pub struct OrderLook {
     pub tasks: BTreeMap<u32, Decision<PickTask>>,
     /// Shipments that cause a message, by number.
     pub shipments: BTreeMap<u32, Decision<Shipment>>,
+    /// Items for which the order leaves the waiting queue, since its reservation expired.
+    pub stops_waiting: BTreeSet<Sku>,
 }
 
 /// What a look at a return comes to, in one transaction.
@@ -82,20 +86,29 @@ enum Owed {
 }
 
 impl Order {
-    /// When the sweeper looks at it; never once nothing more happens to it by itself.
+    /// When the sweeper looks at it, at the latest when its reservation expires; never once nothing more happens to it by
+    /// itself.
     #[must_use]
     pub fn look_due_at(&self) -> Option<Timestamp> {
-        (!self.is_settled()).then(|| self.next_look_at.unwrap_or(self.created_at + FIRST_LOOK))
+        if self.is_settled() {
+            return None;
+        }
+        let look = self.next_look_at.unwrap_or(self.created_at + FIRST_LOOK);
+        Some(self.reserved_until.map_or(look, |until| look.min(until)))
     }
 
-    /// The sweeper's look: what is owed is sent again, and the next look comes later.
+    /// The sweeper's look: a reservation expires if it is time, or what is owed is sent again; and the next look comes later.
     #[must_use]
     pub fn look(&self, parts: &Parts, at: Timestamp) -> OrderLook {
+        if let Some(Expiry { mut order, stops_waiting }) = self.expire_reservation(at) {
+            order.next.next_look_at = Some(next_look(self.created_at, at));
+            return OrderLook { order, tasks: BTreeMap::new(), shipments: BTreeMap::new(), stops_waiting };
+        }
         let mut next = self.clone();
         next.next_look_at = Some(next_look(self.created_at, at));
         let (mut by_order, mut tasks, mut shipments) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         let message = |kind: MessageKind| kind.for_merchant(&self.merchant(), &self.id);
-        if self.may_move().is_ok() && self.lines.iter().any(|line| line.sku.is_some() && self.unallocated(line) > 0) {
+        if self.may_reserve().is_ok() && self.needs_stock() {
             by_order.push(message(MessageKind::Reserve { order: self.id.clone() }));
         }
         for active in self.fulfillment_orders.iter().filter(|f| f.is_active()) {
@@ -113,7 +126,12 @@ impl Order {
                 _ => {}
             }
         }
-        OrderLook { order: Decision::of(next).with_messages(by_order), tasks, shipments }
+        OrderLook {
+            order: Decision::of(next).with_messages(by_order),
+            tasks,
+            shipments,
+            stops_waiting: BTreeSet::new(),
+        }
     }
 
     fn owed_to(
@@ -125,6 +143,9 @@ impl Order {
     ) -> Option<Owed> {
         let cancel = Owed::Order(MessageKind::CancelPickTasks { order: self.id.clone() });
         let Some(task) = task else {
+            if active.status == FulfillmentOrderStatus::OnHold && !self.cancel_requested {
+                return None;
+            }
             let create = Owed::Order(MessageKind::CreatePickTasks { order: self.id.clone() });
             return Some(if self.cancel_requested { cancel } else { create });
         };

@@ -7,6 +7,7 @@ use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 
 use crate::clock::Clock;
+use crate::dynamodb::adversity::Begun;
 use crate::dynamodb::{DynamoDb, wire};
 use crate::error::EngineError;
 use crate::meter::Meter;
@@ -27,12 +28,23 @@ pub struct Engine {
 pub struct Ticket {
     engine: Engine,
     request: Request<Vec<u8>>,
+    begun: Begun,
 }
 
 impl Ticket {
-    /// Lets the request take effect, as [`Engine::call`] does.
+    /// Lets the request take effect and answers it. Which service it is for is told by its `x-amz-target`; one
+    /// without is for S3.
     pub fn finish(self) -> Response<Vec<u8>> {
-        self.engine.call(self.request)
+        let Self { engine, request, begun } = self;
+        match target(&request) {
+            Target::DynamoDb(operation) => engine.dynamodb.finish(operation, request.body(), begun),
+            Target::Sqs(action) => {
+                engine.meter.sqs(action);
+                sqs_response(queues::call(&engine.queues, action, request.body()))
+            }
+            Target::S3 => engine.objects.call(&request, engine.credentials.as_ref()),
+            Target::Unknown => wire::unknown_operation(),
+        }
     }
 }
 
@@ -54,7 +66,7 @@ impl Engine {
         std::fs::create_dir_all(dir).map_err(|error| EngineError::path(dir, error))?;
         let meter = Arc::new(Meter::default());
         let file = dir.join("dynamodb.sqlite");
-        let dynamodb = DynamoDb::open(&file, clock.clone(), meter.clone())?;
+        let dynamodb = DynamoDb::open(&file, clock.clone(), meter.clone(), settings.region.clone())?;
         let queues = Queues::open(&dir.join("queues.sqlite"), clock.clone(), settings)?;
         let objects = Objects::open(&dir.join("objects"), clock, meter.clone())?;
         Ok(Self { dynamodb: Arc::new(dynamodb), queues, objects: Arc::new(objects), meter, credentials: None })
@@ -65,9 +77,10 @@ impl Engine {
     /// # Errors
     /// SQLite cannot open a database in memory.
     pub fn memory(clock: Arc<dyn Clock>, seed: u64) -> Result<Self, EngineError> {
+        let settings = with_seed(seed);
         let meter = Arc::new(Meter::default());
-        let dynamodb = DynamoDb::memory(clock.clone(), meter.clone())?;
-        let queues = Queues::memory(clock.clone(), with_seed(seed))?;
+        let dynamodb = DynamoDb::memory(clock.clone(), meter.clone(), settings.region.clone())?;
+        let queues = Queues::memory(clock.clone(), settings)?;
         let objects = Objects::memory(clock, meter.clone());
         Ok(Self { dynamodb: Arc::new(dynamodb), queues, objects: Arc::new(objects), meter, credentials: None })
     }
@@ -81,33 +94,25 @@ impl Engine {
     }
 
     /// Takes one request in; it takes effect when the ticket is finished. In between, the caller lets virtual time
-    /// pass.
+    /// pass: a transaction holds its items for so long.
     pub fn begin(&self, request: Request<Vec<u8>>) -> Ticket {
-        Ticket { engine: self.clone(), request }
+        let begun = match target(&request) {
+            Target::DynamoDb(operation) => self.dynamodb.begin(operation, request.body()),
+            Target::Sqs(_) | Target::S3 | Target::Unknown => Begun::Open,
+        };
+        Ticket { engine: self.clone(), request, begun }
     }
 
-    /// Answers one request at once. Which service it is for is told by its `x-amz-target`; one without is for S3.
+    /// Answers one request at once.
     ///
     /// It never waits: an empty receive whose caller wants to wait carries a [`queues::LongPoll`] in the
     /// response's extensions, for the host to act on.
     pub fn call(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
-        let Some(target) = request.headers().get("x-amz-target") else {
-            return self.objects.call(&request, self.credentials.as_ref());
-        };
-        match target.to_str().ok().and_then(|t| t.split_once('.')) {
-            Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", operation)) => {
-                self.dynamodb.call(operation, request.body())
-            }
-            Some(("AmazonSQS", action)) => {
-                self.meter.sqs(action);
-                sqs_response(queues::call(&self.queues, action, request.body()))
-            }
-            _ => wire::unknown_operation(),
-        }
+        self.begin(request).finish()
     }
 
     /// The tables and their streams.
-    pub fn dynamodb(&self) -> &DynamoDb {
+    pub fn dynamodb(&self) -> &Arc<DynamoDb> {
         &self.dynamodb
     }
 
@@ -124,6 +129,23 @@ impl Engine {
     /// What has been asked of the engine.
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+}
+
+/// The service that a request is for, and what it asks.
+enum Target<'a> {
+    DynamoDb(&'a str),
+    Sqs(&'a str),
+    S3,
+    Unknown,
+}
+
+fn target(request: &Request<Vec<u8>>) -> Target<'_> {
+    let Some(target) = request.headers().get("x-amz-target") else { return Target::S3 };
+    match target.to_str().ok().and_then(|t| t.split_once('.')) {
+        Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", operation)) => Target::DynamoDb(operation),
+        Some(("AmazonSQS", action)) => Target::Sqs(action),
+        _ => Target::Unknown,
     }
 }
 

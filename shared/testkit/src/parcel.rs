@@ -67,6 +67,7 @@ impl Stack {
             ship_to: Some(Person { name: "Иван Петров".to_owned(), address, ..Person::default() }),
             delivery_method: None,
             note: None,
+            priority: 0,
         };
         let facts = IntakeFacts {
             merchant: merchant.clone(),
@@ -75,6 +76,7 @@ impl Stack {
             known_skus: [sku.clone()].into(),
             content: format!("content-{number}"),
             now: self.now(),
+            hold_unpaid_stock_minutes: 0,
         };
         let received = Order::receive(&incoming, &facts).expect("an order").next;
         let lines = vec![AllocatedLine { line: 1, quantity: 2 }];

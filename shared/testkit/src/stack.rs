@@ -169,6 +169,7 @@ impl Stack {
             allocation_rule: rule,
             return_window_days: 14,
             default_carrier_account: Some(Self::carrier_account_id(&id)),
+            hold_unpaid_stock_minutes: 0,
             created_at: self.now(),
         })
         .await;

@@ -66,6 +66,7 @@ fn order(stack: &Stack, merchant: &MerchantId, channel: Option<&ChannelId>) -> D
         ship_to: Some(Person { name: "A".into(), address, ..Person::default() }),
         delivery_method: None,
         note: None,
+        priority: 0,
     };
     let facts = IntakeFacts {
         merchant: merchant.clone(),
@@ -74,6 +75,7 @@ fn order(stack: &Stack, merchant: &MerchantId, channel: Option<&ChannelId>) -> D
         known_skus: ["TEA", "CUP"].map(|sku| Sku::parse(sku).unwrap()).into(),
         content: "c".into(),
         now: stack.now(),
+        hold_unpaid_stock_minutes: 0,
     };
     Order::receive(&incoming, &facts).unwrap()
 }

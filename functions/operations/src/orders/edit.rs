@@ -1,7 +1,7 @@
 //! Edits of an order: cancel, hold, release.
 
 use super::spec::{ForMerchant, Idempotent, IfMatch, Refusals};
-use super::wire::{CancelRequest, HoldRequest, NOTE_BYTES_MAX, OrderSummary};
+use super::wire::{CancelRequest, ExtensionRequest, HoldRequest, NOTE_BYTES_MAX, OrderSummary};
 use super::{by_name, order_of, refused};
 use domain::account::Scope;
 use domain::order::{Hold, HoldReason, Order};
@@ -86,13 +86,8 @@ pub(crate) async fn cancel_order(deps: &Deps, request: &Request) -> Result<Respo
 
 /// A cancelled order waits for no stock: what it still lacked counts against nothing any more.
 fn no_longer_waiting(order: &Order) -> Vec<Write> {
-    if order.waits_as().is_none() || order.cancel_requested {
-        return Vec::new();
-    }
-    let lacking = order.lines.iter().filter(|line| order.unallocated(line) > 0).filter_map(|line| line.sku.clone());
-    let entries: BTreeSet<Key> =
-        lacking.map(|sku| WaitingOrder { sku, order: order.id.clone(), placed_at: order.placed_at }.key()).collect();
-    entries.into_iter().map(Write::Delete).collect()
+    let entry = |sku| WaitingOrder { sku, order: order.id.clone(), placed_at: order.placed_at };
+    order.waits_for().into_iter().map(|sku| Write::Delete(entry(sku).key())).collect()
 }
 
 /// Place a hold.
@@ -125,7 +120,9 @@ pub(crate) async fn place_hold(deps: &Deps, request: &Request) -> Result<Respons
 
 /// Release a hold.
 ///
-/// When it was the last, the order moves on. `missing_item_data` is released only when the catalogue knows every item of the
+/// When it was the last, the order moves on. Releasing `awaiting_payment` reports the payment: stock that was held for it is
+/// picked. One that comes after the reservation expired leaves the hold `inventory_out_of_stock` for a person, whose release
+/// reserves anew. `missing_item_data` is released only when the catalogue knows every item of the
 /// order by now, `incorrect_address` only when the recipient's address is complete.
 #[utoipa::path(
     delete, path = "/v1/orders/{order}/holds/{reason}", tag = "operations",
@@ -158,6 +155,30 @@ pub(crate) async fn release_hold(deps: &Deps, request: &Request) -> Result<Respo
             if decision.next.holds.is_empty() { resumed(deps, &decision.next, operation).await? } else { vec![] };
         Ok(Step { decision, also })
     });
+    answer(200, &changed.await?)
+}
+
+/// Extend the reservation of an unpaid order.
+///
+/// For a merchant that holds stock for unpaid orders. Possible until the stock is given back. Saying so twice changes nothing.
+#[utoipa::path(
+    post, path = "/v1/orders/{order}/extend-reservation", tag = "operations",
+    params(("order" = String, Path, description = "The order's id"), Idempotent, IfMatch, ForMerchant),
+    request_body = ExtensionRequest,
+    responses(
+        (status = 200, description = "Held until then; its version in `ETag`", body = OrderSummary),
+        (status = 409, description = "`nothing-reserved`, `reservation-expired`, `order-cancelled`", body = platform::Problem, content_type = "application/problem+json"),
+        (status = 412, description = "Changed since the version in If-Match", body = platform::Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The Idempotency-Key was used with another body", body = platform::Problem, content_type = "application/problem+json"),
+        Refusals,
+    ),
+    security(("api_key" = [])),
+)]
+pub(crate) async fn extend_reservation(deps: &Deps, request: &Request) -> Result<Response, Problem> {
+    let (_, id) = order_of(deps, request, &EDITORS).await?;
+    let ExtensionRequest { until } = request.json()?;
+    let now = deps.clock.now();
+    let changed = change_order(deps, request, &id, async |loaded, _| Ok(loaded.body.extend_reservation(until, now)?));
     answer(200, &changed.await?)
 }
 

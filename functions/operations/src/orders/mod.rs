@@ -31,6 +31,7 @@ pub(crate) async fn route(deps: &Deps, request: &Request) -> Option<Result<Respo
         "POST /v1/orders/{order}/cancel" => edit::cancel_order(deps, request).await,
         "POST /v1/orders/{order}/holds" => edit::place_hold(deps, request).await,
         "DELETE /v1/orders/{order}/holds/{reason}" => edit::release_hold(deps, request).await,
+        "POST /v1/orders/{order}/extend-reservation" => edit::extend_reservation(deps, request).await,
         "PUT /v1/orders/{order}/recipient" => recipient::correct_recipient(deps, request).await,
         "POST /v1/close-outs" => close_out::close_out(deps, request).await,
         "GET /v1/shipments/{shipment}" => shipments::get_shipment(deps, request).await,
@@ -51,6 +52,7 @@ pub(crate) async fn route(deps: &Deps, request: &Request) -> Option<Result<Respo
         edit::cancel_order,
         edit::place_hold,
         edit::release_hold,
+        edit::extend_reservation,
         recipient::correct_recipient,
         close_out::close_out,
         shipments::get_shipment,
@@ -95,6 +97,7 @@ fn refused(failure: Failure) -> Problem {
     match problem.kind.rsplit(':').next() {
         Some("hold-not-found") => problem.status = 404,
         Some("precondition-failed") => problem.status = 412,
+        Some("invalid-field") => problem.status = 400,
         _ => {}
     }
     problem

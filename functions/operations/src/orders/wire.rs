@@ -30,6 +30,15 @@ pub(crate) struct CancelRequest {
     pub reason: Option<CancelReason>,
 }
 
+/// Until when to hold stock for the payment.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExtensionRequest {
+    /// The new end, UTC: not before the present one, at most 90 days from now.
+    #[schema(value_type = String, format = DateTime)]
+    pub until: Timestamp,
+}
+
 /// A hold to place.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +115,14 @@ pub(crate) struct OrderSummary {
     /// ISO 3166-1 alpha-2 country it ships to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ship_to_country: Option<String>,
+    /// Who is served first when stock is short: 0 to 9999, higher first.
+    pub priority: u32,
+    /// Until when stock is held for its payment, UTC; absent when it is not held for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub reserved_until: Option<Timestamp>,
+    /// It was not paid in time, and its stock was given back.
+    pub reservation_expired: bool,
     /// Axis fulfilment.
     pub fulfilment: FulfilmentState,
     /// Axis delivery.
@@ -134,6 +151,9 @@ impl From<&Versioned<Order>> for OrderSummary {
             total_minor: order.total_minor,
             cash_on_delivery_minor: order.cash_on_delivery_minor,
             ship_to_country: order.ship_to_country.clone(),
+            priority: order.priority,
+            reserved_until: order.reserved_until,
+            reservation_expired: order.reservation_expired,
             fulfilment: order.fulfilment,
             delivery: order.delivery,
             money: order.money,

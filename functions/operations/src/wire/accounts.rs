@@ -21,6 +21,9 @@ pub struct NewMerchant {
     #[serde(default = "return_window_days_default")]
     #[schema(default = 14)]
     pub return_window_days: u32,
+    /// Minutes for which stock is held for an order that is not paid yet: 0 to 43200. With 0 an unpaid order is not reserved.
+    #[serde(default)]
+    pub hold_unpaid_stock_minutes: u32,
 }
 
 fn return_window_days_default() -> u32 {

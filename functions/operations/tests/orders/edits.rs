@@ -1,7 +1,7 @@
 use crate::world::{World, header, over, world};
-use domain::order::{FulfilmentState, HoldReason};
+use domain::order::{FulfillmentOrderStatus, FulfilmentState, HoldReason};
 use domain::stock::Term;
-use domain::{MessageKind, OrderId, Sku};
+use domain::{Decision, MessageKind, OrderId, Sku};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -235,4 +235,96 @@ async fn edits_need_the_right_key_and_a_well_formed_body() {
     assert_eq!(world.call(broken).await.0, 400);
     let none = request(HOLD).key(&world.operations).path("order", format!("{id}0")).json(&body).build();
     assert_eq!(world.call(none).await.0, 404);
+}
+
+const EXTEND: &str = "POST /v1/orders/{order}/extend-reservation";
+
+/// An unpaid order for which two units are held for thirty minutes.
+async fn held_unpaid(world: &World) -> OrderId {
+    let id = world.order_with("1001", |incoming| incoming.payment_settled = false).await;
+    let until = world.stack.now() + jiff::SignedDuration::from_mins(30);
+    world
+        .change_order(&id, |order| {
+            let mut next = order.clone();
+            (next.hold_unpaid_stock_minutes, next.reserved_until) = (30, Some(until));
+            Decision::of(next)
+        })
+        .await;
+    world.allocate(&id).await;
+    let _ = kinds(world);
+    id
+}
+
+#[tokio::test]
+async fn a_payment_in_time_has_held_goods_picked() {
+    let world = world().await;
+    let id = held_unpaid(&world).await;
+    let (status, body) = release(&world, &id, "awaiting_payment").await;
+    assert_eq!((status, body["reserved_until"].is_null()), (200, true));
+    assert_eq!(kinds(&world), [MessageKind::CreatePickTasks { order: id.clone() }]);
+    assert_eq!(world.load(&id).await.fulfillment_orders[0].status, FulfillmentOrderStatus::Open);
+}
+
+#[tokio::test]
+async fn a_cancelled_unpaid_order_gives_its_goods_back_at_once() {
+    let world = world().await;
+    let id = held_unpaid(&world).await;
+    let (status, body) = cancel(&world, &id).await;
+    assert_eq!((status, body["fulfilment"].as_str()), (202, Some("cancelled")));
+    let level = world.stack.level(&world.merchant, &world.tea, &world.sofia).await;
+    assert_eq!((level.get(Term::Available), level.get(Term::Reserved)), (100, 0));
+    assert!(!kinds(&world).contains(&MessageKind::CancelPickTasks { order: id }));
+}
+
+#[tokio::test]
+async fn a_late_payment_is_a_person_s_to_decide_and_reserves_anew() {
+    let world = world().await;
+    let id = held_unpaid(&world).await;
+    world.stack.clock.advance(std::time::Duration::from_secs(1800));
+    let at = world.stack.now();
+    world.change_order(&id, |order| order.expire_reservation(at).unwrap().order).await;
+    let _ = kinds(&world);
+    let (status, body) = release(&world, &id, "awaiting_payment").await;
+    assert_eq!((status, body["reservation_expired"].as_bool()), (200, Some(true)));
+    assert_eq!(body["holds"][0]["reason"], "inventory_out_of_stock");
+    assert!(body["holds"][0]["note"].as_str().unwrap().contains("release"));
+    assert_eq!(kinds(&world), [], "nothing moves by itself");
+    let (status, body) = release(&world, &id, "inventory_out_of_stock").await;
+    assert_eq!((status, body["reservation_expired"].as_bool()), (200, Some(false)));
+    assert_eq!(kinds(&world), [MessageKind::Reserve { order: id }]);
+}
+
+#[tokio::test]
+async fn a_reservation_is_extended_once_a_key_and_refused_with_its_reason() {
+    let world = world().await;
+    let id = held_unpaid(&world).await;
+    let minutes = |minutes: i64| (world.stack.now() + jiff::SignedDuration::from_mins(minutes)).to_string();
+    let extend = |key: &str, body: Value| request(EXTEND).key(key).path("order", &id).json(&body);
+    let until = json!({"until": minutes(60)});
+    let keyed = || extend(&world.merchants, until.clone()).header("idempotency-key", "k1").build();
+    let first = world.answer(keyed()).await;
+    let again = world.answer(keyed()).await;
+    assert_eq!((first.status, again.status), (200, 200));
+    assert_eq!((first.body, header(&again, "idempotent-replayed")), (again.body.clone(), Some("true")));
+    assert_eq!(world.load(&id).await.reserved_until.unwrap().to_string(), minutes(60));
+    let other = extend(&world.merchants, json!({"until": minutes(61)})).header("idempotency-key", "k1").build();
+    assert_eq!(world.call(other).await.0, 422);
+    for (body, pointer) in [
+        (json!({"until": minutes(59)}), "/until"),
+        (json!({"until": minutes(60 * 24 * 91)}), "/until"),
+        (json!({"until": "tomorrow"}), "/until"),
+        (json!({"until": minutes(90), "extra": 1}), "/extra"),
+    ] {
+        let (status, problem) = world.call(extend(&world.operations, body.clone()).build()).await;
+        assert_eq!((status, problem["pointer"].as_str()), (400, Some(pointer)), "{body}");
+    }
+    let later = json!({"until": minutes(90)});
+    assert_eq!(world.call(extend(&world.floor, later.clone()).build()).await.0, 403);
+    assert_eq!(world.call(extend(&world.stranger, later.clone()).build()).await.0, 404);
+    let stale = extend(&world.operations, later.clone()).header("if-match", "\"1\"").build();
+    assert_eq!(world.call(stale).await.0, 412);
+    let paid = world.order("1002").await;
+    let refused = request(EXTEND).key(&world.operations).path("order", &paid).json(&later).build();
+    let (status, problem) = world.call(refused).await;
+    assert_eq!((status, problem["type"].as_str()), (409, Some("urn:sklad:problem:nothing-reserved")));
 }

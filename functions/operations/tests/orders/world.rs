@@ -112,6 +112,7 @@ impl World {
             ship_to: Some(person()),
             delivery_method: None,
             note: Some("call first".to_owned()),
+            priority: 0,
         };
         change(&mut incoming);
         let facts = IntakeFacts {
@@ -121,6 +122,7 @@ impl World {
             known_skus: [self.tea.clone()].into_iter().collect(),
             content: number.to_owned(),
             now: self.stack.now(),
+            hold_unpaid_stock_minutes: 0,
         };
         let order = self.put(Order::receive(&incoming, &facts).unwrap()).await;
         let record = PersonRecord {

@@ -270,3 +270,36 @@ async fn an_unknown_route_is_a_problem() {
     let (status, problem) = world.send(request("DELETE /v1/orders").key(&world.key)).await;
     assert_eq!((status, problem["type"].as_str()), (404, Some("urn:sklad:problem:no-such-route")));
 }
+
+#[tokio::test]
+async fn a_priority_is_taken_over_and_zero_unless_said_otherwise() {
+    let world = world().await;
+    let (_, plain) = world.post(&own_order()).await;
+    assert_eq!(world.order(&plain).await.priority, 0);
+    let mut urgent = own_order_with("/priority", json!(7));
+    urgent["source_id"] = json!("urgent");
+    let (status, answer) = world.post(&urgent).await;
+    assert_eq!((status, world.order(&answer).await.priority), (201, 7));
+    for bad in [json!(-1), json!(10_000), json!("high")] {
+        let (status, problem) = world.post(&own_order_with("/priority", bad.clone())).await;
+        assert_eq!((status, problem["pointer"].as_str()), (400, Some("/priority")), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn stock_is_held_for_an_unpaid_order_as_long_as_its_merchant_says() {
+    let world = world().await;
+    let unpaid = own_order_with("/payment_settled", json!(false));
+    let merchant = world.merchant.clone();
+    let key = platform::items::merchant_key(&merchant);
+    let decide = async |stored: Option<&platform::Versioned<domain::account::Merchant>>| {
+        let mut next = stored.unwrap().body.clone();
+        next.hold_unpaid_stock_minutes = 45;
+        Ok::<_, platform::Failure>(domain::Decision::of(next))
+    };
+    world.stack.deps.store.change(&key, &platform::Operation::of(&["test"]), decide).await.unwrap();
+    let (_, answer) = world.post(&unpaid).await;
+    let order = world.order(&answer).await;
+    assert_eq!(order.reserved_until, Some(world.stack.now() + jiff::SignedDuration::from_mins(45)));
+    assert_eq!(world.stack.outbox()[0].kind, domain::MessageKind::Reserve { order: order.id });
+}

@@ -231,6 +231,7 @@ pub(crate) async fn allocate(
         ship_to: Some(person()),
         delivery_method: None,
         note: None,
+        priority: 0,
     };
     let content = format!("content-{number}");
     let facts = IntakeFacts {
@@ -240,6 +241,7 @@ pub(crate) async fn allocate(
         known_skus,
         content: content.clone(),
         now,
+        hold_unpaid_stock_minutes: 0,
     };
     let received = Order::receive(&incoming, &facts).unwrap();
     let order = received.next.id.clone();

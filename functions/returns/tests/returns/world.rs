@@ -116,6 +116,7 @@ impl World {
             ship_to: Some(person.clone()),
             delivery_method: None,
             note: None,
+            priority: 0,
         };
         let content = content_digest(number, "{}");
         let facts = IntakeFacts {
@@ -125,6 +126,7 @@ impl World {
             known_skus: [self.tea.clone(), self.mug.clone()].into_iter().collect(),
             content: content.clone(),
             now: self.stack.now(),
+            hold_unpaid_stock_minutes: 0,
         };
         let mut order = Order::receive(&incoming, &facts).unwrap().next;
         order.fulfilment = FulfilmentState::Fulfilled;

@@ -5,6 +5,7 @@ use domain::incoming::{IncomingLine, IncomingOrder};
 use domain::order::{AllocatedLine, Allocation, AllocationRule, IntakeFacts, Order};
 use domain::pick_task::{Parcel, PickTask, PickTaskState};
 use domain::shipment::{Leg, Shipment, ShipmentPlan, ShipmentState, ShippedLine};
+use domain::stock::{StockChange, Term};
 use domain::{Currency, Decision, LocationId, MerchantId, Message, MessageKind, Money, OrderId, PickTaskId, Sku};
 use platform::items::{order_key, pick_task_key};
 use platform::{Failure, Key, Operation, Stored, Versioned};
@@ -56,6 +57,7 @@ impl World {
             ship_to: Some(Person { name: "A".into(), address, ..Person::default() }),
             delivery_method: None,
             note: None,
+            priority: 0,
         };
         let facts = IntakeFacts {
             merchant: self.merchant.clone(),
@@ -64,6 +66,7 @@ impl World {
             known_skus: [self.tea.clone()].into(),
             content: number.to_owned(),
             now: self.stack.now(),
+            hold_unpaid_stock_minutes: 0,
         };
         Order::receive(&incoming, &facts).unwrap()
     }
@@ -151,5 +154,26 @@ impl World {
     pub(crate) fn dynamodb(&self, operation: &str, body: &Value) {
         let answer = self.stack.engine.dynamodb().call(operation, body.to_string().as_bytes());
         assert!(answer.status().is_success(), "{}", String::from_utf8_lossy(answer.body()));
+    }
+}
+
+impl World {
+    /// An unpaid order of two teas that are held for it for thirty minutes.
+    pub(crate) async fn held_unpaid(&self, number: &str) -> OrderId {
+        self.stack.stock(&self.merchant, &self.tea, &self.sofia, 2).await;
+        let mut order = self.decided(number, false).next;
+        order.hold_unpaid_stock_minutes = 30;
+        order.reserved_until = Some(self.stack.now() + jiff::SignedDuration::from_mins(30));
+        let lines = vec![AllocatedLine { line: 1, quantity: 2 }];
+        let allocated = order.allocated(vec![Allocation { location: self.sofia.clone(), lines }], self.stack.now());
+        let id = order.id.clone();
+        self.create(allocated.with_stock([StockChange::reserve(&self.tea, &self.sofia, 2)])).await;
+        id
+    }
+
+    /// Units that are available and reserved.
+    pub(crate) async fn units(&self) -> (i64, i64) {
+        let level = self.stack.level(&self.merchant, &self.tea, &self.sofia).await;
+        (level.get(Term::Available), level.get(Term::Reserved))
     }
 }

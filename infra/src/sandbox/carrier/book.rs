@@ -26,9 +26,9 @@ const TEXT_MAX: usize = 255;
 
 /// A booking, checked.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Booking {
-    pub(super) reference: String,
-    pub(super) leg: String,
+pub(in crate::sandbox) struct Booking {
+    pub(in crate::sandbox) reference: String,
+    pub(in crate::sandbox) leg: String,
     pub(super) service: String,
     sender: Person,
     recipient: Person,
@@ -40,15 +40,15 @@ pub(super) struct Booking {
 
 /// A label that was bought.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Shipment {
-    pub(super) id: String,
+pub(in crate::sandbox) struct Shipment {
+    pub(in crate::sandbox) id: String,
     pub(super) account: String,
-    pub(super) booking: Booking,
-    pub(super) tracking_number: String,
+    pub(in crate::sandbox) booking: Booking,
+    pub(in crate::sandbox) tracking_number: String,
     pub(super) cost: Money,
-    pub(super) voided: bool,
+    pub(in crate::sandbox) voided: bool,
     pub(super) created_at: Timestamp,
-    pub(super) events: Vec<Event>,
+    pub(in crate::sandbox) events: Vec<Event>,
 }
 
 impl Shipment {

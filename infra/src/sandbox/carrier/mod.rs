@@ -1,6 +1,6 @@
 //! The carrier's routes.
 
-mod book;
+pub(super) mod book;
 mod tracking;
 pub(super) mod webhooks;
 
@@ -35,9 +35,9 @@ pub(super) struct Carrier {
 /// Where an account's tracking is posted to.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WebhookTarget {
-    url: String,
-    secret: String,
+pub(super) struct WebhookTarget {
+    pub(super) url: String,
+    pub(super) secret: String,
 }
 
 impl Carrier {
@@ -68,6 +68,11 @@ impl Carrier {
     fn shipment(&self, account: &str, id: &str) -> Result<&Shipment, ApiError> {
         let own = self.shipments.get(id).filter(|shipment| shipment.account == account);
         own.ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, "shipment_not_found"))
+    }
+
+    /// Every label that was ever bought, in the order of purchase.
+    pub(super) fn shipments(&self) -> impl Iterator<Item = &Shipment> {
+        self.shipments.values()
     }
 
     /// Keeps a changed shipment, then shows it.

@@ -20,9 +20,9 @@ const TIMES_MAX: u32 = 10;
 
 /// Something that happened to a parcel.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Event {
+pub(in crate::sandbox) struct Event {
     pub(super) id: String,
-    pub(super) code: String,
+    pub(in crate::sandbox) code: String,
     pub(super) occurred_at: Timestamp,
     /// Whether the merchant's endpoint has taken it, or there was none.
     pub(super) posted: bool,

@@ -1,6 +1,6 @@
 //! Posting tracking to merchants: signed, one event each, tried again until taken.
 
-use super::{account, respond};
+use super::{WebhookTarget, account, respond};
 use crate::sandbox::{Shared, client, lock};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -142,13 +142,24 @@ fn note(shared: &Shared, id: &str, change: impl FnOnce(&mut Delivery)) {
 
 /// The webhook, signed now: every attempt carries its own timestamp.
 fn request(shared: &Shared, delivery: &Delivery) -> Option<Request> {
+    let target = lock(&shared.carrier).webhooks.get(&delivery.account)?.clone();
+    signed(shared, &target, &delivery.id, &delivery.shipment, &delivery.event)
+}
+
+/// An event of a shipment as a webhook that is sent now; absent when there is no such event.
+pub(in crate::sandbox) fn signed(
+    shared: &Shared,
+    target: &WebhookTarget,
+    id: &str,
+    shipment: &str,
+    event: &str,
+) -> Option<Request> {
     let carrier = lock(&shared.carrier);
-    let target = carrier.webhooks.get(&delivery.account)?;
-    let shipment = carrier.shipments.get(&delivery.shipment)?;
-    let event = shipment.events.iter().find(|event| event.id == delivery.event)?;
+    let shipment = carrier.shipments.get(shipment)?;
+    let event = shipment.events.iter().find(|own| own.id == event)?;
     let now = (shared.clock)();
     let body = json!({
-        "id": delivery.id,
+        "id": id,
         "type": "tracking.updated",
         "created_at": now,
         "data": {

@@ -1,5 +1,6 @@
 //! Cancelling: a request, compensated by stage. What is in the warehouse is put back first; what left it is not cancelled.
 
+use super::reservation::CHANGES_MAX;
 use super::{FulfillmentOrderStatus, FulfilmentState, Order};
 use crate::aggregate::{Decision, Rejected};
 use crate::message::MessageKind;
@@ -29,8 +30,8 @@ impl Order {
         self.request_cancel_because(None, at)
     }
 
-    /// Asks for the order to be cancelled. Nothing reserved yet: cancelled at once. Otherwise the pick tasks are stopped,
-    /// and the order is cancelled when the last of them has given its goods back.
+    /// Asks for the order to be cancelled. Nothing reserved yet, or only held until a payment: cancelled at once. Otherwise
+    /// the pick tasks are stopped, and the order is cancelled when the last of them has given its goods back.
     ///
     /// # Errors
     /// `order-handed-over` when everything left the warehouse already.
@@ -53,6 +54,10 @@ impl Order {
         let mut next = self.clone();
         next.cancel_requested = true;
         next.holds.clear();
+        next.reserved_until = None;
+        // What leaves the waiting queue is in the same transaction; what does not fit goes the way of pick tasks.
+        let (stock, _) = next.give_back_held(CHANGES_MAX.saturating_sub(self.waits_for().len()), false);
+        let active = next.fulfillment_orders.iter().any(super::FulfillmentOrder::is_active);
         next.history.record(at, "cancel_requested", reason.map(|reason| super::serde_plain(&reason)));
         let messages = if active {
             vec![self.message(MessageKind::CancelPickTasks { order: self.id.clone() })]
@@ -61,7 +66,7 @@ impl Order {
             next.record_if_cancelled(at);
             vec![]
         };
-        Ok(Decision::of(next).with_messages(messages))
+        Ok(Decision::of(next).with_messages(messages).with_stock(stock))
     }
 
     /// The fulfilment order numbered `number` gave everything back.

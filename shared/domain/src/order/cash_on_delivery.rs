@@ -66,6 +66,7 @@ mod tests {
             ship_to: None,
             delivery_method: None,
             note: None,
+            priority: 0,
         };
         let facts = IntakeFacts {
             merchant: MerchantId::derive(&["acme"]),
@@ -74,6 +75,7 @@ mod tests {
             known_skus: BTreeSet::new(),
             content: "c".into(),
             now,
+            hold_unpaid_stock_minutes: 0,
         };
         Order::receive(&incoming, &facts).unwrap().next
     }

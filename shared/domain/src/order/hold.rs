@@ -25,10 +25,15 @@ impl Order {
             next.history.record(at, "hold_placed", Some(reason_name(hold.reason)));
             next.holds.push(hold);
         }
-        Ok(Decision::of(next))
+        // An unpaid order, of which nothing was reserved yet, may have stock held for it.
+        let starts = next.start_holding(at);
+        let reserve = starts.then(|| self.message(MessageKind::Reserve { order: self.id.clone() }));
+        Ok(Decision::of(next).with_messages(reserve))
     }
 
-    /// Releases the hold with this reason; when it was the last, the order moves on.
+    /// Releases the hold with this reason; when it was the last, the order moves on. The release of `awaiting_payment` is
+    /// the payment: one that comes after the reservation expired is replaced by a hold that a person releases
+    /// (the table of `reservation`).
     ///
     /// # Errors
     /// `hold-not-found` when there is none with this reason.
@@ -39,8 +44,7 @@ impl Order {
             return Err(Rejected::new("hold-not-found", "the order has no hold with this reason: see its `holds`"));
         }
         next.history.record(at, "hold_released", Some(reason_name(reason)));
-        let moves = next.holds.is_empty() && !next.cancel_requested;
-        let messages = if moves { vec![self.message(MessageKind::Reserve { order: self.id.clone() })] } else { vec![] };
+        let messages: Vec<_> = next.settle_holding(reason, at).into_iter().map(|kind| self.message(kind)).collect();
         Ok(Decision::of(next).with_messages(messages))
     }
 }

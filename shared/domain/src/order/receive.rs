@@ -3,7 +3,7 @@
 use super::{AllocationRule, DeliveryState, FulfilmentState, Hold, HoldReason, MoneyState, Order, OrderLine};
 use crate::aggregate::{Decision, History};
 use crate::ids::{ChannelId, MerchantId, OrderId, Sku, digest};
-use crate::incoming::{IncomingOrder, LINES_MAX, QUANTITY_MAX};
+use crate::incoming::{IncomingOrder, LINES_MAX, PRIORITY_MAX, QUANTITY_MAX};
 use crate::message::MessageKind;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -23,6 +23,8 @@ pub struct IntakeFacts {
     pub content: String,
     /// Now, UTC.
     pub now: Timestamp,
+    /// Minutes for which the merchant holds stock for unpaid orders; 0: not at all.
+    pub hold_unpaid_stock_minutes: u32,
 }
 
 /// Why a body is no order at all. Refused with the field; everything else is accepted, if need be on hold.
@@ -72,7 +74,7 @@ impl Order {
         for hold in &holds {
             history.record(facts.now, "hold_placed", Some(super::reason_name(hold.reason)));
         }
-        let order = Self {
+        let mut order = Self {
             channel: facts.channel.clone(),
             source_id: incoming.source_id.clone(),
             number: incoming.number.clone(),
@@ -84,6 +86,10 @@ impl Order {
             cash_on_delivery_minor: incoming.cash_on_delivery.map(|money| money.amount_minor),
             ship_to_country: incoming.ship_to.as_ref().map(|person| person.address.country.clone()),
             rule: facts.rule,
+            priority: incoming.priority,
+            hold_unpaid_stock_minutes: facts.hold_unpaid_stock_minutes,
+            reserved_until: None,
+            reservation_expired: false,
             fulfilment: FulfilmentState::Received,
             delivery: DeliveryState::None,
             money: if incoming.cash_on_delivery.is_some() {
@@ -102,7 +108,8 @@ impl Order {
             history,
             id,
         };
-        let messages = if order.holds.is_empty() {
+        order.start_holding(facts.now);
+        let messages = if order.may_reserve().is_ok() {
             vec![order.message(MessageKind::Reserve { order: order.id.clone() })]
         } else {
             vec![]
@@ -139,6 +146,9 @@ fn check(incoming: &IncomingOrder) -> Result<(), OrderRejection> {
     }
     if incoming.lines.len() > LINES_MAX {
         return Err(OrderRejection::new("/lines", format!("an order has at most {LINES_MAX} lines: split it")));
+    }
+    if incoming.priority > PRIORITY_MAX {
+        return Err(OrderRejection::new("/priority", format!("a priority is 0 to {PRIORITY_MAX}, higher first")));
     }
     if incoming.total.amount_minor < 0 {
         return Err(OrderRejection::new("/total", "the total is not negative"));

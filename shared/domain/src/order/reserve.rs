@@ -38,11 +38,13 @@ impl Order {
         let mut next = self.clone();
         let first = u32::try_from(self.fulfillment_orders.len()).unwrap_or(u32::MAX) + 1;
         let added = allocations.len();
+        // Held until it is paid (or until another hold is released): no pick task is made of it before.
+        let status = if self.holds.is_empty() { FulfillmentOrderStatus::Open } else { FulfillmentOrderStatus::OnHold };
         for (number, allocation) in (first..).zip(allocations) {
             next.fulfillment_orders.push(FulfillmentOrder {
                 number,
                 location: allocation.location,
-                status: FulfillmentOrderStatus::Open,
+                status,
                 delivery: DeliveryState::None,
                 lines: allocation.lines,
             });
@@ -54,7 +56,7 @@ impl Order {
                 next.fulfillment_orders[self.fulfillment_orders.len()..].iter().map(|f| f.location.as_str()).collect();
             next.history.record(at, &name, (!locations.is_empty()).then(|| locations.join(", ")));
         }
-        let messages = if added > 0 {
+        let messages = if added > 0 && status == FulfillmentOrderStatus::Open {
             vec![self.message(MessageKind::CreatePickTasks { order: self.id.clone() })]
         } else {
             vec![]

@@ -16,7 +16,7 @@ fn at() -> Timestamp {
 }
 
 /// An order of 2 × TEA and 1 × CUP, just received.
-fn received() -> Order {
+pub(super) fn received() -> Order {
     let line = |number, sku: &str, quantity| OrderLine {
         number,
         source_line_id: number.to_string(),
@@ -38,6 +38,10 @@ fn received() -> Order {
         cash_on_delivery_minor: None,
         ship_to_country: Some("BG".to_owned()),
         rule: AllocationRule::Backorder,
+        priority: 0,
+        hold_unpaid_stock_minutes: 0,
+        reserved_until: None,
+        reservation_expired: false,
         fulfilment: FulfilmentState::Received,
         delivery: DeliveryState::None,
         money: MoneyState::Settled,

@@ -47,6 +47,7 @@ fn received(paid: bool) -> Order {
         ship_to: Some(Person { name: "A".into(), address, ..Person::default() }),
         delivery_method: None,
         note: None,
+        priority: 0,
     };
     let facts = IntakeFacts {
         merchant,
@@ -55,6 +56,7 @@ fn received(paid: bool) -> Order {
         known_skus: [sku()].into(),
         content: "c".into(),
         now: start(),
+        hold_unpaid_stock_minutes: 0,
     };
     Order::receive(&incoming, &facts).unwrap().next
 }

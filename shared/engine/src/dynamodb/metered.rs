@@ -23,6 +23,10 @@ pub(super) trait Request {
     fn touched(&self) -> Vec<Touched> {
         Vec::new()
     }
+    /// The table that it searches, where it names no item.
+    fn searched(&self) -> Option<String> {
+        None
+    }
     /// The table and size of an item that it writes, where it names one.
     fn single_write(&self) -> Option<(String, Option<usize>)> {
         None
@@ -74,6 +78,19 @@ macro_rules! request {
     };
 }
 
+macro_rules! search_request {
+    ($type:path) => {
+        impl Request for $type {
+            fn capacity_mode(&mut self) -> &mut Option<String> {
+                &mut self.return_consumed_capacity
+            }
+            fn searched(&self) -> Option<String> {
+                Some(self.table_name.clone())
+            }
+        }
+    };
+}
+
 macro_rules! write_request {
     ($type:path, |$request:ident| $touched:expr, $size:expr) => {
         impl Request for $type {
@@ -99,8 +116,8 @@ write_request!(put_item::PutItemRequest, |r| written(&r.table_name, &r.item), So
 write_request!(update_item::UpdateItemRequest, |r| touched(&r.table_name, &r.key, 1.0), None);
 write_request!(delete_item::DeleteItemRequest, |r| touched(&r.table_name, &r.key, 1.0), None);
 request!(get_item::GetItemRequest, |r| vec![touched(&r.table_name, &r.key, 1.0)]);
-request!(query::QueryRequest);
-request!(scan::ScanRequest);
+search_request!(query::QueryRequest);
+search_request!(scan::ScanRequest);
 request!(execute_statement::ExecuteStatementRequest);
 request!(batch_execute::BatchExecuteStatementRequest);
 request!(execute_transaction::ExecuteTransactionRequest);

@@ -1,5 +1,6 @@
 //! DynamoDB and its streams: dynoxide, with the bookkeeping around it that a running system needs.
 
+pub mod adversity;
 mod metered;
 mod operations;
 mod schema;
@@ -8,7 +9,7 @@ pub(crate) mod wire;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use dynoxide::Database;
 use http::Response;
@@ -17,7 +18,7 @@ use crate::clock::{Clock, ForDynoxide};
 use crate::error::EngineError;
 use crate::meter::Meter;
 
-pub use streams::StreamRecord;
+pub use streams::{Shard, StreamRecord};
 
 /// Called with a table's name after a write to a table that has a stream.
 pub type StreamListener = Arc<dyn Fn(&str) + Send + Sync>;
@@ -33,34 +34,50 @@ pub struct DynamoDb {
     meter: Arc<Meter>,
     has_stream: RwLock<HashMap<String, bool>>,
     listeners: RwLock<Vec<StreamListener>>,
+    region: String,
+    stream_logs: Mutex<HashMap<String, streams::Log>>,
+    adversity: OnceLock<Mutex<adversity::State>>,
 }
 
 impl DynamoDb {
-    pub(crate) fn open(file: &Path, clock: Arc<dyn Clock>, meter: Arc<Meter>) -> Result<Self, EngineError> {
+    pub(crate) fn open(
+        file: &Path,
+        clock: Arc<dyn Clock>,
+        meter: Arc<Meter>,
+        region: String,
+    ) -> Result<Self, EngineError> {
         let path = file.to_str().ok_or_else(|| EngineError::path(file, "its name is not UTF-8; choose another one"))?;
         let database = Database::new(path)?;
         // The one public switch that leaves a connection at `synchronous = NORMAL`.
         database.disable_bulk_loading()?;
         schema::extend(path)?;
-        Ok(Self::with(database, clock, meter))
+        Ok(Self::with(database, clock, meter, region))
     }
 
-    pub(crate) fn memory(clock: Arc<dyn Clock>, meter: Arc<Meter>) -> Result<Self, EngineError> {
+    pub(crate) fn memory(clock: Arc<dyn Clock>, meter: Arc<Meter>, region: String) -> Result<Self, EngineError> {
         let database = Database::memory_with_clock(Arc::new(ForDynoxide(clock.clone())))?;
         database.restore_from(schema::empty_in_memory()?)?;
-        Ok(Self::with(database, clock, meter))
+        Ok(Self::with(database, clock, meter, region))
     }
 
-    fn with(database: Database, clock: Arc<dyn Clock>, meter: Arc<Meter>) -> Self {
-        Self { database, clock, meter, has_stream: RwLock::default(), listeners: RwLock::default() }
-    }
-
-    /// Runs one operation (`PutItem`, `GetRecords`, …) from its JSON body.
-    pub fn call(&self, operation: &str, body: &[u8]) -> Response<Vec<u8>> {
-        match operations::run(self, operation, body) {
-            Some(outcome) => wire::respond(operation, outcome),
-            None => wire::unknown_operation(),
+    fn with(database: Database, clock: Arc<dyn Clock>, meter: Arc<Meter>, region: String) -> Self {
+        Self {
+            database,
+            clock,
+            meter,
+            has_stream: RwLock::default(),
+            listeners: RwLock::default(),
+            region,
+            stream_logs: Mutex::default(),
+            adversity: OnceLock::new(),
         }
+    }
+
+    /// Runs one operation (`PutItem`, `GetRecords`, …) from its JSON body, with no time between its arrival and its
+    /// effect.
+    pub fn call(self: &Arc<Self>, operation: &str, body: &[u8]) -> Response<Vec<u8>> {
+        let begun = self.begin(operation, body);
+        self.finish(operation, body, begun)
     }
 
     /// Deletes the items whose time to live has passed, as DynamoDB does by itself; someone has to call it
@@ -120,5 +137,6 @@ impl DynamoDb {
 
     fn forget_tables(&self) {
         self.has_stream.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.forget_shapes();
     }
 }

@@ -27,8 +27,8 @@ pub(super) fn run(db: &DynamoDb, operation: &str, body: &[u8]) -> Option<Outcome
         "GetItem" => call.read(Database::get_item),
         "BatchGetItem" => call.read(Database::batch_get_item),
         "TransactGetItems" => call.read(Database::transact_get_items),
-        "Query" => call.search(Database::query, |q| q.table_name.clone()),
-        "Scan" => call.search(Database::scan, |s| s.table_name.clone()),
+        "Query" => call.read(Database::query),
+        "Scan" => call.read(Database::scan),
         "CreateTable" => call.table(Database::create_table),
         "UpdateTable" => call.table(Database::update_table),
         "DeleteTable" => call.table(Database::delete_table),
@@ -45,17 +45,19 @@ pub(super) fn run(db: &DynamoDb, operation: &str, body: &[u8]) -> Option<Outcome
         "GetRecords" => call.plain(|database, request: GetRecordsRequest| {
             let iterator = request.shard_iterator.clone();
             let mut answer = database.get_records(request)?;
-            streams::name_events(&iterator, &mut answer.records);
+            streams::name_events(&iterator, &db.region, &mut answer.records);
             Ok(answer)
         }),
         _ => return None,
     })
 }
 
-struct Call<'a> {
-    db: &'a DynamoDb,
-    operation: &'a str,
-    body: &'a [u8],
+/// One operation on its way.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    pub(super) db: &'a DynamoDb,
+    pub(super) operation: &'a str,
+    pub(super) body: &'a [u8],
 }
 
 impl Call<'_> {
@@ -64,9 +66,15 @@ impl Call<'_> {
         &self,
         run: impl FnOnce(&Database, Q) -> Result<A, DynoxideError>,
     ) -> Outcome {
-        let request = wire::read(self.body)?;
+        // Only these operations name ARNs. What is not text is for the reader to refuse.
+        let request = match std::str::from_utf8(self.body) {
+            Ok(text) => wire::read(self.db.arn_in(text).as_bytes())?,
+            Err(_) => wire::read(self.body)?,
+        };
         self.db.meter.dynamodb(self.operation, &[], &[]);
-        wire::write(&run(&self.db.database, request)?)
+        let answer = String::from_utf8(wire::write(&run(&self.db.database, request)?)?)
+            .map_err(|error| DynoxideError::InternalServerError(format!("The answer is not UTF-8: {error}")))?;
+        Ok(self.db.arn_out(&answer).into_bytes())
     }
 
     fn table<Q: DeserializeOwned, A: Serialize>(
@@ -82,19 +90,19 @@ impl Call<'_> {
         &self,
         run: impl FnOnce(&Database, Q) -> Result<A, DynoxideError>,
     ) -> Outcome {
-        let request: Q = wire::read(self.body)?;
-        let touched = request.touched();
-        self.metered(request, false, run, |_| touched)
+        self.look(wire::read(self.body)?, run)
     }
 
-    fn search<Q: DeserializeOwned + Request, A: Serialize + Answer>(
+    /// Answers a read.
+    pub(super) fn look<Q: Request, A: Serialize + Answer>(
         &self,
+        request: Q,
         run: impl FnOnce(&Database, Q) -> Result<A, DynoxideError>,
-        table: impl FnOnce(&Q) -> String,
     ) -> Outcome {
-        let request: Q = wire::read(self.body)?;
-        let table = table(&request);
+        let named = request.touched();
+        let searched = request.searched();
         self.metered(request, false, run, |answer| {
+            let Some(table) = searched else { return named };
             let found = answer.touched(&table);
             if found.is_empty() {
                 vec![Touched { table, kind: "nothing_found".to_owned(), weight: 1.0 }]
@@ -119,7 +127,15 @@ impl Call<'_> {
         &self,
         run: impl FnOnce(&Database, Q) -> Result<A, DynoxideError>,
     ) -> Outcome {
-        let mut request: Q = wire::read(self.body)?;
+        self.apply(wire::read(self.body)?, run)
+    }
+
+    /// Lets a write take effect.
+    pub(super) fn apply<Q: Request, A: Serialize + Answer>(
+        &self,
+        mut request: Q,
+        run: impl FnOnce(&Database, Q) -> Result<A, DynoxideError>,
+    ) -> Outcome {
         let touched = request.touched();
         let single = request.single_write();
         // The item that a condition failed on tells what the failed write cost.
@@ -156,7 +172,13 @@ impl Call<'_> {
     }
 
     /// A write that failed its condition costs what the larger image would have.
-    fn failed_condition(&self, table: String, new_size: Option<usize>, old: Option<&Item>, touched: &[Touched]) {
+    pub(super) fn failed_condition(
+        &self,
+        table: String,
+        new_size: Option<usize>,
+        old: Option<&Item>,
+        touched: &[Touched],
+    ) {
         let write = table_write_capacity_units(old.map(item_size), new_size);
         let consumed = Consumed { name: table, table: Units { read: 0.0, write }, indexes: Vec::new() };
         self.db.meter.dynamodb(self.operation, &[consumed], touched);
@@ -164,7 +186,7 @@ impl Call<'_> {
 
     /// So does a cancelled transaction, twice, for each of its items; dynoxide does not say how large the
     /// stored ones were, so the items that were only named count with one unit.
-    fn canceled_transaction(&self, touched: &[Touched]) {
+    pub(super) fn canceled_transaction(&self, touched: &[Touched]) {
         let mut tables = std::collections::BTreeMap::<&str, f64>::new();
         for item in touched {
             *tables.entry(&item.table).or_default() += 2.0 * item.weight.max(write_capacity_units(0));

@@ -41,8 +41,10 @@ fn without_position(message: &str) -> &str {
     message.rfind(" at line ").map_or(message, |at| &message[..at])
 }
 
+/// Writes an answer, its maps in the order of their keys: dynoxide's are in no order that a second run repeats.
 pub(crate) fn write(answer: &impl Serialize) -> Result<Vec<u8>, DynoxideError> {
-    serde_json::to_vec(answer)
+    serde_json::to_value(answer)
+        .and_then(|value| serde_json::to_vec(&value))
         .map_err(|error| DynoxideError::InternalServerError(format!("The answer cannot be written as JSON: {error}")))
 }
 
@@ -53,9 +55,13 @@ pub(crate) fn respond(operation: &str, outcome: Result<Vec<u8>, DynoxideError>) 
         Err(error) => {
             let error = worded_for(operation, error);
             let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
-            json(status, error.to_json().into_bytes())
+            json(status, in_order(error.to_json()))
         }
     }
+}
+
+fn in_order(text: String) -> Vec<u8> {
+    serde_json::from_str::<serde_json::Value>(&text).map_or(text, |value| value.to_string()).into_bytes()
 }
 
 /// The single-item writes put an envelope around some validation errors, the other operations do not.
@@ -73,7 +79,7 @@ pub(crate) fn unknown_operation() -> Response<Vec<u8>> {
     json(StatusCode::BAD_REQUEST, br#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#.to_vec())
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
+pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, JSON);

@@ -1,12 +1,13 @@
 //! Our own order document, for `POST /v1/orders`: the fields of [`IncomingOrder`], nothing else.
 //!
 //! May be left out: `number` (then `source_id`), `source_line_id` (then the line's position from 1), `title` (then the
-//! SKU), `cash_on_delivery`, `ship_to` (then the order is held), `delivery_method`, `note`.
+//! SKU), `cash_on_delivery`, `ship_to` (then the order is held), `delivery_method`, `note`,
+//! `priority` (then 0).
 
 use crate::json::{Field, FieldError, FieldProblem, parse};
 use domain::address::{Address, Person};
 use domain::ids::Sku;
-use domain::incoming::{IncomingLine, IncomingOrder, LINES_MAX, QUANTITY_MAX};
+use domain::incoming::{IncomingLine, IncomingOrder, LINES_MAX, PRIORITY_MAX, QUANTITY_MAX};
 use domain::money::{Currency, Money};
 use std::collections::BTreeSet;
 
@@ -36,6 +37,7 @@ pub fn parse_own(body: &[u8]) -> Result<IncomingOrder, FieldError> {
         "ship_to",
         "delivery_method",
         "note",
+        "priority",
     ])?;
     let source_id = root.get("source_id").filled(TEXT_MAX)?.to_owned();
     let currency = root.get("currency").currency()?;
@@ -54,6 +56,7 @@ pub fn parse_own(body: &[u8]) -> Result<IncomingOrder, FieldError> {
         delivery_method: owned(&root.get("delivery_method"), TEXT_MAX)?,
         note: owned(&root.get("note"), NOTE_MAX)?,
         source_id,
+        priority: root.get("priority").present().map(|field| priority(&field)).transpose()?.unwrap_or(0),
     })
 }
 
@@ -117,6 +120,11 @@ fn person(field: &Field<'_>) -> Result<Person, FieldError> {
 pub(super) fn quantity(field: &Field<'_>) -> Result<u32, FieldError> {
     let count = field.at_least_one(u64::from(QUANTITY_MAX))?;
     u32::try_from(count).map_err(|_| field.error(FieldProblem::TooLarge { max: u64::from(QUANTITY_MAX) }))
+}
+
+fn priority(field: &Field<'_>) -> Result<u32, FieldError> {
+    let count = field.count(u64::from(PRIORITY_MAX))?;
+    u32::try_from(count).map_err(|_| field.error(FieldProblem::TooLarge { max: u64::from(PRIORITY_MAX) }))
 }
 
 fn amount(field: &Field<'_>) -> Result<i64, FieldError> {

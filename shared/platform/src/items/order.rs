@@ -26,7 +26,8 @@ impl Stored for Order {
             keys.push(("waiting_pk", list_partition(&[merchant.as_str(), state], shard)));
             keys.push(("waiting_sk", created));
         }
-        // Written at intake, moved by the sweeper's looks and removed at the end: never by the order's own updates.
+        // Written at intake, moved by the sweeper's looks and removed at the end; by the order's own updates only when a
+        // reservation that expires begins, is extended or ends.
         if let Some(due) = self.look_due_at() {
             keys.push(("due_pk", shard.to_string()));
             keys.push(("due_sk", format!("{due}#{}", self.id)));

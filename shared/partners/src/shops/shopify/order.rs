@@ -46,6 +46,7 @@ pub(super) fn parse_order(body: &[u8]) -> Result<IncomingOrder, FieldError> {
         ship_to: ship_to(&root)?,
         delivery_method: delivery_method(&root)?,
         note: cut(&root.get("note"), NOTE_MAX)?,
+        priority: 0,
     })
 }
 

@@ -1,0 +1,126 @@
+//! The people and machines around the system: they use its public interfaces only.
+
+mod carrier;
+mod floor;
+mod setup;
+mod shopper;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use fastrand::Rng;
+use partners::http::{Method, Request};
+use serde_json::Value;
+
+use super::core::Core;
+use super::door::{API, Answer, Door};
+use super::executor::Spawner;
+use super::partners::Partners;
+use super::size::Size;
+
+pub(crate) use setup::set_up;
+
+/// One merchant, and how it is reached.
+#[derive(Debug, Clone)]
+pub(crate) struct Merchant {
+    pub(crate) id: String,
+    /// Key of the merchant's operations people.
+    pub(crate) operations: String,
+    /// Key of the people on the floor.
+    pub(crate) floor: String,
+    pub(crate) shop: crate::sandbox::Shop,
+    pub(crate) webhook_url: String,
+    pub(crate) shop_token: String,
+    pub(crate) carrier_account: String,
+    pub(crate) carrier_key: String,
+    pub(crate) carrier_secret: String,
+    pub(crate) locations: Vec<String>,
+    pub(crate) items: Vec<String>,
+}
+
+/// What the actors know of how far things are: what nobody will change any more.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Actors that still have something to do by themselves.
+    pub(crate) busy: usize,
+    /// Orders that were accepted: a 2xx was seen.
+    pub(crate) accepted: Vec<String>,
+}
+
+/// What every actor has.
+#[derive(Clone)]
+pub(crate) struct Stage {
+    pub(crate) core: Arc<Core>,
+    pub(crate) door: Door,
+    pub(crate) spawner: Spawner,
+    pub(crate) partners: Arc<Partners>,
+    pub(crate) progress: Rc<RefCell<Progress>>,
+}
+
+impl Stage {
+    /// Starts an actor with luck of its own; the run waits for its end.
+    pub(crate) fn act<F: Future<Output = ()> + 'static>(&self, actor: impl FnOnce(Stage, Rng) -> F) {
+        self.progress.borrow_mut().busy += 1;
+        let acting = actor(self.clone(), self.core.fork());
+        let progress = Rc::clone(&self.progress);
+        self.spawner.spawn(async move {
+            acting.await;
+            progress.borrow_mut().busy -= 1;
+        });
+    }
+
+    /// Starts an actor that never ends: the run waits for it only while it has something to do.
+    pub(crate) fn serve<F: Future<Output = ()> + 'static>(&self, actor: impl FnOnce(Stage, Rng) -> F) {
+        self.progress.borrow_mut().busy += 1;
+        self.spawner.spawn(actor(self.clone(), self.core.fork()));
+    }
+
+    /// Until something was written to the table since `seen`: nobody walks to a list that cannot have changed.
+    pub(crate) async fn something_new(&self, table: &str, seen: &mut usize) {
+        self.progress.borrow_mut().busy -= 1;
+        self.core.watch.beyond(table, *seen).await;
+        self.progress.borrow_mut().busy += 1;
+        *seen = self.core.watch.length(table);
+    }
+
+    /// Waits so many virtual seconds.
+    pub(crate) async fn wait(&self, seconds: u64) {
+        self.core.agenda.pass(std::time::Duration::from_secs(seconds)).await;
+    }
+
+    pub(crate) async fn get(&self, key: &str, path: &str) -> Answer {
+        self.door.insist(&request(Method::Get, key, path)).await
+    }
+
+    /// Posts, and again under the same key until there is an answer.
+    pub(crate) async fn post(&self, key: &str, path: &str, idempotency_key: &str, body: &Value) -> Answer {
+        let request = request(Method::Post, key, path).with_header("idempotency-key", idempotency_key).with_json(body);
+        self.door.insist(&request).await
+    }
+}
+
+pub(crate) fn request(method: Method, key: &str, path: &str) -> Request {
+    Request::new(method, format!("{API}{path}"))
+        .with_header("authorization", format!("Bearer {key}"))
+        .with_header("host", "127.0.0.1:8080")
+}
+
+/// Puts everybody on the stage.
+pub(crate) fn enter(stage: &Stage, merchants: &[Merchant], size: &Size) {
+    for merchant in merchants {
+        for (index, location) in merchant.locations.iter().enumerate() {
+            for worker in 0..2 {
+                let (merchant, location) = (merchant.clone(), location.clone());
+                let badge = format!("badge-{index}{worker}");
+                stage.serve(|stage, rng| floor::worker(stage, rng, merchant, location, badge));
+            }
+            let (merchant, location) = (merchant.clone(), location.clone());
+            stage.serve(|stage, rng| carrier::dispatcher(stage, rng, merchant, location));
+        }
+    }
+    for number in 0..size.orders {
+        let merchant = merchants[number % merchants.len()].clone();
+        stage.act(|stage, rng| shopper::shopper(stage, rng, merchant, number, size.spread_s));
+    }
+}

@@ -1,0 +1,131 @@
+//! What every call of an environment goes through: virtual latency, faults, the trace, and the look at what it changed.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::Response;
+use testkit::connector::{Call, Gate, Service, Verdict, Wait};
+
+use super::clock::lock;
+use super::core::Core;
+use super::executor::TaskId;
+use super::invariants::Invariants;
+use super::trace;
+
+/// What is to happen to an invocation, decided at its beginning.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fate {
+    /// The environment dies at this call (from 1): before it is sent, or after it took effect.
+    pub(crate) crash: Option<(u32, When)>,
+    /// It freezes at this call, for so long.
+    pub(crate) freeze: Option<(u32, When, Duration)>,
+}
+
+/// On which side of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    Before,
+    After,
+}
+
+/// The invocation that an environment is in.
+#[derive(Debug, Default)]
+pub(crate) struct Running {
+    pub(crate) task: Option<TaskId>,
+    pub(crate) calls: u32,
+    pub(crate) fate: Fate,
+}
+
+/// The gate of one environment.
+pub(crate) struct EnvironmentGate {
+    pub(crate) core: Arc<Core>,
+    pub(crate) invariants: Arc<Mutex<Invariants>>,
+    /// `relay#2`.
+    pub(crate) name: String,
+    pub(crate) running: Arc<Mutex<Running>>,
+}
+
+impl EnvironmentGate {
+    /// Dies or freezes here, if that is the fate of this call. An environment that dies does not come back from this.
+    async fn meet(&self, when: When) {
+        let (task, freeze, dies) = {
+            let running = lock(&self.running);
+            let here = |at: (u32, When)| at == (running.calls, when);
+            let freeze = running.fate.freeze.filter(|(call, side, _)| here((*call, *side))).map(|(_, _, long)| long);
+            (running.task, freeze, running.fate.crash.is_some_and(here))
+        };
+        let Some(task) = task else { return };
+        if dies {
+            self.core.fault("crash");
+            self.core.say(format!("{} dies {} call {}", self.name, side(when), lock(&self.running).calls));
+            self.core.reins.kill(task);
+            std::future::pending::<()>().await;
+        }
+        if let Some(long) = freeze {
+            self.core.fault("zombie");
+            self.core.say(format!("{} is frozen for {} s {} a call", self.name, long.as_secs(), side(when)));
+            let until_us = self.core.clock.now_us() + u64::try_from(long.as_micros()).unwrap_or(u64::MAX / 4);
+            self.core.reins.freeze(task, until_us);
+            self.core.agenda.until(until_us).await;
+            self.core.say(format!("{} goes on", self.name));
+        }
+    }
+
+    /// What the call changed, seen before anything else happens.
+    fn look(&self, call: &Call<'_>, answer: &Response<Vec<u8>>) {
+        let step = self.core.step();
+        if self.core.traces() {
+            self.core.say(format!("{} {}", self.name, trace::describe(call, answer)));
+        }
+        let new = match self.core.watch.take_in(&self.core.engine) {
+            Ok(new) => new,
+            Err(error) => {
+                lock(&self.invariants).machinery(step, &error.to_string());
+                return;
+            }
+        };
+        let mut invariants = lock(&self.invariants);
+        for (table, record) in &new {
+            invariants.record(step, table, &record.event);
+        }
+    }
+}
+
+fn side(when: When) -> &'static str {
+    match when {
+        When::Before => "before",
+        When::After => "after",
+    }
+}
+
+impl Gate for EnvironmentGate {
+    fn arrive<'a>(&'a self, call: &'a Call<'a>) -> Wait<'a, Verdict> {
+        Box::pin(async move {
+            lock(&self.running).calls += 1;
+            self.meet(When::Before).await;
+            self.core.agenda.pass(self.core.draw_ms(1, 3)).await;
+            let _ = call;
+            Verdict::Pass
+        })
+    }
+
+    fn effect<'a>(&'a self, call: &'a Call<'a>) -> Wait<'a, ()> {
+        Box::pin(async move {
+            let (least, most) = match call.service {
+                Service::Partner => (50, 400),
+                Service::S3 => (10, 40),
+                Service::DynamoDb | Service::DynamoDbStreams | Service::Sqs => (1, 6),
+            };
+            self.core.agenda.pass(self.core.draw_ms(least, most)).await;
+        })
+    }
+
+    fn answer<'a>(&'a self, call: &'a Call<'a>, answer: &'a Response<Vec<u8>>) -> Wait<'a, Verdict> {
+        self.look(call, answer);
+        Box::pin(async move {
+            self.meet(When::After).await;
+            self.core.agenda.pass(self.core.draw_ms(1, 3)).await;
+            Verdict::Pass
+        })
+    }
+}

@@ -1,0 +1,300 @@
+//! Lambda: environments of each function, one invocation at a time in each; they time out, die, and go on as zombies.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use aws_smithy_async::rt::sleep::SharedAsyncSleep;
+use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
+use platform::deps::Seams;
+use platform::{Deps, Settings};
+use serde_json::Value;
+use testkit::connector::{ENDPOINT, EngineConnector, Handler};
+
+use super::SimulationError;
+use super::clock::{SeededIds, lock};
+use super::core::Core;
+use super::declared::Declared;
+use super::executor::{Spawner, TaskId};
+use super::functions;
+use super::gate::{EnvironmentGate, Fate, Running, When};
+use super::invariants::Invariants;
+use crate::host::names::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
+use crate::template::model::Function;
+
+/// Most environments of one function.
+const ENVIRONMENTS_MAX: usize = 6;
+
+/// What became of an invocation.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    /// It answered.
+    Answered(Value),
+    /// It answered with an error.
+    Failed(String),
+    /// Its environment died.
+    Crashed,
+    /// It did not answer in time.
+    TimedOut,
+    /// No environment was free.
+    Throttled,
+}
+
+#[derive(Default)]
+struct Slot {
+    outcome: Option<Outcome>,
+    waker: Option<Waker>,
+}
+
+type SharedSlot = Rc<RefCell<Slot>>;
+
+/// Puts `Crashed` there if the future is dropped before it answered.
+struct Answering(SharedSlot);
+
+impl Answering {
+    fn put(&self, outcome: Outcome) {
+        let mut slot = self.0.borrow_mut();
+        if slot.outcome.is_none() {
+            slot.outcome = Some(outcome);
+        }
+        if let Some(waker) = slot.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.put(Outcome::Crashed);
+    }
+}
+
+struct Environment {
+    name: String,
+    deps: Rc<Deps>,
+    running: Arc<Mutex<Running>>,
+    busy: bool,
+    /// It will take no more invocations.
+    gone: bool,
+}
+
+/// All functions' environments. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Lambda {
+    pub(crate) core: Arc<Core>,
+    pub(crate) declared: &'static Declared,
+    pub(crate) spawner: Spawner,
+    pub(crate) invariants: Arc<Mutex<Invariants>>,
+    ids: Arc<SeededIds>,
+    partners: Vec<(String, Handler)>,
+    pools: Rc<RefCell<BTreeMap<String, Vec<Environment>>>>,
+    /// Numbers environments, by function.
+    started: Rc<RefCell<BTreeMap<String, u32>>>,
+}
+
+impl Lambda {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        declared: &'static Declared,
+        invariants: Arc<Mutex<Invariants>>,
+        partners: Vec<(String, Handler)>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            core,
+            declared,
+            spawner: Spawner::default(),
+            invariants,
+            ids: Arc::new(SeededIds::new(seed)),
+            partners,
+            pools: Rc::default(),
+            started: Rc::default(),
+        }
+    }
+
+    /// The function as the template declares it.
+    ///
+    /// # Errors
+    /// [`SimulationError::NoFunction`].
+    pub(crate) fn function(&self, name: &str) -> Result<&'static Function, SimulationError> {
+        self.declared.stack.functions.get(name).ok_or_else(|| SimulationError::NoFunction(name.to_owned()))
+    }
+
+    /// How many invocations run now, zombies included.
+    pub(crate) fn busy(&self) -> usize {
+        self.pools.borrow().values().flatten().filter(|environment| environment.busy).count()
+    }
+
+    /// Whether an invocation would find an environment.
+    pub(crate) fn has_room(&self, name: &str) -> bool {
+        let pools = self.pools.borrow();
+        let Some(pool) = pools.get(name) else { return true };
+        pool.len() < ENVIRONMENTS_MAX || pool.iter().any(|environment| !environment.busy)
+    }
+
+    /// Invokes a function, waits for its answer or its time-out.
+    pub(crate) async fn invoke(&self, name: &str, event: Value) -> Outcome {
+        let Ok(function) = self.function(name) else { return Outcome::Failed(format!("no function {name}")) };
+        let (index, cold) = match self.take(function) {
+            Ok(Some(taken)) => taken,
+            Ok(None) => return Outcome::Throttled,
+            Err(error) => return Outcome::Failed(error.to_string()),
+        };
+        let start = if cold { self.core.draw_ms(120, 350) } else { self.core.draw_ms(1, 12) };
+        self.core.agenda.pass(start).await;
+        let slot = SharedSlot::default();
+        let (task, environment) = self.start(name, &index, event, &slot);
+        let timeout = Duration::from_secs(function.timeout_s.into());
+        let mut deadline = std::pin::pin!(self.core.agenda.pass(timeout));
+        let outcome = poll_fn(|context| {
+            if let Some(outcome) = slot.borrow().outcome.clone() {
+                return Poll::Ready(outcome);
+            }
+            slot.borrow_mut().waker = Some(context.waker().clone());
+            deadline.as_mut().poll(context).map(|()| Outcome::TimedOut)
+        })
+        .await;
+        match &outcome {
+            Outcome::TimedOut if self.core.reins.is_frozen(task) => {
+                // It will go on some day: nobody waits for its answer then.
+                self.retire(name, &environment);
+            }
+            Outcome::TimedOut => {
+                self.core.say(format!("{environment} is ended: time-out after {} s", timeout.as_secs()));
+                self.core.reins.kill(task);
+                self.remove(name, &environment);
+            }
+            Outcome::Crashed => self.remove(name, &environment),
+            Outcome::Answered(_) | Outcome::Failed(_) | Outcome::Throttled => self.give_back(name, &environment),
+        }
+        outcome
+    }
+
+    /// An environment that is free, or a new one: its name, and whether it starts cold.
+    fn take(&self, function: &'static Function) -> Result<Option<(String, bool)>, SimulationError> {
+        let mut pools = self.pools.borrow_mut();
+        let pool = pools.entry(function.name.clone()).or_default();
+        let free: Vec<usize> = (0..pool.len()).filter(|index| !pool[*index].busy).collect();
+        if !free.is_empty() {
+            let chosen = usize::try_from(self.core.draw(0, free.len() as u64 - 1)).unwrap_or(0);
+            let environment = &mut pool[free[chosen]];
+            environment.busy = true;
+            return Ok(Some((environment.name.clone(), false)));
+        }
+        if pool.len() >= ENVIRONMENTS_MAX {
+            return Ok(None);
+        }
+        let mut started = self.started.borrow_mut();
+        let number = started.entry(function.name.clone()).or_default();
+        *number += 1;
+        let name = format!("{}#{number}", function.name);
+        pool.push(self.environment(function, name.clone())?);
+        Ok(Some((name, true)))
+    }
+
+    fn environment(&self, function: &Function, name: String) -> Result<Environment, SimulationError> {
+        let running: Arc<Mutex<Running>> = Arc::default();
+        let gate = EnvironmentGate {
+            core: Arc::clone(&self.core),
+            invariants: Arc::clone(&self.invariants),
+            name: name.clone(),
+            running: Arc::clone(&running),
+        };
+        let mut connector = EngineConnector::new(self.core.engine.clone()).gate(Arc::new(gate));
+        for (prefix, handler) in &self.partners {
+            connector = connector.route(prefix.clone(), Arc::clone(handler));
+        }
+        let mut variables = function.environment.clone();
+        for (key, value) in [
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+            ("AWS_ENDPOINT_URL", ENDPOINT),
+        ] {
+            variables.insert(key.to_owned(), value.to_owned());
+        }
+        let settings: Settings = variables.into_iter().collect();
+        let seams = Seams {
+            http_client: SharedHttpClient::new(connector.clone()),
+            partners: SharedHttpConnector::new(connector),
+            time_source: SharedTimeSource::new(self.core.clock.clone()),
+            sleep: SharedAsyncSleep::new(self.core.agenda.clone()),
+            clock: Arc::new(self.core.clock.clone()),
+            ids: self.ids.clone(),
+        };
+        let deps = Deps::new(settings, seams).map_err(|failure| SimulationError::Setup(failure.to_string()))?;
+        Ok(Environment { name, deps: Rc::new(deps), running, busy: true, gone: false })
+    }
+
+    fn start(&self, function: &str, environment: &str, event: Value, slot: &SharedSlot) -> (TaskId, String) {
+        let found = self.pools.borrow().get(function).and_then(|pool| {
+            let found = pool.iter().find(|candidate| candidate.name == environment)?;
+            Some((Rc::clone(&found.deps), Arc::clone(&found.running)))
+        });
+        let answering = Answering(Rc::clone(slot));
+        let Some((deps, running)) = found else {
+            answering.put(Outcome::Failed("its environment is gone".to_owned()));
+            return (0, environment.to_owned());
+        };
+        let (lambda, function, name) = (self.clone(), function.to_owned(), environment.to_owned());
+        let task = self.spawner.spawn(async move {
+            let answer = functions::invoke(&function, deps, event).await;
+            answering.put(match answer {
+                Ok(answer) => Outcome::Answered(answer),
+                Err(error) => Outcome::Failed(error.to_string()),
+            });
+            lambda.end_of_zombie(&function, &name);
+        });
+        let mut running = lock(&running);
+        *running = Running { task: Some(task), calls: 0, fate: self.fate() };
+        (task, environment.to_owned())
+    }
+
+    fn fate(&self) -> Fate {
+        let profile = self.core.profile();
+        let place = |core: &Core| {
+            let call = u32::try_from(core.draw(1, 8)).unwrap_or(1);
+            (call, if core.chance(0.5) { When::Before } else { When::After })
+        };
+        let crash = self.core.chance(profile.crash).then(|| place(&self.core));
+        let freeze = self.core.chance(profile.zombie).then(|| {
+            let (call, when) = place(&self.core);
+            (call, when, Duration::from_secs(self.core.draw(61, 600)))
+        });
+        Fate { crash, freeze }
+    }
+
+    fn with(&self, function: &str, name: &str, change: impl FnOnce(&mut Environment)) {
+        let mut pools = self.pools.borrow_mut();
+        let found = pools.get_mut(function).and_then(|pool| pool.iter_mut().find(|own| own.name == name));
+        if let Some(environment) = found {
+            change(environment);
+        }
+    }
+
+    fn give_back(&self, function: &str, name: &str) {
+        self.with(function, name, |environment| environment.busy = false);
+    }
+
+    fn retire(&self, function: &str, name: &str) {
+        self.with(function, name, |environment| environment.gone = true);
+    }
+
+    fn remove(&self, function: &str, name: &str) {
+        if let Some(pool) = self.pools.borrow_mut().get_mut(function) {
+            pool.retain(|environment| environment.name != name);
+        }
+    }
+
+    /// A zombie that has come to its end leaves; any other environment is given back by its invoker.
+    fn end_of_zombie(&self, function: &str, name: &str) {
+        if let Some(pool) = self.pools.borrow_mut().get_mut(function) {
+            pool.retain(|environment| !(environment.name == name && environment.gone));
+        }
+    }
+}

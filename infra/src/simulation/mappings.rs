@@ -1,0 +1,203 @@
+//! Event source mappings: queues and streams that invoke functions, with what Lambda and SQS do to messages.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::clock::lock;
+use super::lambda::{Lambda, Outcome};
+use super::trace;
+use crate::host::batch_failures::{self, Report};
+use crate::host::schedule::event as schedule_event;
+use crate::host::services::{Message, for_function};
+use crate::host::stream_progress::{Limits, Outcome as StreamOutcome, Progress, Step};
+use crate::template::filter;
+use crate::template::model::{QueueSource, Schedule, StreamSource};
+
+/// Most messages of one receive.
+const RECEIVE_MAX: usize = 10;
+
+/// Tells mappings of messages that arrived.
+#[derive(Clone, Default)]
+pub(crate) struct Arrivals(Arc<Mutex<BTreeMap<String, Vec<Waker>>>>);
+
+impl Arrivals {
+    pub(crate) fn wake(&self, queue: &str) {
+        for waker in lock(&self.0).remove(queue).unwrap_or_default() {
+            waker.wake();
+        }
+    }
+}
+
+/// A queue that invokes a function, for ever.
+pub(crate) async fn queue(lambda: Lambda, function: String, source: QueueSource, arrivals: Arrivals) {
+    let core = Arc::clone(&lambda.core);
+    loop {
+        core.agenda.pass(core.draw_ms(5, 60)).await;
+        if !lambda.has_room(&function) {
+            core.agenda.pass(Duration::from_millis(500)).await;
+            continue;
+        }
+        let full = usize::try_from(source.batch_size).unwrap_or(RECEIVE_MAX).clamp(1, RECEIVE_MAX);
+        let most = usize::try_from(core.draw(1, full as u64)).unwrap_or(1);
+        match core.engine.queues().receive(&source.queue, most, None) {
+            Ok(received) if received.is_empty() => wait(&lambda, &source.queue, &arrivals).await,
+            Ok(received) => {
+                let batch: Vec<Message> =
+                    received.into_iter().map(|message| for_function(message, &source.queue)).collect();
+                let (lambda, function, source) = (lambda.clone(), function.clone(), source.clone());
+                lambda.clone().spawner.spawn(async move { deliver(&lambda, &function, &source, batch).await });
+            }
+            Err(error) => {
+                core.say(format!("queue {}: {error}", source.queue));
+                core.agenda.pass(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+/// Until a message arrives or becomes visible.
+async fn wait(lambda: &Lambda, queue: &str, arrivals: &Arrivals) {
+    let core = &lambda.core;
+    let visible_ms = core.engine.queues().next_visible_at_ms(queue).ok().flatten();
+    let mut nap = visible_ms.map(|at_ms| Box::pin(core.agenda.until((at_ms * 1000).max(core.clock.now_us() + 1000))));
+    let mut noted = false;
+    poll_fn(|context| {
+        if noted && !lock(&arrivals.0).get(queue).is_some_and(|waiting| !waiting.is_empty()) {
+            return Poll::Ready(());
+        }
+        if let Some(nap) = &mut nap
+            && nap.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(());
+        }
+        if !noted {
+            lock(&arrivals.0).entry(queue.to_owned()).or_default().push(context.waker().clone());
+            noted = true;
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Invokes with a batch, and deletes what it has done.
+async fn deliver(lambda: &Lambda, function: &str, source: &QueueSource, batch: Vec<Message>) {
+    let core = &lambda.core;
+    if core.traces() {
+        let kinds: Vec<String> =
+            batch.iter().map(|message| trace::message(message.record["body"].as_str().unwrap_or_default())).collect();
+        core.say(format!("{} -> {function}: {}", source.queue, kinds.join(", ")));
+    }
+    let duplicate = core.profile().duplicate;
+    for message in &batch {
+        // Delivered once more, to another environment, while this one works on it.
+        if core.chance(duplicate)
+            && core.engine.queues().change_visibility(&source.queue, &message.receipt_handle, 0).is_ok()
+        {
+            core.fault("message delivered twice");
+        }
+    }
+    let records: Vec<&Value> = batch.iter().map(|message| &message.record).collect();
+    let outcome = lambda.invoke(function, json!({ "Records": records })).await;
+    let handles: Vec<&str> = match &outcome {
+        Outcome::Answered(answer) => done(&batch, answer, source.report_batch_item_failures),
+        other => {
+            core.say(format!("{} -> {function}: {other:?}", source.queue));
+            Vec::new()
+        }
+    };
+    core.agenda.pass(core.draw_ms(1, 10)).await;
+    for handle in handles {
+        // A message that was delivered again meanwhile stays, as on SQS.
+        if let Err(error) = core.engine.queues().delete(&source.queue, handle) {
+            core.say(format!("{}: not deleted: {error}", source.queue));
+        }
+    }
+}
+
+fn done<'a>(batch: &'a [Message], answer: &Value, reports: bool) -> Vec<&'a str> {
+    let report = if reports {
+        batch_failures::read(answer.to_string().as_bytes(), |id| batch.iter().any(|message| message.message_id == id))
+    } else {
+        Report::AllDone
+    };
+    batch
+        .iter()
+        .filter(|message| match &report {
+            Report::AllDone => true,
+            Report::Failed(failed) => !failed.contains(&message.message_id),
+            Report::WholeBatch => false,
+        })
+        .map(|message| message.receipt_handle.as_str())
+        .collect()
+}
+
+/// Where the reader of a stream is, for whoever asks whether it has caught up.
+pub(crate) type Position = Arc<Mutex<usize>>;
+
+/// A stream that invokes a function, for ever: in order, at least once.
+pub(crate) async fn stream(lambda: Lambda, function: String, source: StreamSource, position: Position) {
+    let core = Arc::clone(&lambda.core);
+    let full = usize::try_from(source.batch_size).unwrap_or(1).max(1);
+    loop {
+        let from = *lock(&position);
+        core.watch.beyond(&source.table, from).await;
+        core.agenda.pass(core.draw_ms(20, 250)).await;
+        let records = core.watch.records(&source.table, from, full);
+        let limits =
+            Limits { retries_max: source.maximum_retry_attempts, bisect: source.bisect_batch_on_function_error };
+        let mut progress = Progress::new(records.len(), limits);
+        while let Some(part) = progress.part() {
+            let admitted: Vec<&Value> = records[part]
+                .iter()
+                .map(|record| &record.event)
+                .filter(|event| {
+                    source.filters.is_empty() || source.filters.iter().any(|pattern| filter::matches(pattern, event))
+                })
+                .collect();
+            let outcome = if admitted.is_empty() {
+                StreamOutcome::Done
+            } else {
+                match lambda.invoke(&function, json!({ "Records": admitted })).await {
+                    Outcome::Answered(_) => StreamOutcome::Done,
+                    other => {
+                        core.say(format!("stream {} -> {function}: {other:?}", source.table));
+                        StreamOutcome::Failed
+                    }
+                }
+            };
+            match progress.report(outcome) {
+                Step::Continue => {}
+                Step::Retry => {
+                    let doubled = 2_u32.saturating_pow(progress.failures().clamp(1, 16) - 1);
+                    core.agenda
+                        .pass(Duration::from_millis(100).saturating_mul(doubled).min(Duration::from_secs(10)))
+                        .await;
+                }
+                Step::GiveUp { records, .. } => {
+                    core.say(format!("stream {} -> {function}: {records:?} given up", source.table));
+                    core.mark("stream records given up");
+                }
+            }
+            *lock(&position) = from + progress.done();
+        }
+    }
+}
+
+/// A schedule that invokes a function at its rate, for ever.
+pub(crate) async fn schedule(lambda: Lambda, function: String, schedule: Schedule) {
+    let core = Arc::clone(&lambda.core);
+    loop {
+        core.agenda.pass(Duration::from_secs(schedule.every_s.max(1))).await;
+        let event = schedule_event(&schedule, "schedule", core.clock.now());
+        if let outcome @ (Outcome::Failed(_) | Outcome::Crashed | Outcome::TimedOut | Outcome::Throttled) =
+            lambda.invoke(&function, event).await
+        {
+            core.say(format!("schedule -> {function}: {outcome:?}"));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The deterministic simulation: one process, one thread, a virtual clock and a seed; the real functions over the real
+//! SDK, against the engine; people, shops and carriers around them who use nothing but the public interfaces.
+//!
+//! A seed and a commit replay a run exactly. First things go wrong (see [`faults`]); then everything is healed, and the
+//! run must come to rest within a stated time. What must hold is in [`invariants`].
+
+mod actors;
+mod clock;
+mod core;
+mod declared;
+mod door;
+mod executor;
+pub mod faults;
+mod functions;
+mod gate;
+pub mod invariants;
+mod lambda;
+mod mappings;
+mod partners;
+mod run;
+pub mod size;
+mod trace;
+mod watch;
+
+pub use run::{Plan, Report, run};
+
+/// Why a run could not be made at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulationError {
+    /// The template.
+    #[error(transparent)]
+    Template(#[from] crate::template::TemplateError),
+    /// Its routes.
+    #[error(transparent)]
+    Routes(#[from] crate::host::RouteConflict),
+    /// Its resources.
+    #[error(transparent)]
+    Provision(#[from] crate::host::ProvisionError),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] engine::EngineError),
+    /// A function that the template does not have.
+    #[error("template.yaml declares no function `{0}`")]
+    NoFunction(String),
+    /// The world could not be set up.
+    #[error("the world could not be set up: {0}")]
+    Setup(String),
+}

@@ -1,0 +1,191 @@
+//! One run of one seed, from an empty stack to rest.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use engine::Engine;
+use fastrand::Rng;
+
+use super::SimulationError;
+use super::actors::{self, Merchant, Stage};
+use super::clock::{START_US, VirtualClock, lock};
+use super::core::{Core, Counts};
+use super::declared::{Declared, declared};
+use super::door::Door;
+use super::executor::{Ended, Executor};
+use super::faults::Profile;
+use super::invariants::{Invariants, Violation};
+use super::lambda::Lambda;
+use super::mappings::{self, Arrivals, Position};
+use super::partners::{PARTNERS, Partners};
+use super::size::Size;
+use super::trace::Trace;
+
+/// Which run to make.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The template.
+    pub template: PathBuf,
+    /// The seed.
+    pub seed: u64,
+    /// What goes wrong; drawn from the seed when absent.
+    pub profile: Option<Profile>,
+    /// How large the world is.
+    pub size: Size,
+    /// Whether the trace is kept.
+    pub trace: bool,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The seed.
+    pub seed: u64,
+    /// What should never have been.
+    pub violations: Vec<Violation>,
+    /// Calls that took effect.
+    pub steps: u64,
+    /// Faults that were injected, by kind.
+    pub faults: std::collections::BTreeMap<&'static str, u64>,
+    /// What the run has come by.
+    pub marks: std::collections::BTreeMap<&'static str, u64>,
+    /// Virtual time, microseconds.
+    pub lasted_us: u64,
+    /// Orders that were accepted.
+    pub orders: usize,
+    /// Write units of all tables and indexes since the world was set up.
+    pub write_units: f64,
+    /// The trace, if it was asked for.
+    pub trace: Vec<String>,
+}
+
+const MINUTE_US: u64 = 60_000_000;
+/// How long faults may last.
+const FAULTS_LAST_US: u64 = 60 * MINUTE_US;
+/// Within this time everything must have come to rest after the last fault.
+const CONVERGES_WITHIN_US: u64 = 4 * 60 * MINUTE_US;
+
+/// Runs one seed.
+///
+/// # Errors
+/// [`SimulationError`] when there is no run to speak of: what the run itself shows is in the report.
+pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
+    let declared = declared(&plan.template)?;
+    // The SDK draws its back-off, its jitter and its idempotency tokens from this.
+    fastrand::seed(plan.seed);
+    let clock = VirtualClock::new();
+    let engine = Engine::memory(Arc::new(clock.clone()), plan.seed)?;
+    crate::host::provision::all(&engine, &declared.stack)?;
+    let trace = if plan.trace { Trace::kept() } else { Trace::none() };
+    let core = Arc::new(Core::new(plan.seed, engine, clock.clone(), Profile::none(), trace));
+    let invariants: Arc<Mutex<Invariants>> = Arc::default();
+    let partners = Arc::new(Partners::new(clock));
+    let routes = vec![(PARTNERS.to_owned(), partners.handler())];
+    let lambda = Lambda::new(Arc::clone(&core), declared, Arc::clone(&invariants), routes, plan.seed);
+    let mut executor = Executor::new(core.agenda.clone(), core.reins.clone(), lambda.spawner.clone());
+    let stage = Stage {
+        core: Arc::clone(&core),
+        door: Door::new(lambda.clone()),
+        spawner: lambda.spawner.clone(),
+        partners: Arc::clone(&partners),
+        progress: Rc::default(),
+    };
+    let positions = connect(&lambda, declared);
+    let merchants = world(&mut executor, &stage, &plan.size)?;
+    let units_before = write_units(&core);
+    let mut drawn = Rng::with_seed(plan.seed);
+    let profile = plan.profile.clone().unwrap_or_else(|| Profile::drawn(&mut drawn));
+    core.begin(profile);
+    actors::enter(&stage, &merchants, &plan.size);
+
+    let at_rest = || {
+        stage.progress.borrow().busy == 0
+            && lambda.busy() == 0
+            && caught_up(&core, &positions)
+            && queues_are_empty(&core, declared)
+    };
+    let heal_at_us = core.clock.now_us() + FAULTS_LAST_US;
+    executor.run(heal_at_us, at_rest);
+    core.heal();
+    let give_up_us = core.clock.now_us() + CONVERGES_WITHIN_US;
+    let rest = executor.run(give_up_us, at_rest);
+    if rest == Ended::TimeIsUp {
+        lock(&invariants).machinery(0, "no rest");
+    }
+    let Counts { steps, faults, marks } = core.counts();
+    let report = Report {
+        seed: plan.seed,
+        violations: lock(&invariants).violations().to_vec(),
+        steps,
+        faults,
+        marks,
+        lasted_us: core.clock.now_us() - START_US,
+        orders: stage.progress.borrow().accepted.len(),
+        write_units: write_units(&core) - units_before,
+        trace: lock(&core.trace).take(),
+    };
+    Ok(report)
+}
+
+/// Starts every event source of the template; gives where each reader of a stream is.
+fn connect(lambda: &Lambda, declared: &'static Declared) -> Vec<(String, Position)> {
+    let arrivals = Arrivals::default();
+    let woken = arrivals.clone();
+    lambda.core.engine.queues().on_arrival(Arc::new(move |queue: &str| woken.wake(queue)));
+    let mut positions = Vec::new();
+    for function in declared.stack.functions.values() {
+        let name = &function.name;
+        for source in &function.queue_sources {
+            lambda.spawner.spawn(mappings::queue(lambda.clone(), name.clone(), source.clone(), arrivals.clone()));
+        }
+        for source in &function.stream_sources {
+            let position = Position::default();
+            positions.push((source.table.clone(), Arc::clone(&position)));
+            lambda.spawner.spawn(mappings::stream(lambda.clone(), name.clone(), source.clone(), position));
+        }
+        for schedule in &function.schedules {
+            lambda.spawner.spawn(mappings::schedule(lambda.clone(), name.clone(), schedule.clone()));
+        }
+    }
+    positions
+}
+
+fn world(executor: &mut Executor, stage: &Stage, size: &Size) -> Result<Vec<Merchant>, SimulationError> {
+    let made: Rc<RefCell<Vec<Result<Merchant, SimulationError>>>> = Rc::default();
+    for number in 0..size.merchants {
+        let (made, stage, size) = (Rc::clone(&made), stage.clone(), *size);
+        stage.clone().spawner.spawn(async move {
+            let merchant = actors::set_up(&stage, number, &size).await;
+            made.borrow_mut().push(merchant);
+        });
+    }
+    let deadline_us = START_US + 30 * MINUTE_US;
+    executor.run(deadline_us, || made.borrow().len() == size.merchants);
+    let mut merchants = std::mem::take(&mut *made.borrow_mut()).into_iter().collect::<Result<Vec<_>, _>>()?;
+    if merchants.len() < size.merchants {
+        return Err(SimulationError::Setup("it takes more than 30 minutes".to_owned()));
+    }
+    merchants.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(merchants)
+}
+
+/// Write units of all tables and indexes so far.
+fn write_units(core: &Core) -> f64 {
+    core.engine.meter().snapshot().tables.values().map(|table| table.units.total.write).sum()
+}
+
+fn caught_up(core: &Core, positions: &[(String, Position)]) -> bool {
+    positions.iter().all(|(table, position)| *lock(position) >= core.watch.length(table))
+}
+
+fn queues_are_empty(core: &Core, declared: &Declared) -> bool {
+    let sources = declared.stack.functions.values().flat_map(|function| &function.queue_sources);
+    sources.into_iter().all(|source| {
+        core.engine
+            .queues()
+            .depth(&source.queue)
+            .is_ok_and(|depth| depth.visible + depth.in_flight + depth.delayed == 0)
+    })
+}

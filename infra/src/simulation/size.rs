@@ -1,0 +1,24 @@
+//! How large a run is.
+
+/// The world of one seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Merchants.
+    pub merchants: usize,
+    /// Orders, over all merchants.
+    pub orders: usize,
+    /// Items of each merchant.
+    pub items: usize,
+    /// Locations of each merchant.
+    pub locations: usize,
+    /// Units of each item at each location, at the beginning.
+    pub units: u32,
+    /// Orders come within so many virtual seconds.
+    pub spread_s: u64,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { merchants: 2, orders: 8, items: 3, locations: 2, units: 6, spread_s: 600 }
+    }
+}

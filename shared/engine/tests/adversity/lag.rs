@@ -1,0 +1,157 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::dynamodb::adversity::{Adversities, Lag};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::{NOW_MS, World, get, key, order, put};
+
+const LAG_MS: u64 = 50;
+
+fn late(seed: u64) -> Adversities {
+    let lag = Some(Lag { max_ms: LAG_MS, per_mille: 1000 });
+    Adversities { seed, stale_reads: lag, index_lag: lag, ..Adversities::default() }
+}
+
+fn due(shard: &str, limit: Option<u32>) -> Value {
+    let mut query = json!({
+        "TableName": "orders",
+        "IndexName": "due",
+        "KeyConditionExpression": "due_pk = :p",
+        "ExpressionAttributeValues": { ":p": { "S": shard } },
+    });
+    if let Some(limit) = limit {
+        query["Limit"] = json!(limit);
+    }
+    query
+}
+
+#[test]
+fn a_stale_read_gives_way_to_the_latest_state_when_the_lag_has_passed() {
+    let world = World::new(late(1));
+    world.ok("PutItem", &put(&order("o1", Some(("a", "1")), "new")));
+    let mut missed = 0;
+    for _ in 0..50 {
+        world.clock.advance(1);
+        assert_eq!(world.ok("GetItem", &get("o1", true))["Item"]["state"]["S"], "new");
+        missed += u32::from(world.ok("GetItem", &get("o1", false)).get("Item").is_none());
+        missed += u32::from(world.ok("Query", &due("a", None))["Count"] == 0);
+    }
+    assert!((20..80).contains(&missed), "{missed} of 100 reads were late");
+    world.clock.advance(1);
+    assert_eq!(world.ok("GetItem", &get("o1", false))["Item"]["state"]["S"], "new");
+    assert_eq!(world.ok("Query", &due("a", None))["Count"], 1);
+}
+
+#[test]
+fn healed_reads_are_never_stale() {
+    let world = World::new(late(1));
+    world.engine.dynamodb().set_adversities(Adversities::default());
+    for n in 0..20 {
+        world.ok("PutItem", &put(&order("o1", Some(("a", "1")), &n.to_string())));
+        assert_eq!(world.ok("GetItem", &get("o1", false))["Item"]["state"]["S"], n.to_string());
+        world.clock.advance(1);
+    }
+}
+
+#[test]
+fn a_filter_and_a_projection_hold_for_late_items_too() {
+    let world = World::new(late(3));
+    let query = json!({
+        "TableName": "orders",
+        "KeyConditionExpression": "#pk = :p AND begins_with(sk, :s)",
+        "FilterExpression": "#state = :new",
+        "ProjectionExpression": "#state",
+        "ExpressionAttributeNames": { "#pk": "pk", "#state": "state" },
+        "ExpressionAttributeValues": { ":p": { "S": "o1" }, ":s": { "S": "ord" }, ":new": { "S": "new" } },
+    });
+    let mut seen = BTreeSet::new();
+    for n in 0..60 {
+        world.ok("PutItem", &put(&order("o1", None, if n % 2 == 0 { "new" } else { "old" })));
+        world.clock.advance(3);
+        seen.insert(world.ok("Query", &query)["Items"].to_string());
+    }
+    assert_eq!(seen, BTreeSet::from([json!([]).to_string(), json!([{ "state": { "S": "new" } }]).to_string()]));
+}
+
+#[derive(Clone, Debug)]
+enum Write {
+    Put(u8, Option<(u8, u8)>),
+    Delete(u8),
+}
+
+fn write() -> impl Strategy<Value = Write> {
+    prop_oneof![
+        4 => (0_u8..4, prop::option::of((0_u8..2, 0_u8..4))).prop_map(|(o, due)| Write::Put(o, due)),
+        1 => (0_u8..4).prop_map(Write::Delete),
+    ]
+}
+
+type State = BTreeMap<u8, (Option<(u8, u8)>, usize)>;
+
+/// What each kind of read answers in a state.
+fn answers(state: &State) -> [Value; 3] {
+    let item = |o: u8| match state.get(&o) {
+        Some((_, n)) => json!(n.to_string()),
+        None => Value::Null,
+    };
+    let mut due: Vec<_> = state.iter().filter_map(|(o, (due, _))| Some((due.filter(|d| d.0 == 0)?.1, *o))).collect();
+    due.sort_unstable();
+    let instants: BTreeSet<_> = due.iter().map(|(at, _)| *at).collect();
+    let first: Vec<_> = instants.iter().take(2).collect();
+    [item(0), json!([item(1), item(2)]), json!([due.len(), first.first()])]
+}
+
+fn ask(world: &World) -> [Value; 3] {
+    let state = |item: &Value| item["state"]["S"].clone();
+    let one = world.ok("GetItem", &get("0", false));
+    let batch = json!({ "RequestItems": { "orders": { "Keys": [key("1"), key("2")] } } });
+    let batch = world.ok("BatchGetItem", &batch);
+    let found = |pk: &str| {
+        let items = batch["Responses"]["orders"].as_array().unwrap();
+        items.iter().find(|item| item["pk"]["S"] == pk).map_or(Value::Null, state)
+    };
+    let index = world.ok("Query", &due("0", None));
+    let first = index["Items"].get(0).map(|item| item["due_sk"]["S"].as_str().unwrap().parse::<u8>().unwrap());
+    [state(&one["Item"]), json!([found("1"), found("2")]), json!([index["Count"], first])]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    /// Against a history of whole states: what a late read answers was true at some moment within the lag.
+    #[test]
+    fn a_late_answer_was_true_within_the_lag(
+        seed in any::<u64>(),
+        writes in prop::collection::vec((0_u64..20, write()), 1..40),
+    ) {
+        let world = World::new(late(seed));
+        let mut state = State::new();
+        let mut history = vec![(NOW_MS, answers(&state))];
+        for (n, (pause_ms, write)) in writes.into_iter().enumerate() {
+            world.clock.advance(pause_ms);
+            match write {
+                Write::Put(o, due) => {
+                    let text = due.map(|(shard, at)| (shard.to_string(), at.to_string()));
+                    let due_text = text.as_ref().map(|(shard, at)| (shard.as_str(), at.as_str()));
+                    world.ok("PutItem", &put(&order(&o.to_string(), due_text, &n.to_string())));
+                    state.insert(o, (due, n));
+                }
+                Write::Delete(o) => {
+                    world.ok("DeleteItem", &json!({ "TableName": "orders", "Key": key(&o.to_string()) }));
+                    state.remove(&o);
+                }
+            }
+            history.push((world.now_ms(), answers(&state)));
+            let since = world.now_ms() - LAG_MS;
+            let at_its_start = history.iter().rposition(|(at, _)| *at <= since).unwrap_or(0);
+            let possible = &history[at_its_start..];
+            for (kind, answer) in ask(&world).into_iter().enumerate() {
+                prop_assert!(
+                    possible.iter().any(|(_, answers)| answers[kind] == answer),
+                    "read {} answered {} but was {:?}", kind, answer, possible
+                );
+            }
+        }
+    }
+}
