@@ -1,8 +1,8 @@
 //! From streams to ledgers. Every record is tried; keys come from the operation, so that copying twice writes once.
 
-use domain::{LocationId, MerchantId, Message, MessageKind, Sku};
-use platform::items::{StoredFacts, StoredMovement, waiting_prefix};
-use platform::level::MovementOutbox;
+use domain::{MerchantId, Message, MessageKind, Sku};
+use platform::items::{StoredFacts, StoredMovement, level_prefix};
+use platform::level::{MovementOutbox, level_of};
 use platform::store::FactsOutbox;
 use platform::stream::StreamRecord;
 use platform::{Deps, Failure, Function, Table};
@@ -52,15 +52,17 @@ impl Found {
             |error: String| Failure::Malformed(format!("{}/{}/{}: {error}", record.table, record.pk, record.sk));
         let (merchant, rest) = record.pk.split_once('#').ok_or_else(|| unreadable("no merchant".to_owned()))?;
         let merchant = MerchantId::parse(merchant).map_err(|error| unreadable(error.to_string()))?;
-        let sku = || Sku::parse(rest).map_err(|error| unreadable(error.to_string()));
-        if let Some(location) = record.sk.strip_prefix("level#") {
-            let location = LocationId::parse(location).map_err(|error| unreadable(error.to_string()))?;
-            if let Some(outbox) = attribute::<MovementOutbox>(record, "movement").map_err(unreadable)? {
-                self.movements.extend(StoredMovement::all_of(&merchant, &sku()?, &location, outbox));
-            }
+        // The queue of orders that wait for an item is in partitions of its own: `<sku>#waiting#<shard>`.
+        let (sku, queue) = rest.split_once('#').map_or((rest, None), |(sku, queue)| (sku, Some(queue)));
+        let sku = || Sku::parse(sku).map_err(|error| unreadable(error.to_string()));
+        if record.sk.starts_with(level_prefix())
+            && let Some(outbox) = attribute::<MovementOutbox>(record, "movement").map_err(unreadable)?
+        {
+            let level = level_of(&sku()?, &record.sk).ok_or_else(|| unreadable("no level's key".to_owned()))?;
+            self.movements.extend(StoredMovement::all_of(&merchant, &level.sku, &level.location, outbox));
         }
         // A level or the terms of an item say so themselves; an order that waits for it counts also when it is gone.
-        if record.text("sellable").is_some() || record.sk.starts_with(waiting_prefix()) {
+        if record.text("sellable").is_some() || queue.is_some_and(|queue| queue.starts_with("waiting#")) {
             self.sellable.insert((merchant.clone(), sku()?), record.sequence_number.clone());
         }
         if let Some(outbox) = attribute::<FactsOutbox>(record, "facts").map_err(unreadable)? {

@@ -11,10 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use platform::feed;
-use platform::items::{
-    SealedChannel, StoredItem, StoredLevel, WaitingOrder, item_key, level_prefix, sellable_key, stock_partition,
-    waiting_prefix,
-};
+use platform::items::{SealedChannel, StoredItem, StoredLevel, item_key, level_prefix, sellable_key, stock_partition};
 use platform::{Deps, Failure, Operation, Table, Versioned};
 
 /// Most levels of an item.
@@ -83,18 +80,18 @@ async fn read(deps: &Deps, merchant: &MerchantId, sku: &Sku, days: u32, now: Tim
     let levels = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await?;
     let supplies: Vec<Supply> = levels
         .iter()
-        .map(|(key, level)| Supply { available: level.body.level().get(Term::Available), expiry: expiry(&key.sk) })
+        .map(|(_, level)| Supply { available: level.body.level().get(Term::Available), expiry: expiry(&level.body) })
         .collect();
     let today = now.to_zoned(TimeZone::UTC).date();
     let at_most = eligible(&supplies, days, today).saturating_sub(u64::from(item.safety_stock));
-    let claims = Claims { safety_stock: item.safety_stock, backordered: backordered(deps, &partition, at_most).await? };
+    let claims =
+        Claims { safety_stock: item.safety_stock, backordered: backordered(deps, merchant, sku, at_most).await? };
     let due_at = falls_on(&supplies, days, today).map(midnight).transpose()?;
     Ok(Computed { quantity: sellable(&supplies, claims, days, today), due_at })
 }
 
-/// The expiry in the key of a level that is kept by lot: `level#<location>#<expiry>#<lot>`; that of a lot which keeps is no date.
-fn expiry(sort_key: &str) -> Option<Date> {
-    sort_key.split('#').nth(2)?.parse().ok()
+fn expiry(level: &StoredLevel) -> Option<Date> {
+    level.id()?.lot?.expiry
 }
 
 fn midnight(day: Date) -> Result<Timestamp, Failure> {
@@ -103,15 +100,15 @@ fn midnight(day: Date) -> Result<Timestamp, Failure> {
 }
 
 /// Units that orders wait for, counted only as far as it matters: where nothing could be sold, nobody is asked.
-async fn backordered(deps: &Deps, partition: &str, at_most: u64) -> Result<u64, Failure> {
+async fn backordered(deps: &Deps, merchant: &MerchantId, sku: &Sku, at_most: u64) -> Result<u64, Failure> {
     if at_most == 0 {
         return Ok(0);
     }
     // An entry stands for at least one unit.
     let limit = usize::try_from(at_most.min(WAITING_MAX)).unwrap_or(usize::MAX);
-    let waiting = deps.store.query::<WaitingOrder>(Table::Stock, partition, waiting_prefix(), limit).await?;
+    let waiting = deps.store.waiting(merchant, sku, limit).await?;
     if waiting.len() >= limit {
         return Ok(at_most);
     }
-    Ok(u64::try_from(waiting.len()).unwrap_or(u64::MAX))
+    Ok(waiting.iter().map(|entry| u64::from(entry.units)).sum())
 }

@@ -173,17 +173,17 @@ async fn only_what_changes_the_sellable_quantity_is_published() {
 async fn an_order_that_waits_or_waits_no_longer_and_terms_that_changed_are_published() {
     let world = world().await;
     let order = domain::OrderId::derive(&world.merchant, &["api", "1"]);
-    let waiting = WaitingOrder { sku: world.tea.clone(), order, placed_at: world.stack.now() };
-    let operation = Operation::of(&["test", "waits"]);
+    let waiting =
+        WaitingOrder { sku: world.tea.clone(), order, rank: "0001#1".to_owned(), units: 2, since: 1, shard: 1 };
     let store = &world.stack.deps.store;
-    store.put_child(&waiting, &operation).await.unwrap();
+    store.enter_waiting(&waiting).await.unwrap();
     world.copy(&world.stack.stream_records()).await.unwrap();
     assert_eq!(world.published(), [format!("{} TEA", world.merchant)]);
-    store.apply(vec![platform::Write::Delete(platform::Stored::key(&waiting))]).await.unwrap();
+    store.leave_waiting(&waiting, 1).await.unwrap();
     world.copy(&world.stack.stream_records()).await.unwrap();
     assert_eq!(world.published(), [format!("{} TEA", world.merchant)], "its removal has no image");
     let terms = StockTerms { merchant: world.merchant.clone(), sku: world.cup.clone(), change: "1".to_owned() };
-    store.put_child(&terms, &operation).await.unwrap();
+    store.put_child(&terms, &Operation::of(&["test", "terms"])).await.unwrap();
     world.copy(&world.stack.stream_records()).await.unwrap();
     assert_eq!(world.published(), [format!("{} CUP", world.merchant)]);
 }

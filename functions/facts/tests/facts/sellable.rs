@@ -224,15 +224,16 @@ async fn safety_stock_and_waiting_orders_are_kept_back() {
         })
         .await
         .unwrap();
-    world.publish("1").await.unwrap();
+    world.publish("0").await.unwrap();
     assert_eq!(world.figure().await.body.quantity, 6);
-    for number in ["1", "2"] {
+    for (number, units, expect) in [("1", 2, 4), ("2", 3, 1), ("3", 7, 0)] {
         let order = OrderId::derive(&world.merchant, &["api", number]);
-        let waiting = WaitingOrder { sku: world.tea.clone(), order, placed_at: world.stack.now() };
-        store.put_child(&waiting, &operation).await.unwrap();
+        let (sku, rank) = (world.tea.clone(), number.to_owned());
+        let waiting = WaitingOrder { sku, order, rank, units, since: 1, shard: units % 2 };
+        store.enter_waiting(&waiting).await.unwrap();
+        world.publish(number).await.unwrap();
+        assert_eq!(world.figure().await.body.quantity, expect, "units, not orders");
     }
-    world.publish("2").await.unwrap();
-    assert_eq!(world.figure().await.body.quantity, 4);
 }
 
 #[tokio::test]
