@@ -52,6 +52,8 @@ pub(super) struct Pool {
     busy: Rc<Cell<usize>>,
     most: Rc<Cell<usize>>,
     relay_behind: Rc<Cell<bool>>,
+    /// Whether every order's message is sent.
+    pub(super) crowd_is_in: Rc<Cell<bool>>,
 }
 
 /// Counts an invocation that ends, in whatever way.
@@ -75,6 +77,7 @@ impl Pool {
             busy: Rc::default(),
             most: Rc::default(),
             relay_behind: Rc::default(),
+            crowd_is_in: Rc::default(),
         }
     }
 
@@ -200,7 +203,10 @@ impl Pool {
         const SHORT: Duration = Duration::from_millis(5);
         let due_ms = self.core.engine.queues().next_visible_at_ms(queue).ok().flatten();
         let left_ms = due_ms.map_or(u64::MAX, |due_ms| due_ms.saturating_sub(self.core.clock.now_us() / 1000));
-        if gathering { SHORT } else { Duration::from_millis(left_ms).clamp(SHORT, 4 * SHORT) }
+        if gathering || !self.crowd_is_in.get() {
+            return SHORT;
+        }
+        Duration::from_millis(left_ms).clamp(SHORT, 100 * SHORT)
     }
 
     fn deliver(&self, queue: &str, batch: Vec<Message>) {
@@ -234,7 +240,9 @@ impl Pool {
         let core = Arc::clone(&self.core);
         let mut position: Option<String> = None;
         loop {
-            core.agenda.pass(core.draw_ms(100, 250)).await;
+            // Once the crowd is in, little is left to relay.
+            let pause = if self.crowd_is_in.get() { core.draw_ms(500, 1000) } else { core.draw_ms(100, 250) };
+            core.agenda.pass(pause).await;
             let records = core.engine.dynamodb().stream_records(&source.table, position.as_deref(), 1000).unwrap_or_default();
             let Some(last) = records.last() else {
                 self.relay_behind.set(false);

@@ -31,7 +31,6 @@ pub fn print(template: &Path, rates: &[u64], batches: &[usize]) -> Result<bool, 
             // As fast as batches of this size can be taken in.
             let rate_per_s = (40 * batch as u64).min(10_000);
             reports.push(hold(&sale(template, seed, ORDERS, rate_per_s, batch, profile))?);
-            eprintln!("{batch} {seed} {:?}", reports.last());
         }
         all_well &= reports.iter().all(SaleReport::is_safe);
         let orders = (ORDERS * SEEDS.len() as u64) as f64;

@@ -109,7 +109,7 @@ impl World {
         let Ok(queue) = pool.queue() else { return };
         let (core, merchant, orders, sent) =
             (pool.core.clone(), self.merchant.clone(), Rc::clone(&self.orders), Rc::clone(&self.sent));
-        let (crowd_queue, rate) = (queue.clone(), sale.rate_per_s);
+        let (crowd_queue, rate, crowd_is_in) = (queue.clone(), sale.rate_per_s, Rc::clone(&pool.crowd_is_in));
         pool.spawner.spawn(async move {
             let started_us = core.clock.now_us();
             while sent.get() < orders.len() as u64 {
@@ -126,6 +126,7 @@ impl World {
                     sent.set(last as u64);
                 }
             }
+            crowd_is_in.set(true);
         });
         pool.spawner.spawn(pool.clone().read_queue(queue, sale.batch));
         pool.spawner.spawn(pool.clone().relay());
