@@ -2,6 +2,7 @@
 
 mod cancel;
 mod cash_on_delivery;
+mod edit;
 mod hold;
 mod progress;
 pub mod receive;
@@ -12,6 +13,7 @@ mod reserve;
 mod tests;
 
 pub use cancel::CancelReason;
+pub use edit::{Edit, Edited, LineEdit};
 pub use receive::{IntakeFacts, OrderRejection};
 pub use reservation::{EXTENSION_MAX, Expiry};
 pub use reserve::{Allocation, AllocationRule};

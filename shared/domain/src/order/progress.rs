@@ -49,7 +49,7 @@ impl Order {
 
     /// Cash on delivery: expected until every parcel has an outcome and none is still to come; then collected if any was
     /// delivered, otherwise not due. What a person or a payout decided since stays.
-    fn settle_money(&mut self) {
+    pub(super) fn settle_money(&mut self) {
         let open = matches!(self.money, MoneyState::Expected | MoneyState::Collected | MoneyState::NotDue);
         if self.cash_on_delivery_minor.is_none() || !open {
             return;
