@@ -10,7 +10,7 @@ use domain::stock::Term;
 use domain::{MerchantId, Sku};
 use partners::shops::{self, ShopError, StockUpdate};
 use platform::failure::QueueAnswer;
-use platform::items::{SealedChannel, StoredItem, StoredLevel, WaitingOrder, item_key, key_prefix, waiting_prefix};
+use platform::items::{SealedChannel, StoredItem, StoredLevel, item_key, key_prefix};
 use platform::{Deps, Failure, Table};
 
 /// Most channels of a merchant, levels of an item, and waiting orders counted.
@@ -94,8 +94,8 @@ impl Sellable {
         let partition = format!("{merchant}#{sku}");
         let levels = deps.store.query::<StoredLevel>(Table::Stock, &partition, "level#", COUNT_MAX).await?;
         let available = levels.iter().map(|(_, level)| level.body.level().get(Term::Available)).sum();
-        let waiting = deps.store.query::<WaitingOrder>(Table::Stock, &partition, waiting_prefix(), COUNT_MAX).await?;
-        let backordered = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
+        let waiting = deps.store.waiting(merchant, sku, COUNT_MAX).await?;
+        let backordered = waiting.iter().map(|entry| u64::from(entry.units)).sum();
         let versions: Vec<String> = levels.iter().map(|(_, level)| level.version.to_string()).collect();
         let quantity = item.body.item.sellable(available, backordered);
         Ok(Some(Self { quantity: u32::try_from(quantity).unwrap_or(u32::MAX), versions: versions.join(".") }))

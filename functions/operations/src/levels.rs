@@ -7,7 +7,7 @@ use crate::wire::{LevelView, StockView};
 use domain::{MerchantId, Sku};
 use futures_util::{StreamExt, TryStreamExt};
 use platform::auth::authenticate;
-use platform::items::{StoredItem, StoredLevel, WaitingOrder, item_key, level_prefix, stock_partition, waiting_prefix};
+use platform::items::{StoredItem, StoredLevel, item_key, level_prefix, stock_partition};
 use platform::listing::{Page, PageRequest};
 use platform::{Deps, Failure, Problem, Request, Response, Table, Versioned};
 
@@ -44,9 +44,10 @@ async fn stock_of(
         0
     } else {
         let limit = usize::try_from(at_most.min(WAITING_MAX)).unwrap_or(usize::MAX);
-        deps.store.query::<WaitingOrder>(Table::Stock, &partition, waiting_prefix(), limit).await?.len()
+        let waiting = deps.store.waiting(merchant, &item.sku, limit).await?;
+        waiting.iter().map(|entry| u64::from(entry.units)).sum()
     };
-    let sellable = item.sellable(available, u64::try_from(waiting).unwrap_or(u64::MAX));
+    let sellable = item.sellable(available, waiting);
     Ok((StockView { sku: item.sku, sellable, safety_stock: item.safety_stock, levels }, total))
 }
 

@@ -1,8 +1,14 @@
-//! `stock-reservation`: reserves whole orders, gives back what is cancelled, fills waiting orders. One transaction an
-//! order; nothing outside this function turns available units into reserved ones.
+//! `stock-reservation`: reserves whole orders, gives back what is cancelled, fills waiting orders. Nothing outside this
+//! function turns available units into reserved ones.
+//!
+//! A batch of messages is planned together and shares its writes of inventory levels: see `domain::stock::Take`.
 
+mod batch;
 mod offers;
-mod reserve;
+mod release;
+mod round;
+mod takes;
+mod wish;
 
 use domain::{Message, MessageKind};
 use platform::{Deps, Failure, Function};
@@ -16,12 +22,17 @@ impl Function for StockReservation {
 
     async fn message(&self, deps: &Deps, message: Message) -> Result<(), Failure> {
         match &message.kind {
-            MessageKind::Reserve { order } => reserve::reserve(deps, &message, order).await,
-            MessageKind::StockArrived { sku, .. } => reserve::fill_waiting(deps, &message, sku).await,
-            MessageKind::ShortPicked { task } => reserve::short_picked(deps, &message, task).await,
-            MessageKind::Release { task } => reserve::release(deps, &message, task).await,
+            MessageKind::Release { task } => release::release(deps, &message, task).await,
+            MessageKind::Reserve { .. } | MessageKind::StockArrived { .. } | MessageKind::ShortPicked { .. } => {
+                let outcome = self.messages(deps, vec![message]).await.pop();
+                outcome.unwrap_or_else(|| Err(Failure::bug("a message of the batch was left out")))
+            }
             other => Err(Failure::Malformed(format!("not for this queue: {other:?}"))),
         }
+    }
+
+    async fn messages(&self, deps: &Deps, messages: Vec<Message>) -> Vec<Result<(), Failure>> {
+        batch::handle(deps, messages).await
     }
 }
 

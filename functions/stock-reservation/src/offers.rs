@@ -1,62 +1,101 @@
 //! What locations could give, read consistently.
 
-use domain::allocation::{Need, Offer};
-use domain::stock::Term;
+use domain::allocation::{LotUnits, Offer};
+use domain::stock::{LevelId, Take, TakeId, Term};
 use domain::{LocationId, MerchantId, Sku};
-use platform::items::{StoredLevel, StoredLocation, locations_partition};
+use futures_util::{StreamExt, TryStreamExt};
+use platform::items::{StoredLevel, StoredLocation, level_prefix, locations_partition, stock_partition};
 use platform::{Deps, Failure, Table};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most locations of a merchant.
 const LOCATIONS_MAX: usize = 200;
+/// Most levels of an item.
+const LEVELS_MAX: usize = 1000;
+/// Items read at the same time.
+const AT_ONCE: usize = 16;
 
-/// The offers of a merchant's locations.
-pub(crate) struct Offers(pub(crate) Vec<Offer>);
+/// An item that a location does not really have.
+pub(crate) type Emptied = (Sku, LocationId);
 
-impl Offers {
-    /// Reads the levels of every item needed.
-    pub(crate) async fn load(deps: &Deps, merchant: &MerchantId, needs: &[Need]) -> Result<Self, Failure> {
-        let mut available: BTreeMap<LocationId, BTreeMap<Sku, u32>> = BTreeMap::new();
-        let skus: BTreeSet<&Sku> = needs.iter().map(|need| &need.sku).collect();
-        for sku in skus {
-            let partition = format!("{merchant}#{sku}");
-            for (_, stored) in
-                deps.store.query::<StoredLevel>(Table::Stock, &partition, "level#", LOCATIONS_MAX).await?
-            {
-                let units = u32::try_from(stored.body.level().get(Term::Available)).unwrap_or(0);
-                if let Some(location) = stored.body.location()
-                    && units > 0
-                {
-                    available.entry(location).or_default().insert(sku.clone(), units);
-                }
+/// The levels of some items, as they were read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Levels(BTreeMap<LevelId, Level>);
+
+#[derive(Debug, Clone)]
+struct Level {
+    available: u32,
+    takes: BTreeMap<TakeId, Take>,
+}
+
+impl Levels {
+    /// Reads every level of the items.
+    pub(crate) async fn load(deps: &Deps, merchant: &MerchantId, skus: &BTreeSet<Sku>) -> Result<Self, Failure> {
+        let read = |sku: Sku| async move {
+            let partition = stock_partition(merchant, &sku);
+            deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await
+        };
+        let pages: Vec<_> =
+            futures_util::stream::iter(skus.iter().cloned()).map(read).buffered(AT_ONCE).try_collect().await?;
+        let mut levels = BTreeMap::new();
+        for (key, stored) in pages.into_iter().flatten() {
+            let id = stored.body.id();
+            let id =
+                id.ok_or_else(|| Failure::bug(format!("a level that names no location: {}/{}", key.pk, key.sk)))?;
+            let available = u32::try_from(stored.body.level().get(Term::Available)).unwrap_or(0);
+            levels.insert(id, Level { available, takes: stored.body.takes() });
+        }
+        Ok(Self(levels))
+    }
+
+    /// Whether any unit is available.
+    pub(crate) fn has_any(&self, skus: &[Sku]) -> bool {
+        self.0.iter().any(|(id, level)| level.available > 0 && skus.contains(&id.sku))
+    }
+
+    /// Every open take.
+    pub(crate) fn takes(&self) -> impl Iterator<Item = (&LevelId, &TakeId, &Take)> {
+        self.0.iter().flat_map(|(id, level)| level.takes.iter().map(move |(name, take)| (id, name, take)))
+    }
+
+    /// What the merchant's locations could give of them.
+    pub(crate) fn offers(&self, locations: &[StoredLocation]) -> Vec<Offer> {
+        let mut by_location: BTreeMap<&LocationId, BTreeMap<Sku, Vec<LotUnits>>> = BTreeMap::new();
+        for (id, level) in self.0.iter().filter(|(_, level)| level.available > 0) {
+            let lots = by_location.entry(&id.location).or_default().entry(id.sku.clone()).or_default();
+            lots.push(LotUnits { lot: id.lot.clone(), units: level.available });
+        }
+        let offer = |stored: &StoredLocation| {
+            let mut available = by_location.get(&stored.location.id)?.clone();
+            for lots in available.values_mut() {
+                lots.sort_by_key(|lot| lot.lot.as_ref().map(domain::stock::Lot::sort_key));
             }
-        }
-        if available.is_empty() {
-            return Ok(Self(Vec::new()));
-        }
-        let locations = deps
-            .store
-            .query::<StoredLocation>(Table::Catalogue, &locations_partition(merchant), "", LOCATIONS_MAX)
-            .await?;
-        let offers = locations.into_iter().filter_map(|(_, stored)| {
-            let location = stored.body.location;
-            let available = available.remove(&location.id)?;
             Some(Offer {
-                location: location.id,
-                country: location.address.country,
-                priority: location.priority,
+                location: stored.location.id.clone(),
+                country: stored.location.address.country.clone(),
+                serves: Vec::new(),
+                cost: stored.location.priority,
                 available,
             })
-        });
-        Ok(Self(offers.collect()))
+        };
+        locations.iter().filter_map(offer).collect()
     }
+}
 
-    /// Leaves out items that a location does not really have.
-    pub(crate) fn leave_out(&mut self, emptied: &[(Sku, LocationId)]) {
-        for (sku, location) in emptied {
-            for offer in self.0.iter_mut().filter(|offer| offer.location == *location) {
-                offer.available.remove(sku);
-            }
+/// The merchant's locations.
+pub(crate) async fn locations(deps: &Deps, merchant: &MerchantId) -> Result<Vec<StoredLocation>, Failure> {
+    let partition = locations_partition(merchant);
+    let found = deps.store.query::<StoredLocation>(Table::Catalogue, &partition, "", LOCATIONS_MAX).await?;
+    Ok(found.into_iter().map(|(_, stored)| stored.body).collect())
+}
+
+/// The offers without what is known not to be there.
+pub(crate) fn without(offers: &[Offer], emptied: &[Emptied]) -> Vec<Offer> {
+    let mut offers = offers.to_vec();
+    for (sku, location) in emptied {
+        for offer in offers.iter_mut().filter(|offer| offer.location == *location) {
+            offer.available.remove(sku);
         }
     }
+    offers
 }

@@ -69,10 +69,10 @@ async fn look_at_order(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fail
     let parts = Parts { tasks: bodies(&tasks), shipments: bodies(&shipments) };
     let look = order.body.look(&parts, run.now);
     let mut commit = Commit::default();
-    let waited = look.stops_waiting.into_iter().map(|sku| {
-        let (order, placed_at) = (order.body.id.clone(), order.body.placed_at);
-        Write::Delete(WaitingOrder { sku, order, placed_at }.key())
-    });
+    let waited = look
+        .stops_waiting
+        .into_iter()
+        .map(|sku| Write::Delete(WaitingOrder::new(&order.body, sku, 0, 0, deps.store.list_shards()).key()));
     commit.writes.extend(waited);
     commit.add(deps, order, look.order)?;
     for (number, decision) in look.tasks {

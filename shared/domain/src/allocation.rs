@@ -1,19 +1,57 @@
-//! Which location gives what: a pure choice. Fewest parcels first, then the same country, then the location's priority,
-//! then its code, so that the same facts give the same answer.
+//! Which location gives what: a pure choice. Fewest parcels first, then the nearest region, then the cost of a parcel, then
+//! the location's code, so that the same facts give the same answer; every allocation says why.
+//!
+//! A kit is one unit of its line and several of its components, all from one location, or none. Of an item that is kept by
+//! lot the first to expire goes first, and none goes that the channel would find too old.
 
 use crate::ids::{LocationId, Sku};
-use crate::order::{AllocatedLine, Allocation, AllocationRule};
+use crate::order::{AllocatedGoods, AllocatedLine, Allocation, AllocationRule};
+use crate::stock::Lot;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
+use utoipa::ToSchema;
+
+/// Units of an item that one unit of a kit is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Component {
+    /// The item.
+    pub sku: Sku,
+    /// Units of it in one kit, at least 1.
+    pub quantity: u32,
+}
 
 /// What a line still needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
     /// The order line's number.
     pub line: u32,
-    /// The item.
-    pub sku: Sku,
-    /// Units, at least 1.
+    /// Units (or kits), at least 1.
     pub quantity: u32,
+    /// What one unit is made of; an item that is no kit is made of one of itself. No item twice.
+    pub components: Vec<Component>,
+}
+
+impl Need {
+    /// Units of an item that is no kit.
+    #[must_use]
+    pub fn of_item(line: u32, sku: Sku, quantity: u32) -> Self {
+        Self { line, quantity, components: vec![Component { sku, quantity: 1 }] }
+    }
+}
+
+/// What an order needs, and on what terms.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Lines.
+    pub needs: &'a [Need],
+    /// What to do when no single location has everything.
+    pub rule: AllocationRule,
+    /// ISO 3166-1 alpha-2 country it ships to.
+    pub country: Option<&'a str>,
+    /// Lots must be good on this day still.
+    pub good_on: Date,
 }
 
 /// What a location could give.
@@ -23,82 +61,182 @@ pub struct Offer {
     pub location: LocationId,
     /// Its country, ISO 3166-1 alpha-2.
     pub country: String,
-    /// Lower is preferred.
-    pub priority: u32,
-    /// Available units by item.
-    pub available: BTreeMap<Sku, u32>,
+    /// Countries that it serves as if they were its own.
+    pub serves: Vec<String>,
+    /// What a parcel from here costs, relative to other locations; lower is preferred.
+    pub cost: u32,
+    /// Available units by item and lot, first to expire first.
+    pub available: BTreeMap<Sku, Vec<LotUnits>>,
+}
+
+/// Available units of one level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LotUnits {
+    /// The lot, where the item is kept by lot.
+    pub lot: Option<Lot>,
+    /// Units.
+    pub units: u32,
+}
+
+impl LotUnits {
+    /// Whether it is good on `day` still.
+    fn is_good_on(&self, day: Date) -> bool {
+        self.lot.as_ref().and_then(|lot| lot.expiry).is_none_or(|expiry| expiry >= day)
+    }
+}
+
+/// How near a location is to the shopper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Nearness {
+    /// In the shopper's country.
+    SameCountry,
+    /// It serves the shopper's country.
+    Serves,
+    /// Neither, or the country is not known.
+    Elsewhere,
+}
+
+/// Why a location was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reason {
+    /// How near it is.
+    pub nearness: Nearness,
+    /// What a parcel from there costs.
+    pub cost: u32,
+    /// In how many parcels what was allocated now ships.
+    pub parcels: usize,
+    /// How many locations had something to give.
+    pub candidates: usize,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let near = match self.nearness {
+            Nearness::SameCountry => "same country",
+            Nearness::Serves => "serves the country",
+            Nearness::Elsewhere => "elsewhere",
+        };
+        write!(f, "{} of {} locations, {near}, cost {}", self.parcels, self.candidates, self.cost)
+    }
 }
 
 /// Up to this many locations every combination is tried; past it, the one that covers most is taken first.
 const EXHAUSTIVE_LOCATIONS_MAX: usize = 10;
 
-/// Chooses who ships what of `needs`. Empty when the rule has the order wait.
-#[must_use]
-pub fn allocate(needs: &[Need], offers: &[Offer], rule: AllocationRule, country: Option<&str>) -> Vec<Allocation> {
-    let mut offers: Vec<&Offer> = offers.iter().filter(|offer| covers(offer, needs) > 0).collect();
-    offers.sort_by_key(|offer| (Some(offer.country.as_str()) != country, offer.priority, offer.location.clone()));
-    let units: u64 = needs.iter().map(|need| u64::from(need.quantity)).sum();
-    let most_parcels = match rule {
-        AllocationRule::ShipComplete => 1,
-        AllocationRule::Split | AllocationRule::Backorder => offers.len(),
-    };
-    if let Some(complete) = fewest(needs, &offers, most_parcels, units) {
-        return complete;
+impl Offer {
+    fn nearness(&self, country: Option<&str>) -> Nearness {
+        match country {
+            Some(country) if self.country == country => Nearness::SameCountry,
+            Some(country) if self.serves.iter().any(|served| served == country) => Nearness::Serves,
+            _ => Nearness::Elsewhere,
+        }
     }
-    match rule {
-        AllocationRule::ShipComplete | AllocationRule::Split => Vec::new(),
-        AllocationRule::Backorder => take(needs, &by_coverage(needs, &offers)).0,
+
+    /// Takes away what `allocation` gives: what the next order can have.
+    pub fn give(&mut self, allocation: &Allocation) {
+        if allocation.location != self.location {
+            return;
+        }
+        for goods in &allocation.goods {
+            let of_lot =
+                self.available.get_mut(&goods.sku).and_then(|lots| lots.iter_mut().find(|l| l.lot == goods.lot));
+            if let Some(stock) = of_lot {
+                stock.units = stock.units.saturating_sub(goods.quantity);
+            }
+        }
     }
 }
 
+/// Chooses who ships what is wanted. Empty when the rule has the order wait.
+#[must_use]
+pub fn allocate(wanted: &Wanted<'_>, offers: &[Offer]) -> Vec<Allocation> {
+    let mut offers: Vec<&Offer> = offers.iter().filter(|offer| covers(offer, wanted) > 0).collect();
+    offers.sort_by_key(|offer| (offer.nearness(wanted.country), offer.cost, offer.location.clone()));
+    let units: u64 = wanted.needs.iter().map(|need| u64::from(need.quantity)).sum();
+    let most_parcels = match wanted.rule {
+        AllocationRule::ShipComplete => 1,
+        AllocationRule::Split | AllocationRule::Backorder => offers.len(),
+    };
+    let mut chosen = match (fewest(wanted, &offers, most_parcels, units), wanted.rule) {
+        (Some(complete), _) => complete,
+        (None, AllocationRule::ShipComplete | AllocationRule::Split) => Vec::new(),
+        (None, AllocationRule::Backorder) => take(wanted, &by_coverage(wanted, &offers)).0,
+    };
+    let parcels = chosen.len();
+    for allocation in &mut chosen {
+        allocation.reason.parcels = parcels;
+        allocation.reason.candidates = offers.len();
+    }
+    chosen
+}
+
 /// The complete allocation with the fewest parcels; among equals the first in order of preference.
-fn fewest(needs: &[Need], offers: &[&Offer], most: usize, units: u64) -> Option<Vec<Allocation>> {
+fn fewest(wanted: &Wanted<'_>, offers: &[&Offer], most: usize, units: u64) -> Option<Vec<Allocation>> {
     if offers.len() > EXHAUSTIVE_LOCATIONS_MAX && most > 1 {
-        if let Some(single) = fewest(needs, offers, 1, units) {
+        if let Some(single) = fewest(wanted, offers, 1, units) {
             return Some(single);
         }
-        let (allocations, taken) = take(needs, &by_coverage(needs, offers));
+        let (allocations, taken) = take(wanted, &by_coverage(wanted, offers));
         return (taken == units).then_some(allocations);
     }
     (1..=most.min(offers.len())).find_map(|parcels| {
         combinations(offers.len(), parcels).into_iter().find_map(|chosen| {
             let chosen: Vec<&Offer> = chosen.into_iter().map(|index| offers[index]).collect();
-            let (allocations, taken) = take(needs, &chosen);
+            let (allocations, taken) = take(wanted, &chosen);
             (taken == units).then_some(allocations)
         })
     })
 }
 
-fn by_coverage<'a>(needs: &[Need], offers: &[&'a Offer]) -> Vec<&'a Offer> {
+fn by_coverage<'a>(wanted: &Wanted<'_>, offers: &[&'a Offer]) -> Vec<&'a Offer> {
     let mut sorted = offers.to_vec();
-    sorted.sort_by_key(|offer| std::cmp::Reverse(covers(offer, needs)));
+    sorted.sort_by_key(|offer| std::cmp::Reverse(covers(offer, wanted)));
     sorted
 }
 
-fn covers(offer: &Offer, needs: &[Need]) -> u64 {
-    take(needs, &[offer]).1
+fn covers(offer: &Offer, wanted: &Wanted<'_>) -> u64 {
+    take(wanted, &[offer]).1
 }
 
 /// Takes what there is from `offers` in their order; gives the allocations and the units taken.
-fn take(needs: &[Need], offers: &[&Offer]) -> (Vec<Allocation>, u64) {
-    let mut left: Vec<u32> = needs.iter().map(|need| need.quantity).collect();
+fn take(wanted: &Wanted<'_>, offers: &[&Offer]) -> (Vec<Allocation>, u64) {
+    let mut left: Vec<u32> = wanted.needs.iter().map(|need| need.quantity).collect();
     let mut taken = 0;
     let mut allocations = Vec::new();
     for offer in offers {
         let mut available = offer.available.clone();
-        let mut lines = Vec::new();
-        for (need, left) in needs.iter().zip(&mut left) {
-            let Some(units) = available.get_mut(&need.sku) else { continue };
-            let quantity = (*units).min(*left);
-            if quantity > 0 {
-                *units -= quantity;
-                *left -= quantity;
-                taken += u64::from(quantity);
-                lines.push(AllocatedLine { line: need.line, quantity });
+        let (mut lines, mut goods) = (Vec::new(), Vec::new());
+        for (need, left) in wanted.needs.iter().zip(&mut left) {
+            let whole = |component: &Component| {
+                let lots = available.get(&component.sku).map_or(&[][..], Vec::as_slice);
+                let units: u32 = lots.iter().filter(|lot| lot.is_good_on(wanted.good_on)).map(|lot| lot.units).sum();
+                units / component.quantity.max(1)
+            };
+            let quantity = need.components.iter().map(whole).min().unwrap_or(0).min(*left);
+            if quantity == 0 {
+                continue;
             }
+            for component in &need.components {
+                let mut wants = quantity * component.quantity;
+                for lot in available.get_mut(&component.sku).into_iter().flatten() {
+                    let units = lot.units.min(wants);
+                    if units == 0 || !lot.is_good_on(wanted.good_on) {
+                        continue;
+                    }
+                    lot.units -= units;
+                    wants -= units;
+                    let (sku, lot) = (component.sku.clone(), lot.lot.clone());
+                    goods.push(AllocatedGoods { line: need.line, sku, lot, quantity: units });
+                }
+            }
+            *left -= quantity;
+            taken += u64::from(quantity);
+            lines.push(AllocatedLine { line: need.line, quantity });
         }
         if !lines.is_empty() {
-            allocations.push(Allocation { location: offer.location.clone(), lines });
+            let nearness = offer.nearness(wanted.country);
+            let reason = Reason { nearness, cost: offer.cost, parcels: 1, candidates: offers.len() };
+            allocations.push(Allocation { location: offer.location.clone(), lines, goods, reason });
         }
     }
     (allocations, taken)
@@ -131,15 +269,33 @@ mod tests {
     }
 
     fn need(line: u32, name: &str, quantity: u32) -> Need {
-        Need { line, sku: sku(name), quantity }
+        Need::of_item(line, sku(name), quantity)
+    }
+
+    fn kit(line: u32, quantity: u32, components: &[(&str, u32)]) -> Need {
+        let component = |(name, quantity): &(&str, u32)| Component { sku: sku(name), quantity: *quantity };
+        Need { line, quantity, components: components.iter().map(component).collect() }
+    }
+
+    fn day(text: &str) -> Date {
+        text.parse().unwrap()
+    }
+
+    fn allocate(needs: &[Need], offers: &[Offer], rule: AllocationRule, country: Option<&str>) -> Vec<Allocation> {
+        super::allocate(&Wanted { needs, rule, country, good_on: day("2026-11-02") }, offers)
+    }
+
+    fn plain(units: u32) -> Vec<LotUnits> {
+        vec![LotUnits { lot: None, units }]
     }
 
     fn offer(location: &str, country: &str, available: &[(&str, u32)]) -> Offer {
         Offer {
             location: LocationId::parse(location).unwrap(),
             country: country.to_owned(),
-            priority: 0,
-            available: available.iter().map(|(name, units)| (sku(name), *units)).collect(),
+            serves: Vec::new(),
+            cost: 0,
+            available: available.iter().map(|(name, units)| (sku(name), plain(*units))).collect(),
         }
     }
 
@@ -182,6 +338,53 @@ mod tests {
         assert_eq!(units, 3);
     }
 
+    #[test]
+    fn a_country_that_is_served_comes_before_the_cost_and_both_are_the_reason() {
+        let far = offer("A", "DE", &[("tea", 9)]);
+        let serving = Offer { serves: vec!["RO".to_owned()], cost: 5, ..offer("B", "BG", &[("tea", 9)]) };
+        let chosen = allocate(&[need(1, "tea", 1)], &[far.clone(), serving.clone()], AllocationRule::Split, Some("RO"));
+        assert_eq!(places(&chosen), ["B"]);
+        assert_eq!(chosen[0].reason.to_string(), "1 of 2 locations, serves the country, cost 5");
+        let chosen = allocate(&[need(1, "tea", 1)], &[far, serving], AllocationRule::Split, Some("FR"));
+        assert_eq!(places(&chosen), ["A"], "the cheaper of two that are equally far");
+    }
+
+    #[test]
+    fn a_kit_is_whole_at_one_location_or_not_allocated() {
+        let halves = [offer("A", "BG", &[("tea", 4)]), offer("B", "BG", &[("cup", 4)])];
+        let set = [kit(1, 1, &[("tea", 2), ("cup", 1)])];
+        assert!(allocate(&set, &halves, AllocationRule::Backorder, None).is_empty());
+        let whole = [offer("A", "BG", &[("tea", 5), ("cup", 4)])];
+        let chosen = allocate(&[kit(1, 3, &[("tea", 2), ("cup", 1)])], &whole, AllocationRule::Backorder, None);
+        assert_eq!(chosen[0].lines, vec![AllocatedLine { line: 1, quantity: 2 }]);
+        let goods: Vec<(&str, u32)> =
+            chosen[0].goods.iter().map(|goods| (goods.sku.as_str(), goods.quantity)).collect();
+        assert_eq!(goods, [("tea", 4), ("cup", 2)]);
+    }
+
+    #[test]
+    fn the_first_to_expire_goes_first_and_what_is_too_old_does_not_go() {
+        let lot = |expiry: &str, units| {
+            let lot = Lot { expiry: Some(day(expiry)), code: expiry.to_owned() };
+            LotUnits { lot: Some(lot), units }
+        };
+        let mut shelf = offer("A", "BG", &[]);
+        shelf.available.insert(sku("tea"), vec![lot("2026-11-01", 5), lot("2026-11-02", 1), lot("2027-01-01", 5)]);
+        let check = |quantity, expect: &[(&str, u32)]| {
+            let chosen =
+                allocate(&[need(1, "tea", quantity)], std::slice::from_ref(&shelf), AllocationRule::Split, None);
+            let lots: Vec<(&str, u32)> = chosen
+                .iter()
+                .flat_map(|a| &a.goods)
+                .map(|g| (g.lot.as_ref().unwrap().code.as_str(), g.quantity))
+                .collect();
+            assert_eq!(lots, expect, "{quantity}");
+        };
+        check(1, &[("2026-11-02", 1)]);
+        check(3, &[("2026-11-02", 1), ("2027-01-01", 2)]);
+        check(7, &[]);
+    }
+
     proptest! {
         #[test]
         fn no_more_is_allocated_than_needed_or_available(
@@ -204,18 +407,21 @@ mod tests {
                 let offer = offers.iter().find(|o| o.location == allocation.location).unwrap();
                 for (sku, units) in &offer.available {
                     let taken: u32 = allocation.lines.iter()
-                        .filter(|l| needs.iter().any(|n| n.line == l.line && n.sku == *sku)).map(|l| l.quantity).sum();
-                    prop_assert!(taken <= *units);
+                        .filter(|l| needs.iter().any(|n| n.line == l.line && n.components[0].sku == *sku))
+                        .map(|l| l.quantity).sum();
+                    prop_assert!(taken <= units[0].units);
+                    let goods: u32 = allocation.goods.iter().filter(|g| g.sku == *sku).map(|g| g.quantity).sum();
+                    prop_assert_eq!(taken, goods);
                 }
             }
             match rule {
                 AllocationRule::ShipComplete => prop_assert!(chosen.is_empty() || (complete && chosen.len() == 1)),
                 AllocationRule::Split => prop_assert!(chosen.is_empty() || complete),
                 AllocationRule::Backorder => {
-                    let total = |sku: &Sku| offers.iter().map(|o| o.available[sku]).sum::<u32>();
+                    let total = |sku: &Sku| offers.iter().map(|o| o.available[sku][0].units).sum::<u32>();
                     for name in names {
-                        let wanted: u32 = needs.iter().filter(|n| n.sku == sku(name)).map(|n| n.quantity).sum();
-                        let got: u32 = needs.iter().filter(|n| n.sku == sku(name)).map(|n| of_line(n.line)).sum();
+                        let wanted: u32 = needs.iter().filter(|n| n.components[0].sku == sku(name)).map(|n| n.quantity).sum();
+                        let got: u32 = needs.iter().filter(|n| n.components[0].sku == sku(name)).map(|n| of_line(n.line)).sum();
                         prop_assert_eq!(got, wanted.min(total(&sku(name))));
                     }
                 }

@@ -23,6 +23,7 @@ use crate::ids::{ChannelId, LocationId, MerchantId, OrderId, PickTaskId, Shipmen
 use crate::incoming::PRIORITY_MAX;
 use crate::message::{Message, MessageKind};
 use crate::money::{Currency, Money};
+use crate::stock::{Lot, TakeId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -153,6 +154,20 @@ pub struct AllocatedLine {
     pub quantity: u32,
 }
 
+/// Units of an item, of one lot where it is kept by lot, that an order line is served with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AllocatedGoods {
+    /// The order line's number.
+    pub line: u32,
+    /// The item: the line's own, or a component of its kit.
+    pub sku: Sku,
+    /// The lot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lot: Option<Lot>,
+    /// Units.
+    pub quantity: u32,
+}
+
 /// What one location must ship of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FulfillmentOrder {
@@ -167,6 +182,12 @@ pub struct FulfillmentOrder {
     pub delivery: DeliveryState,
     /// What it ships.
     pub lines: Vec<AllocatedLine>,
+    /// The same as goods, where that says more than the lines: kits, and items that are kept by lot.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goods: Vec<AllocatedGoods>,
+    /// The take that its units were claimed from.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub take: TakeId,
 }
 
 impl FulfillmentOrder {
@@ -243,6 +264,9 @@ pub struct Order {
     /// What each location ships.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fulfillment_orders: Vec<FulfillmentOrder>,
+    /// Items that it waits for: its entries in their queues.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<Sku>,
     /// A cancellation was asked for and is being carried out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel_requested: bool,

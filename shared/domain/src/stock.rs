@@ -3,10 +3,15 @@
 //! `on_hand = available + open_takes + reserved + picked + blocked`, per merchant, item and location; `incoming` lies
 //! outside. A level only ever changes by a [`StockChange`] that keeps the equation: its deltas sum up, or it is no change.
 
-use crate::actor::Actor;
+mod lot;
+mod movement;
+mod take;
+
+pub use lot::{LevelId, Lot};
+pub use movement::{ActivityFact, Condition, DEFAULT_BIN, Goods, LiableParty, Movement, MovementKind};
+pub use take::{Take, TakeId, TakenFor};
+
 use crate::ids::{LocationId, Sku};
-use jiff::Timestamp;
-use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -118,6 +123,9 @@ pub struct StockChange {
     pub sku: Sku,
     /// Where.
     pub location: LocationId,
+    /// The lot, where the item is kept by lot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lot: Option<Lot>,
     /// What is added to each term; never zero, and in balance with the equation.
     pub deltas: BTreeMap<Term, i64>,
     /// The movements of goods that this is; empty for promises (reserve, release, expire).
@@ -134,6 +142,7 @@ impl StockChange {
         Self {
             sku: sku.clone(),
             location: location.clone(),
+            lot: None,
             deltas: BTreeMap::from([(from, -quantity), (to, quantity)]),
             movements: Vec::new(),
             stock_arrived: to == Term::Available,
@@ -159,6 +168,7 @@ impl StockChange {
         Self {
             sku: sku.clone(),
             location: location.clone(),
+            lot: None,
             deltas: BTreeMap::from([(Term::OnHand, quantity), (term, quantity)]),
             movements: Vec::new(),
             stock_arrived: term == Term::Available,
@@ -172,10 +182,24 @@ impl StockChange {
         Self {
             sku: sku.clone(),
             location: location.clone(),
+            lot: None,
             deltas: BTreeMap::from([(Term::OnHand, -quantity), (term, -quantity)]),
             movements: Vec::new(),
             stock_arrived: false,
         }
+    }
+
+    /// Says which lot it is of.
+    #[must_use]
+    pub fn of_lot(mut self, lot: Option<Lot>) -> Self {
+        self.lot = lot;
+        self
+    }
+
+    /// Which level it changes.
+    #[must_use]
+    pub fn level(&self) -> LevelId {
+        LevelId { sku: self.sku.clone(), location: self.location.clone(), lot: self.lot.clone() }
     }
 
     /// Says which movements of goods this change is.
@@ -198,12 +222,12 @@ impl StockChange {
         delta(Term::OnHand) == parts
     }
 
-    /// One change per item and location, in key order: a transaction may touch an item once.
+    /// One change per level, in key order: a transaction may touch an item once.
     #[must_use]
     pub fn merged(changes: Vec<Self>) -> Vec<Self> {
-        let mut by_key: BTreeMap<(Sku, LocationId), Self> = BTreeMap::new();
+        let mut by_key: BTreeMap<LevelId, Self> = BTreeMap::new();
         for change in changes {
-            let key = (change.sku.clone(), change.location.clone());
+            let key = change.level();
             match by_key.get_mut(&key) {
                 None => {
                     by_key.insert(key, change);
@@ -220,170 +244,6 @@ impl StockChange {
         }
         by_key.into_values().collect()
     }
-}
-
-/// Kinds of movement in the ledger of goods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[allow(missing_docs)]
-pub enum MovementKind {
-    Receipt,
-    Putaway,
-    Move,
-    Replenish,
-    Pick,
-    Unpick,
-    Stage,
-    Ship,
-    TransferOut,
-    TransferIn,
-    StatusChange,
-    CountAdjust,
-    WriteOff,
-    ReturnReceipt,
-    KitBuild,
-    KitUnbuild,
-    Sample,
-    OwnerChange,
-}
-
-/// Condition of goods.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Condition {
-    #[default]
-    New,
-    Opened,
-    Damaged,
-}
-
-/// Bin that goods are in until bins are told apart.
-pub const DEFAULT_BIN: &str = "MAIN";
-
-fn default_bin() -> String {
-    DEFAULT_BIN.to_owned()
-}
-
-fn is_default_bin(bin: &String) -> bool {
-    bin == DEFAULT_BIN
-}
-
-/// The physical side of goods.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Goods {
-    /// Bin, `MAIN` unless said otherwise.
-    #[serde(default = "default_bin", skip_serializing_if = "is_default_bin")]
-    pub bin: String,
-    /// Lot (batch).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lot: Option<String>,
-    /// Expiry date.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = Date)]
-    pub expiry: Option<Date>,
-    /// Serial number, for a quantity of one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub serial: Option<String>,
-    /// Condition.
-    #[serde(default)]
-    pub condition: Condition,
-}
-
-impl Default for Goods {
-    fn default() -> Self {
-        Self { bin: default_bin(), lot: None, expiry: None, serial: None, condition: Condition::New }
-    }
-}
-
-/// Who pays for an adjustment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum LiableParty {
-    Warehouse,
-    Merchant,
-    Carrier,
-    Supplier,
-}
-
-/// One entry of the ledger of goods: `quantity` units moved from one term of the equation to another
-/// (`from` absent: they came in; `to` absent: they left).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Movement {
-    /// Kind.
-    #[serde(rename = "type")]
-    pub kind: MovementKind,
-    /// Units, at least 1.
-    pub quantity: u32,
-    /// The term that the units left.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<Term>,
-    /// The term that the units entered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<Term>,
-    /// Bin, lot, expiry, serial, condition.
-    #[serde(flatten)]
-    pub goods: Goods,
-    /// Id of what caused it: pick task, shipment, receipt, return.
-    pub cause: String,
-    /// When, UTC.
-    #[schema(value_type = String, format = DateTime)]
-    pub at: Timestamp,
-    /// Person and station, where a person did it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub actor: Option<Actor>,
-    /// Who pays, for adjustments and write-offs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub liable: Option<LiableParty>,
-    /// Reason in words, for adjustments.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-impl Movement {
-    /// A movement of ordinary goods without person: fill in the rest by struct update.
-    #[must_use]
-    pub fn new(
-        kind: MovementKind,
-        quantity: u32,
-        from: Option<Term>,
-        to: Option<Term>,
-        cause: &str,
-        at: Timestamp,
-    ) -> Self {
-        Self {
-            kind,
-            quantity,
-            from,
-            to,
-            goods: Goods::default(),
-            cause: cause.to_owned(),
-            at,
-            actor: None,
-            liable: None,
-            reason: None,
-        }
-    }
-}
-
-/// What was done for a merchant: what 3PL billing and reports are computed from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ActivityFact {
-    /// Activity: `pick`, `pack`, `ship`, `receive`, `return_receive`, `inspect`, …
-    pub activity: String,
-    /// How much.
-    pub quantity: u32,
-    /// Of what: `unit`, `parcel`, `label`, `line`.
-    pub unit: String,
-    /// Id of what caused it.
-    pub cause: String,
-    /// When, UTC.
-    #[schema(value_type = String, format = DateTime)]
-    pub at: Timestamp,
-    /// Person and station, where a person did it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub actor: Option<Actor>,
 }
 
 #[cfg(test)]

@@ -150,7 +150,7 @@ impl Store {
                 continue;
             }
             writes.push(Write::Level {
-                key: level::level_key(&merchant, &change.sku, &change.location),
+                key: level::level_key(&merchant, &change.level()),
                 change,
                 operation: operation.id().to_owned(),
             });
@@ -351,7 +351,7 @@ impl Store {
                 item.delete(Delete::builder().table_name(table).set_key(Some(key.attributes())).build().map_err(built)?)
             }
             Write::Level { key, change, operation } => {
-                let update = level::update(&merchant_of(&key)?, &change, &operation)?;
+                let update = level::update(&merchant_of(&key)?, &change, &operation, level::TakeWrite::None)?;
                 item.update(
                     Update::builder()
                         .table_name(table)
@@ -369,7 +369,7 @@ impl Store {
     }
 }
 
-fn number(value: u64) -> aws_sdk_dynamodb::types::AttributeValue {
+pub(crate) fn number(value: u64) -> aws_sdk_dynamodb::types::AttributeValue {
     aws_sdk_dynamodb::types::AttributeValue::N(value.to_string())
 }
 

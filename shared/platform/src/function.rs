@@ -32,6 +32,16 @@ pub trait Function {
         Err(Failure::Malformed(format!("{} takes no messages", Self::NAME)))
     }
 
+    /// Does what a batch of messages of a queue asks for; gives what became of each, in their order.
+    async fn messages(&self, deps: &Deps, messages: Vec<Message>) -> Vec<Result<(), Failure>> {
+        let mut outcomes = Vec::with_capacity(messages.len());
+        for message in messages {
+            let span = span_of(Self::NAME, &message);
+            outcomes.push(self.message(deps, message).instrument(span).await);
+        }
+        outcomes
+    }
+
     /// Takes in records of a table's stream: all are tried; an error means that the batch comes again.
     async fn records(&self, deps: &Deps, records: Vec<Result<StreamRecord, Failure>>) -> Result<(), Failure> {
         Err(Failure::bug(format!("{} reads no stream", Self::NAME)))
@@ -122,9 +132,27 @@ async fn handle_http<F: Function>(
 }
 
 async fn handle_queue<F: Function>(function: &F, deps: &Deps, records: Vec<SqsMessage>) -> SqsBatchResponse {
+    let parsed: Vec<Result<Message, Failure>> = records
+        .iter()
+        .map(|record| {
+            serde_json::from_str::<Message>(record.body.as_deref().unwrap_or_default())
+                .map_err(|error| Failure::Malformed(format!("not a message of ours: {error}")))
+        })
+        .collect();
+    let messages: Vec<Message> = parsed.iter().filter_map(|message| message.as_ref().ok().cloned()).collect();
+    let mut outcomes =
+        if messages.is_empty() { Vec::new() } else { function.messages(deps, messages).await }.into_iter();
     let mut response = SqsBatchResponse::default();
-    for record in records {
-        if let Err(again) = handle_message(function, deps, &record).await {
+    for (record, message) in records.into_iter().zip(parsed) {
+        let span = match &message {
+            Ok(message) => span_of(F::NAME, message),
+            Err(_) => tracing::info_span!("message", function = F::NAME, message_id = record.message_id),
+        };
+        let outcome = match message {
+            Ok(_) => outcomes.next().unwrap_or_else(|| Err(Failure::bug("a message of the batch was left out"))),
+            Err(unreadable) => Err(unreadable),
+        };
+        if let Err(again) = settle(deps, F::NAME, &record, outcome).instrument(span).await {
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = record.message_id.clone().unwrap_or_default();
             response.batch_item_failures.push(failure);
@@ -142,61 +170,45 @@ async fn handle_queue<F: Function>(function: &F, deps: &Deps, records: Vec<SqsMe
     response
 }
 
-/// The message's kind as it stands on the wire.
-fn kind_of(body: &str) -> String {
-    #[derive(serde::Deserialize)]
-    struct Kind {
-        kind: String,
-    }
-    serde_json::from_str::<Kind>(body).map(|kind| kind.kind).unwrap_or_default()
+/// What every log line of a message's step bears.
+fn span_of(function: &str, message: &Message) -> tracing::Span {
+    let kind = serde_json::to_value(&message.kind).unwrap_or_default();
+    let kind = kind.get("kind").and_then(serde_json::Value::as_str).unwrap_or_default();
+    tracing::info_span!(
+        "message",
+        function,
+        correlation_id = message.correlation_id,
+        merchant = %message.merchant,
+        kind,
+    )
 }
 
 /// The message must come again, if known after this long.
 struct Again(Option<Duration>);
 
-async fn handle_message<F: Function>(function: &F, deps: &Deps, record: &SqsMessage) -> Result<(), Again> {
-    let body = record.body.as_deref().unwrap_or_default();
-    let (outcome, span) = match serde_json::from_str::<Message>(body) {
-        Err(error) => {
-            let span = tracing::info_span!("message", function = F::NAME, message_id = record.message_id);
-            (Err(Failure::Malformed(format!("not a message of ours: {error}"))), span)
+/// Acknowledges a message, buries it, or has it come again, by what became of it.
+async fn settle(deps: &Deps, function: &str, record: &SqsMessage, outcome: Result<(), Failure>) -> Result<(), Again> {
+    let Err(failure) = outcome else { return Ok(()) };
+    match failure.queue_answer() {
+        QueueAnswer::Acknowledge => {
+            tracing::info!(reason = %failure, "message refused");
+            Ok(())
         }
-        Ok(message) => {
-            let span = tracing::info_span!(
-                "message",
-                function = F::NAME,
-                correlation_id = message.correlation_id,
-                merchant = %message.merchant,
-                kind = kind_of(body),
-                message_id = record.message_id,
-            );
-            (function.message(deps, message).instrument(span.clone()).await, span)
+        QueueAnswer::Retry(after) => {
+            tracing::warn!(reason = %failure, "message comes again");
+            Err(Again(after))
         }
-    };
-    async {
-        let Err(failure) = outcome else { return Ok(()) };
-        match failure.queue_answer() {
-            QueueAnswer::Acknowledge => {
-                tracing::info!(reason = %failure, "message refused");
-                Ok(())
-            }
-            QueueAnswer::Retry(after) => {
-                tracing::warn!(reason = %failure, "message comes again");
-                Err(Again(after))
-            }
-            QueueAnswer::DeadLetter => {
-                tracing::error!(reason = %failure, "message goes to the dead-letter queue");
-                let queue = queue_of(deps, record).ok_or(Again(None))?;
-                let buried = deps.queues.bury(queue, body, &failure.to_string(), F::NAME, deps.clock.now()).await;
-                buried.map_err(|error| {
-                    tracing::error!(%error, "dead letter not sent: the message stays in its queue");
-                    Again(None)
-                })
-            }
+        QueueAnswer::DeadLetter => {
+            tracing::error!(reason = %failure, "message goes to the dead-letter queue");
+            let queue = queue_of(deps, record).ok_or(Again(None))?;
+            let body = record.body.as_deref().unwrap_or_default();
+            let buried = deps.queues.bury(queue, body, &failure.to_string(), function, deps.clock.now()).await;
+            buried.map_err(|error| {
+                tracing::error!(%error, "dead letter not sent: the message stays in its queue");
+                Again(None)
+            })
         }
     }
-    .instrument(span)
-    .await
 }
 
 /// The queue that a record came from: the one of the function's own whose URL ends in the name in the record's ARN.

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::settings::Table;
 use crate::store::{Item, Key, Outbox, json};
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::stock::{Level, Movement, StockChange, Term};
+use domain::stock::{Level, LevelId, Lot, Movement, StockChange, Take, Term};
 use domain::{LocationId, MerchantId, Message, MessageKind, Sku};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -20,8 +20,24 @@ pub struct MovementOutbox {
 
 /// The key of an inventory level.
 #[must_use]
-pub fn level_key(merchant: &MerchantId, sku: &Sku, location: &LocationId) -> Key {
-    Key::new(Table::Stock, format!("{merchant}#{sku}"), format!("level#{location}"))
+pub fn level_key(merchant: &MerchantId, level: &LevelId) -> Key {
+    let LevelId { sku, location, lot } = level;
+    let sk = match lot {
+        None => format!("level#{location}"),
+        Some(lot) => format!("level#{location}#{}", lot.sort_key()),
+    };
+    Key::new(Table::Stock, format!("{merchant}#{sku}"), sk)
+}
+
+/// Reads the sort key of a level.
+#[must_use]
+pub fn level_of(sku: &Sku, sk: &str) -> Option<LevelId> {
+    let rest = sk.strip_prefix("level#")?;
+    let (location, lot) = match rest.split_once('#') {
+        None => (rest, None),
+        Some((location, lot)) => (location, Some(Lot::of_sort_key(lot)?)),
+    };
+    Some(LevelId { sku: sku.clone(), location: LocationId::parse(location).ok()?, lot })
 }
 
 /// An `UpdateItem`, in parts.
@@ -32,8 +48,27 @@ pub(crate) struct Update {
     pub(crate) values: Item,
 }
 
-/// The update that applies `change`, if no term becomes negative.
-pub(crate) fn update(merchant: &MerchantId, change: &StockChange, operation: &str) -> Result<Update, Failure> {
+/// What a write does to a take that is kept in the level.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TakeWrite<'a> {
+    /// Nothing.
+    None,
+    /// It is opened, unless one of this name is.
+    Open(&'a Take),
+    /// It is closed, if it is open.
+    Close,
+}
+
+/// The attribute of an open take.
+pub(crate) const TAKE_PREFIX: &str = "take:";
+
+/// The update that applies `change`, if no term becomes negative. `operation` is the take's name where there is one.
+pub(crate) fn update(
+    merchant: &MerchantId,
+    change: &StockChange,
+    operation: &str,
+    take: TakeWrite<'_>,
+) -> Result<Update, Failure> {
     if !change.is_balanced() {
         return Err(Failure::bug(format!("a stock change that breaks the equation: {:?}", change.deltas)));
     }
@@ -52,6 +87,21 @@ pub(crate) fn update(merchant: &MerchantId, change: &StockChange, operation: &st
     }
     let mut sets = Vec::new();
     let mut removes = Vec::new();
+    match take {
+        TakeWrite::None => {}
+        TakeWrite::Open(take) => {
+            values.insert(":take".to_owned(), AttributeValue::S(json(take)?));
+            sets.push("#take = :take".to_owned());
+            guards.push("attribute_not_exists(#take)".to_owned());
+        }
+        TakeWrite::Close => {
+            removes.push("#take".to_owned());
+            guards.push("attribute_exists(#take)".to_owned());
+        }
+    }
+    if !matches!(take, TakeWrite::None) {
+        names.insert("#take".to_owned(), format!("{TAKE_PREFIX}{operation}"));
+    }
     let mut attribute = |name: &str, value: Option<String>| match value {
         Some(value) => {
             values.insert(format!(":{name}"), AttributeValue::S(value));

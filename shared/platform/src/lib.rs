@@ -21,7 +21,9 @@ pub mod secrets;
 pub mod settings;
 pub mod store;
 pub mod stream;
+pub mod take;
 pub mod telemetry;
+pub mod waiting;
 
 pub use commit::{Changed, Step};
 pub use deps::Deps;
@@ -32,3 +34,4 @@ pub use operation::Operation;
 pub use problem::Problem;
 pub use settings::{Settings, Table};
 pub use store::{Key, Store, Stored, Versioned, Write};
+pub use take::Replaced;

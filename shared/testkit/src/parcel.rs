@@ -6,7 +6,7 @@ use domain::aggregate::Actor;
 use domain::incoming::{IncomingLine, IncomingOrder};
 use domain::order::{AllocatedLine, Allocation, AllocationRule, IntakeFacts, Order};
 use domain::pick_task::{Parcel, PickTask, Scan};
-use domain::stock::{Goods, StockChange, Term};
+use domain::stock::{Goods, StockChange, TakeId, Term};
 use domain::{Currency, Decision, LocationId, MerchantId, Money, OrderId, PickTaskId, Sku};
 use platform::Operation;
 use platform::items::PersonRecord;
@@ -80,7 +80,8 @@ impl Stack {
         };
         let received = Order::receive(&incoming, &facts).expect("an order").next;
         let lines = vec![AllocatedLine { line: 1, quantity: 2 }];
-        let order = received.allocated(vec![Allocation { location: location.clone(), lines }], self.now()).next;
+        let order =
+            received.allocated(vec![Allocation::plain(location.clone(), lines)], &TakeId::new(), self.now()).next;
         let person = PersonRecord {
             order: order.id.clone(),
             content: order.content.clone(),

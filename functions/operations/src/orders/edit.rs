@@ -79,15 +79,15 @@ pub(crate) async fn cancel_order(deps: &Deps, request: &Request) -> Result<Respo
     let changed = change_order(deps, request, &id, async |loaded, _| {
         let order = &loaded.body;
         let decision = order.request_cancel_because(sent.reason, now)?;
-        Ok(Step { decision, also: no_longer_waiting(order) })
+        Ok(Step { decision, also: no_longer_waiting(deps, order) })
     });
     answer(202, &changed.await?)
 }
 
 /// A cancelled order waits for no stock: what it still lacked counts against nothing any more.
-fn no_longer_waiting(order: &Order) -> Vec<Write> {
-    let entry = |sku| WaitingOrder { sku, order: order.id.clone(), placed_at: order.placed_at };
-    order.waits_for().into_iter().map(|sku| Write::Delete(entry(sku).key())).collect()
+fn no_longer_waiting(deps: &Deps, order: &Order) -> Vec<Write> {
+    let entry = |sku: &Sku| WaitingOrder::new(order, sku.clone(), 0, 0, deps.store.list_shards());
+    order.waits_for.iter().map(|sku| Write::Delete(entry(sku).key())).collect()
 }
 
 /// Place a hold.

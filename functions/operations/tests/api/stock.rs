@@ -220,8 +220,9 @@ async fn a_level_shows_every_term_and_what_shops_are_told() {
     // Orders that wait take away from what shops are told, one unit for each.
     for number in ["1", "2"] {
         let order = OrderId::derive(&world.merchant, &[number]);
-        let waiting = WaitingOrder { sku: Sku::parse("CUP").unwrap(), order, placed_at: world.stack.now() };
-        world.stack.deps.store.put_all(Table::Stock, &[waiting]).await.unwrap();
+        let (sku, rank) = (Sku::parse("CUP").unwrap(), number.to_owned());
+        let waiting = WaitingOrder { sku, order, rank, units: 1, since: 1, shard: 0 };
+        world.stack.deps.store.enter_waiting(&waiting).await.unwrap();
     }
     let (_, stock) = world.ops(read.clone()).await;
     assert_eq!(stock["sellable"], 5);

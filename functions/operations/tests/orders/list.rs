@@ -43,7 +43,7 @@ async fn a_state_lists_just_its_orders() {
     let allocated = world.order("allocated").await;
     world.allocate(&allocated).await;
     let at = world.stack.now();
-    world.change_order(&backordered, |order| order.allocated(vec![], at)).await;
+    world.change_order(&backordered, |order| order.allocated(vec![], &String::new(), at)).await;
     let hold = Hold { reason: HoldReason::Other, note: None };
     world.change_order(&held, |order| order.place_hold(hold.clone(), at).unwrap()).await;
     for (state, expect) in [

@@ -163,7 +163,7 @@ impl World {
         let (location, sku, at) = (self.sofia.clone(), self.tea.clone(), self.stack.now());
         self.change_order(id, |order| {
             let lines = vec![AllocatedLine { line: 1, quantity: 2 }];
-            let allocated = order.allocated(vec![Allocation { location: location.clone(), lines }], at);
+            let allocated = order.allocated(vec![Allocation::plain(location.clone(), lines)], &String::new(), at);
             allocated.with_stock([StockChange::reserve(&sku, &location, 2)])
         })
         .await;

@@ -249,10 +249,8 @@ pub(crate) async fn allocate(
     let operation = Operation::of(&["test", "intake", number]);
     stack.deps.store.put_child(&record, &operation).await.unwrap();
     stack.deps.store.create(&operation, received).await.unwrap();
-    let allocation = Allocation {
-        location: location.clone(),
-        lines: (1..).zip(lines).map(|(line, (_, quantity))| AllocatedLine { line, quantity: *quantity }).collect(),
-    };
+    let allocated = (1..).zip(lines).map(|(line, (_, quantity))| AllocatedLine { line, quantity: *quantity });
+    let allocation = Allocation::plain(location.clone(), allocated.collect());
     let reserve: Vec<_> = lines
         .iter()
         .map(|(code, quantity)| StockChange::reserve(&Sku::parse(code).unwrap(), location, *quantity))
@@ -260,7 +258,7 @@ pub(crate) async fn allocate(
     let operation = Operation::of(&["test", "allocate", number]);
     let step = async |loaded: Option<&Versioned<Order>>| {
         let order = &loaded.expect("the order").body;
-        Ok::<_, Failure>(order.allocated(vec![allocation.clone()], now).with_stock(reserve.clone()))
+        Ok::<_, Failure>(order.allocated(vec![allocation.clone()], &String::new(), now).with_stock(reserve.clone()))
     };
     stack.deps.store.change(&order_key(&order), &operation, step).await.unwrap();
     order

@@ -138,6 +138,8 @@ impl World {
             status: if handed_over { FulfillmentOrderStatus::Closed } else { FulfillmentOrderStatus::InProgress },
             delivery: order.delivery,
             lines: vec![AllocatedLine { line: 1, quantity: 2 }, AllocatedLine { line: 2, quantity: 1 }],
+            goods: vec![],
+            take: String::new(),
         }];
         let id = order.id.clone();
         self.create(order).await;

@@ -60,8 +60,8 @@ async fn an_expired_order_leaves_the_waiting_queue() {
     let world = world().await;
     let mut decision = world.decided("1", false);
     decision.next.reserved_until = Some(world.stack.now());
-    let order = decision.next.allocated(vec![], world.stack.now()).next;
-    let entry = WaitingOrder { sku: world.tea.clone(), order: order.id.clone(), placed_at: order.placed_at };
+    let order = decision.next.allocated(vec![], &String::new(), world.stack.now()).next;
+    let entry = WaitingOrder::new(&order, world.tea.clone(), 2, 1, world.stack.deps.store.list_shards());
     world.create(domain::Decision::of(order)).await;
     world.stack.deps.store.put_child(&entry, &Operation::of(&["test"])).await.unwrap();
     world.minutes(1);

@@ -87,7 +87,9 @@ impl World {
     pub(crate) async fn allocated(&self, number: &str, state: Option<PickTaskState>) -> OrderId {
         let lines = vec![AllocatedLine { line: 1, quantity: 2 }];
         let received = self.decided(number, true).next;
-        let order = received.allocated(vec![Allocation { location: self.sofia.clone(), lines }], self.stack.now()).next;
+        let order = received
+            .allocated(vec![Allocation::plain(self.sofia.clone(), lines)], &String::new(), self.stack.now())
+            .next;
         self.create(Decision::of(order.clone())).await;
         if let Some(state) = state {
             let made = PickTask::create(&order, &order.fulfillment_orders[0], &BTreeMap::new(), self.stack.now());
@@ -165,7 +167,8 @@ impl World {
         order.hold_unpaid_stock_minutes = 30;
         order.reserved_until = Some(self.stack.now() + jiff::SignedDuration::from_mins(30));
         let lines = vec![AllocatedLine { line: 1, quantity: 2 }];
-        let allocated = order.allocated(vec![Allocation { location: self.sofia.clone(), lines }], self.stack.now());
+        let allocated =
+            order.allocated(vec![Allocation::plain(self.sofia.clone(), lines)], &String::new(), self.stack.now());
         let id = order.id.clone();
         self.create(allocated.with_stock([StockChange::reserve(&self.tea, &self.sofia, 2)])).await;
         id

@@ -55,8 +55,9 @@ impl Order {
         next.cancel_requested = true;
         next.holds.clear();
         next.reserved_until = None;
+        next.waits_for.clear();
         // What leaves the waiting queue is in the same transaction; what does not fit goes the way of pick tasks.
-        let (stock, _) = next.give_back_held(CHANGES_MAX.saturating_sub(self.waits_for().len()), false);
+        let (stock, _) = next.give_back_held(CHANGES_MAX.saturating_sub(self.waits_for.len()), false);
         let active = next.fulfillment_orders.iter().any(super::FulfillmentOrder::is_active);
         next.history.record(at, "cancel_requested", reason.map(|reason| super::serde_plain(&reason)));
         let messages = if active {

@@ -40,6 +40,7 @@ mod tests {
     use crate::incoming::{IncomingLine, IncomingOrder};
     use crate::money::{Currency, Money};
     use crate::order::{AllocatedLine, Allocation, AllocationRule, IntakeFacts, Order};
+    use crate::stock::TakeId;
     use jiff::Timestamp;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
@@ -82,15 +83,12 @@ mod tests {
 
     fn split(order: &Order, firsts: &[u32]) -> Order {
         let location = LocationId::parse("SOF1").unwrap();
-        let part = |of: &dyn Fn(u32) -> u32| Allocation {
-            location: location.clone(),
-            lines: (1..)
-                .zip(firsts)
-                .map(|(line, first)| AllocatedLine { line, quantity: of(*first) })
-                .filter(|line| line.quantity > 0)
-                .collect(),
+        let part = |of: &dyn Fn(u32) -> u32| {
+            let lines = (1..).zip(firsts).map(|(line, first)| AllocatedLine { line, quantity: of(*first) });
+            Allocation::plain(location.clone(), lines.filter(|line| line.quantity > 0).collect())
         };
-        order.allocated(vec![part(&|first| first), part(&|first| 4 - first)], order.created_at).next
+        let parts = vec![part(&|first| first), part(&|first| 4 - first)];
+        order.allocated(parts, &TakeId::new(), order.created_at).next
     }
 
     proptest! {

@@ -102,6 +102,7 @@ impl Order {
             holds,
             lines,
             fulfillment_orders: Vec::new(),
+            waits_for: Vec::new(),
             cancel_requested: false,
             returns: 0,
             next_look_at: None,

@@ -13,7 +13,7 @@
 //! order and stored with what it does to the stock, so that of two at once one is decided anew, on what the other left.
 //! An `ON_HOLD` fulfilment order has no pick task yet, so that nobody but the order's own commit gives its units back.
 
-use super::{FulfillmentOrder, FulfillmentOrderStatus, FulfilmentState, Hold, HoldReason, Order, OrderLine};
+use super::{FulfillmentOrder, FulfillmentOrderStatus, FulfilmentState, Hold, HoldReason, Order};
 use crate::aggregate::{Decision, Rejected};
 use crate::ids::Sku;
 use crate::message::MessageKind;
@@ -51,25 +51,6 @@ impl Order {
     #[must_use]
     pub fn needs_stock(&self) -> bool {
         self.lines.iter().any(|line| line.sku.is_some() && self.unallocated(line) > 0)
-    }
-
-    /// The items that the order has waiting entries for: it was tried, and lacks some.
-    #[must_use]
-    pub fn waits_for(&self) -> BTreeSet<Sku> {
-        let tried = match self.fulfilment {
-            FulfilmentState::Backordered
-            | FulfilmentState::PartiallyAllocated
-            | FulfilmentState::PartiallyFulfilled => true,
-            FulfilmentState::Received
-            | FulfilmentState::Validated
-            | FulfilmentState::Allocated
-            | FulfilmentState::InProgress
-            | FulfilmentState::Fulfilled
-            | FulfilmentState::PartiallyCancelled
-            | FulfilmentState::Cancelled => false,
-        };
-        let lacking = self.lines.iter().filter(|line| tried && self.unallocated(line) > 0);
-        lacking.filter_map(|line| line.sku.clone()).collect()
     }
 
     /// The reservation of an unpaid order lasts until `until`, UTC. Saying so twice changes nothing.
@@ -114,7 +95,7 @@ impl Order {
     pub fn expire_reservation(&self, at: Timestamp) -> Option<Expiry> {
         self.reserved_until.filter(|until| *until <= at)?;
         let mut next = self.clone();
-        let stops_waiting = self.waits_for();
+        let stops_waiting: BTreeSet<Sku> = self.waits_for.iter().cloned().collect();
         let (stock, units) = next.give_back_held(CHANGES_MAX, true);
         if !self.reservation_expired || units > 0 {
             next.history.record(at, "reservation_expired", Some(format!("EXPIRE {units} units")));
@@ -126,6 +107,7 @@ impl Order {
             return Some(Expiry { order: Decision::of(next).with_stock(stock), stops_waiting: BTreeSet::new() });
         }
         next.reserved_until = None;
+        next.waits_for.clear();
         // Nothing is tried for it until a person says so: it is not backordered.
         if next.fulfillment_orders.iter().all(|f| f.status == FulfillmentOrderStatus::Cancelled) {
             next.fulfilment = FulfilmentState::Received;
@@ -191,8 +173,9 @@ impl Order {
     /// with `at_least_one` the first even if it takes more. Gives the changes and the units.
     pub(super) fn give_back_held(&mut self, most: usize, at_least_one: bool) -> (Vec<StockChange>, u32) {
         let (mut stock, mut units) = (Vec::new(), 0);
-        for held in self.fulfillment_orders.iter_mut().filter(|f| f.status == FulfillmentOrderStatus::OnHold) {
-            let changes = given_back(&self.lines, held);
+        let promised: Vec<Vec<StockChange>> = self.fulfillment_orders.iter().map(|f| self.given_back(f)).collect();
+        let held = self.fulfillment_orders.iter_mut().zip(promised);
+        for (held, changes) in held.filter(|(f, _)| f.status == FulfillmentOrderStatus::OnHold) {
             if stock.len() + changes.len() > most && !(at_least_one && stock.is_empty()) {
                 break;
             }
@@ -203,6 +186,13 @@ impl Order {
         (stock, units)
     }
 
+    /// What was promised to a fulfilment order, given back.
+    fn given_back(&self, fulfillment_order: &FulfillmentOrder) -> Vec<StockChange> {
+        let goods = self.goods_of(fulfillment_order).into_iter().filter(|goods| goods.quantity > 0);
+        let location = &fulfillment_order.location;
+        goods.map(|goods| StockChange::release(&goods.sku, location, goods.quantity).of_lot(goods.lot)).collect()
+    }
+
     fn only_awaits_payment(&self) -> bool {
         matches!(self.holds.as_slice(), [Hold { reason: HoldReason::AwaitingPayment, .. }])
     }
@@ -210,15 +200,6 @@ impl Order {
     fn has_hold(&self, reason: HoldReason) -> bool {
         self.holds.iter().any(|hold| hold.reason == reason)
     }
-}
-
-/// What was promised to a fulfilment order, given back.
-fn given_back(lines: &[OrderLine], fulfillment_order: &FulfillmentOrder) -> Vec<StockChange> {
-    let sku = |number: u32| lines.iter().find(|line| line.number == number)?.sku.as_ref();
-    let allocated = fulfillment_order.lines.iter().filter(|line| line.quantity > 0);
-    allocated
-        .filter_map(|line| Some(StockChange::release(sku(line.line)?, &fulfillment_order.location, line.quantity)))
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,16 @@
 //! What a reservation does to the order's head. Which location gives what is decided elsewhere.
 
-use super::{AllocatedLine, DeliveryState, FulfillmentOrder, FulfillmentOrderStatus, FulfilmentState, Order};
+use super::{
+    AllocatedGoods, AllocatedLine, DeliveryState, FulfillmentOrder, FulfillmentOrderStatus, FulfilmentState, Order,
+};
 use crate::aggregate::Decision;
-use crate::ids::LocationId;
+use crate::allocation::{Nearness, Reason};
+use crate::ids::{LocationId, Sku};
 use crate::message::MessageKind;
+use crate::stock::TakeId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
 /// What to do when no single location has everything.
@@ -28,33 +33,52 @@ pub struct Allocation {
     pub location: LocationId,
     /// What it ships, by line.
     pub lines: Vec<AllocatedLine>,
+    /// The same as goods: components of kits, lots.
+    pub goods: Vec<AllocatedGoods>,
+    /// Why this location.
+    pub reason: Reason,
+}
+
+impl Allocation {
+    /// An allocation of lines that are neither kits nor kept by lot, to the one location that there is.
+    #[must_use]
+    pub fn plain(location: LocationId, lines: Vec<AllocatedLine>) -> Self {
+        let reason = Reason { nearness: Nearness::Elsewhere, cost: 0, parcels: 1, candidates: 1 };
+        Self { location, lines, goods: Vec::new(), reason }
+    }
 }
 
 impl Order {
-    /// Adds fulfilment orders for `allocations` (none: nothing could be had) and sets the fulfilment axis.
-    /// The caller adds the changes of inventory levels.
+    /// Adds fulfilment orders for `allocations` (none: nothing could be had) that are claimed from `take`, and sets the
+    /// fulfilment axis and what it waits for (of a kit the kit itself: the caller knows its components). The caller has
+    /// taken the units out of the inventory levels.
     #[must_use]
-    pub fn allocated(&self, allocations: Vec<Allocation>, at: Timestamp) -> Decision<Self> {
+    pub fn allocated(&self, allocations: Vec<Allocation>, take: &TakeId, at: Timestamp) -> Decision<Self> {
         let mut next = self.clone();
         let first = u32::try_from(self.fulfillment_orders.len()).unwrap_or(u32::MAX) + 1;
         let added = allocations.len();
+        let reasons: Vec<String> =
+            allocations.iter().map(|allocation| format!("{}: {}", allocation.location, allocation.reason)).collect();
         // Held until it is paid (or until another hold is released): no pick task is made of it before.
         let status = if self.holds.is_empty() { FulfillmentOrderStatus::Open } else { FulfillmentOrderStatus::OnHold };
         for (number, allocation) in (first..).zip(allocations) {
             next.fulfillment_orders.push(FulfillmentOrder {
                 number,
+                goods: self.told_apart(&allocation),
                 location: allocation.location,
                 status,
                 delivery: DeliveryState::None,
                 lines: allocation.lines,
+                take: take.clone(),
             });
         }
+        let lacking = next.lines.iter().filter(|line| next.unallocated(line) > 0);
+        let waits_for: BTreeSet<Sku> = lacking.filter_map(|line| line.sku.clone()).collect();
+        next.waits_for = waits_for.into_iter().collect();
         next.settle_fulfilment();
         let name = super::serde_plain(&next.fulfilment);
         if next.fulfilment != self.fulfilment || added > 0 {
-            let locations: Vec<&str> =
-                next.fulfillment_orders[self.fulfillment_orders.len()..].iter().map(|f| f.location.as_str()).collect();
-            next.history.record(at, &name, (!locations.is_empty()).then(|| locations.join(", ")));
+            next.history.record(at, &name, (!reasons.is_empty()).then(|| reasons.join("; ")));
         }
         let messages = if added > 0 && status == FulfillmentOrderStatus::Open {
             vec![self.message(MessageKind::CreatePickTasks { order: self.id.clone() })]
@@ -62,6 +86,32 @@ impl Order {
             vec![]
         };
         Decision::of(next).with_messages(messages)
+    }
+
+    /// The goods of an allocation where its lines do not say the same: lots, kits.
+    fn told_apart(&self, allocation: &Allocation) -> Vec<AllocatedGoods> {
+        let plain = allocation.goods.len() <= allocation.lines.len()
+            && allocation.goods.iter().zip(&allocation.lines).all(|(goods, line)| {
+                let sku = self.line(line.line).and_then(|line| line.sku.as_ref());
+                goods.lot.is_none()
+                    && goods.line == line.line
+                    && goods.quantity == line.quantity
+                    && sku == Some(&goods.sku)
+            });
+        if plain { Vec::new() } else { allocation.goods.clone() }
+    }
+
+    /// What a fulfilment order ships, as goods.
+    #[must_use]
+    pub fn goods_of(&self, fulfillment_order: &FulfillmentOrder) -> Vec<AllocatedGoods> {
+        if !fulfillment_order.goods.is_empty() {
+            return fulfillment_order.goods.clone();
+        }
+        let of_line = |line: &AllocatedLine| {
+            let sku = self.line(line.line)?.sku.clone()?;
+            Some(AllocatedGoods { line: line.line, sku, lot: None, quantity: line.quantity })
+        };
+        fulfillment_order.lines.iter().filter_map(of_line).collect()
     }
 
     /// Derives the fulfilment axis from the fulfilment orders and what is unallocated.

@@ -48,6 +48,7 @@ pub(super) fn received() -> Order {
         holds: Vec::new(),
         lines: vec![line(1, "TEA", 2), line(2, "CUP", 1)],
         fulfillment_orders: Vec::new(),
+        waits_for: Vec::new(),
         cancel_requested: false,
         returns: 0,
         next_look_at: None,
@@ -61,7 +62,8 @@ fn give(order: &Order, location: &str, lines: &[(u32, u32)]) -> Order {
     if lines.is_empty() {
         return order.clone();
     }
-    order.allocated(vec![Allocation { location: LocationId::parse(location).unwrap(), lines }], at()).next
+    let allocation = Allocation::plain(LocationId::parse(location).unwrap(), lines);
+    order.allocated(vec![allocation], &String::new(), at()).next
 }
 
 fn cancel(order: &Order) -> Result<Decision<Order>, Rejected> {
@@ -100,7 +102,7 @@ fn an_order_on_hold_is_cancelled_and_waits_for_nobody() {
 
 #[test]
 fn a_backordered_order_is_cancelled_at_once() {
-    let waiting = received().allocated(vec![], at()).next;
+    let waiting = received().allocated(vec![], &String::new(), at()).next;
     assert_eq!(waiting.fulfilment, FulfilmentState::Backordered);
     check(&waiting, FulfilmentState::Cancelled, false, "cancelled");
 }
@@ -196,7 +198,7 @@ proptest! {
                 2 => order.handed_over(1, at()).next,
                 3 => order.place_hold(hold(HoldReason::Other), at()).map_or_else(|_| order.clone(), |held| held.next),
                 4 => order.release_hold(HoldReason::Other, at()).map_or_else(|_| order.clone(), |free| free.next),
-                _ => order.allocated(vec![], at()).next,
+                _ => order.allocated(vec![], &String::new(), at()).next,
             };
         }
         match cancel(&order) {

@@ -63,9 +63,8 @@ fn received(paid: bool) -> Order {
 
 /// Of the five units, three ship from one location and two from another.
 fn allocated() -> Order {
-    let part =
-        |code, quantity| Allocation { location: location(code), lines: vec![AllocatedLine { line: 1, quantity }] };
-    received(true).allocated(vec![part("SOF1", 3), part("VAR1", 2)], start()).next
+    let part = |code, quantity| Allocation::plain(location(code), vec![AllocatedLine { line: 1, quantity }]);
+    received(true).allocated(vec![part("SOF1", 3), part("VAR1", 2)], &String::new(), start()).next
 }
 
 fn task(order: &Order, number: u32, state: PickTaskState) -> PickTask {
@@ -123,7 +122,7 @@ fn an_order_that_was_not_reserved_is_reserved() {
 
 #[test]
 fn an_order_that_waits_for_stock_is_reserved_again() {
-    let order = received(true).allocated(Vec::new(), start()).next;
+    let order = received(true).allocated(Vec::new(), &String::new(), start()).next;
     assert_eq!(order.waits_as(), Some("backordered"));
     assert_eq!(owed(&order, &Parts::default()), [MessageKind::Reserve { order: order.id.clone() }]);
 }

@@ -28,7 +28,9 @@ pub use person::{PERSON_PREFIX, PersonRecord, people_partition, person_key};
 pub use pick_task::{WORK_INDEX, pick_task_key, work_parts};
 pub use returns::return_key;
 pub use shipment::shipment_key;
-pub use stock::{Receipt, StoredLevel, WaitingOrder, level_prefix, receipt_key, stock_partition, waiting_prefix};
+pub use stock::{
+    Receipt, StoredLevel, TakeRecord, WaitingOrder, level_prefix, receipt_key, stock_partition, waiting_partition,
+};
 pub use tracker::tracker_key;
 
 use domain::ids::digest;

@@ -2,7 +2,7 @@
 
 use super::super::tests::received;
 use super::*;
-use crate::order::{AllocatedLine, Allocation};
+use crate::order::{AllocatedLine, Allocation, OrderLine};
 use proptest::prelude::*;
 use std::ops::ControlFlow;
 
@@ -64,12 +64,12 @@ impl World {
         let line = &order.lines[0];
         let quantity = order.unallocated(line);
         if quantity == 0 || i64::from(quantity) > self.available {
-            return (quantity > 0).then(|| order.allocated(vec![], self.now));
+            return (quantity > 0).then(|| order.allocated(vec![], &String::new(), self.now));
         }
         let location = crate::ids::LocationId::parse("SOF1").unwrap();
         let change = StockChange::reserve(line.sku.as_ref().unwrap(), &location, quantity);
         let lines = vec![AllocatedLine { line: line.number, quantity }];
-        Some(order.allocated(vec![Allocation { location, lines }], self.now).with_stock([change]))
+        Some(order.allocated(vec![Allocation::plain(location, lines)], &String::new(), self.now).with_stock([change]))
     }
 
     fn step(&mut self, index: usize, event: Event) {
@@ -304,7 +304,7 @@ fn an_expired_order_is_not_backordered_and_leaves_the_queue() {
     let waiting = World { available: 0, ..World::new(vec![]) }.reserve(&unpaid()).unwrap().next;
     assert_eq!(waiting.fulfilment, FulfilmentState::Backordered);
     let expiry = waiting.expire_reservation(start() + SignedDuration::from_hours(1)).unwrap();
-    assert_eq!(expiry.stops_waiting, waiting.waits_for());
+    assert_eq!(expiry.stops_waiting, waiting.waits_for.iter().cloned().collect());
     assert_eq!(expiry.stops_waiting.len(), 1);
     assert_eq!(expiry.order.next.fulfilment, FulfilmentState::Received);
     assert!(expiry.order.stock.is_empty());
@@ -315,11 +315,13 @@ fn an_expiry_that_no_transaction_takes_comes_in_parts_and_stays_due_until_the_la
     let mut order = unpaid();
     let line = order.lines[0].clone();
     order.lines = (1..=80).map(|number| OrderLine { number, ..line.clone() }).collect();
-    let at = |location: &str| Allocation {
-        location: crate::ids::LocationId::parse(location).unwrap(),
-        lines: (1..=80).map(|line| AllocatedLine { line, quantity: 1 }).collect(),
+    let at = |location: &str| {
+        Allocation::plain(
+            crate::ids::LocationId::parse(location).unwrap(),
+            (1..=80).map(|line| AllocatedLine { line, quantity: 1 }).collect(),
+        )
     };
-    let order = order.allocated(vec![at("SOF1"), at("VAR1")], start()).next;
+    let order = order.allocated(vec![at("SOF1"), at("VAR1")], &String::new(), start()).next;
     let due = order.reserved_until.unwrap();
     let first = order.expire_reservation(due).unwrap().order;
     assert_eq!(first.stock.len(), 80);

@@ -121,8 +121,8 @@ struct World<'a> {
 
 impl DynamoDb {
     /// Has calls go wrong from now on, or otherwise than before. Meters, tokens, and what running transactions
-    /// hold stay as they are, so that a simulation can heal everything by `Adversities::default()`. Set it before
-    /// the first write: what happened earlier is not known.
+    /// hold stay as they are, so that a simulation can heal everything by `Adversities::default()`; another seed
+    /// begins its sequence. Set it before the first write: what happened earlier is not known.
     pub fn set_adversities(&self, adversities: Adversities) {
         let state = self.adversity.get_or_init(|| Mutex::new(State::new(adversities.clone())));
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -31,24 +31,21 @@ pub(super) type Outcome = Result<Vec<u8>, Refusal>;
 
 /// The response for an outcome; ARNs bear `region`.
 pub(super) fn respond(operation: &str, region: &str, outcome: Outcome) -> Response<Vec<u8>> {
-    let refusal = match outcome {
+    let body = match outcome {
         Ok(body) => return wire::respond(operation, Ok(body)),
         Err(Refusal::Dynoxide(error)) => return wire::respond(operation, Err(error)),
-        Err(refusal) => refusal,
-    };
-    let body = match refusal {
-        Refusal::Throttled { writes, exceeded } => json!({
+        Err(Refusal::Throttled { writes, exceeded }) => json!({
             "__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
             "message": format!("The partition has no units left in this second: {}", names(&exceeded)),
             "ThrottlingReasons": exceeded.iter().map(|p| throttling_reason(region, writes, p)).collect::<Vec<_>>(),
         }),
-        Refusal::InProgress => json!({
-            "__type": "com.amazonaws.dynamodb.v20120810#TransactionInProgressException",
-            "Message": "A transaction with this ClientRequestToken is in progress.",
-        }),
-        Refusal::Conflict | Refusal::Dynoxide(_) => json!({
+        Err(Refusal::Conflict) => json!({
             "__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException",
             "message": CONFLICT,
+        }),
+        Err(Refusal::InProgress) => json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionInProgressException",
+            "Message": "A transaction with this ClientRequestToken is in progress.",
         }),
     };
     wire::json(StatusCode::BAD_REQUEST, body.to_string().into_bytes())

@@ -49,7 +49,7 @@ impl World<'_> {
         let cause = |place| if self.state.holds.is_held(place) { Cause::Conflict } else { Cause::None };
         let causes: Vec<_> = places.iter().map(cause).collect();
         if causes.contains(&Cause::Conflict) {
-            let planned: Vec<_> = targets.into_iter().flatten().map(|target| self.plan(target)).collect();
+            let planned = self.plans(targets).map_err(|error| Err(error.into()))?;
             self.call.canceled_transaction(&request.touched());
             self.bill_refused(&planned);
             return Err(Err(cancelled(&causes)));
@@ -67,7 +67,7 @@ impl World<'_> {
         // dynoxide remembers tokens by the clock on the wall.
         let token = request.client_request_token.take();
         let parameters = token.as_ref().map(|_| parameters(&request)).transpose()?;
-        let planned: Vec<_> = held.targets.take().into_iter().flatten().map(|target| self.plan(target)).collect();
+        let planned = self.plans(held.targets.take())?;
         let outcome = self.transact(request, planned);
         let (Some(token), Some(parameters)) = (token, parameters) else {
             return outcome.map(|(body, _)| body);
@@ -77,12 +77,17 @@ impl World<'_> {
         Ok(body)
     }
 
+    fn plans(&self, targets: Option<Vec<Target>>) -> Result<Vec<Planned>, DynoxideError> {
+        targets.into_iter().flatten().map(|target| self.plan(target)).collect()
+    }
+
     fn transact(
         &mut self,
         request: TransactWriteItemsRequest,
         planned: Vec<Planned>,
     ) -> Result<(Vec<u8>, Vec<Charge>), Refusal> {
-        let charges: Vec<Vec<Charge>> = planned.iter().map(|planned| self.expected_charges(planned)).collect();
+        let charges: Vec<Vec<Charge>> =
+            planned.iter().map(|planned| planned.charges(planned.expected(), TRANSACTION_FACTOR)).collect();
         if let Err(exceeded) = self.within_budget(&[], &charges.concat()) {
             let over = |charge: &Charge| exceeded.contains(&charge.partition);
             let cause = |charges: &Vec<Charge>| {
@@ -103,10 +108,6 @@ impl World<'_> {
                 Err(error.into())
             }
         }
-    }
-
-    fn expected_charges(&self, planned: &Planned) -> Vec<Charge> {
-        planned.charges(planned.expected(), TRANSACTION_FACTOR)
     }
 
     fn bill_refused(&mut self, planned: &[Planned]) {

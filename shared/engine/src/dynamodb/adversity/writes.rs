@@ -101,10 +101,14 @@ impl World<'_> {
         Ok(Some(Target { shape, key, attributes, effect }))
     }
 
-    /// Reads the image before. An item that dynoxide refuses to read it will refuse to write, too.
-    pub(super) fn plan(&self, target: Target) -> Planned {
-        let before = self.image(&target.shape.table, &target.attributes).unwrap_or_default();
-        Planned { target, before }
+    /// Reads the image before. A key that dynoxide refuses to read it will refuse to write, too, in its own words.
+    pub(super) fn plan(&self, target: Target) -> Result<Planned, DynoxideError> {
+        let before = match self.image(&target.shape.table, &target.attributes) {
+            Ok(image) => image,
+            Err(error) if error.status_code() == 400 => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Planned { target, before })
     }
 
     fn single<Q: Request, A: Serialize + Answer>(
@@ -114,7 +118,7 @@ impl World<'_> {
         run: impl FnOnce(&Database, Q) -> Result<A, DynoxideError>,
     ) -> Outcome {
         let Some(target) = target else { return Ok(self.call.apply(request, run)?) };
-        let planned = self.plan(target);
+        let planned = self.plan(target)?;
         self.admit(&planned.charges(planned.expected(), 1.0))?;
         if self.state.holds.is_held(&planned.place()) {
             let (table, before) = (planned.target.shape.table.clone(), planned.before.as_ref());
@@ -184,7 +188,7 @@ impl World<'_> {
                     taken.push(write);
                     continue;
                 };
-                let planned = self.plan(target);
+                let planned = self.plan(target)?;
                 let cost = planned.charges(planned.expected(), 1.0);
                 let throttled = self.within_budget(&charges, &cost).err();
                 if throttled.is_some() || self.state.holds.is_held(&planned.place()) {
