@@ -114,19 +114,9 @@ impl StoredParts {
                 writes.extend(deps.store.write_of(Some(task), Decision::of(task.body.clone()), operation)?.0);
             }
         }
-        let entry = |order: &Order, sku: &Sku| WaitingOrder {
-            sku: sku.clone(),
-            order: order.id.clone(),
-            placed_at: order.placed_at,
-        };
-        writes.extend(edited.leaves_queue.iter().map(|sku| Write::Delete(entry(order, sku).key())));
-        for sku in &edited.stays_in_queue {
-            let (old, new) = (entry(order, sku), entry(next, sku));
-            if old.key() != new.key() {
-                writes.push(Write::Delete(old.key()));
-            }
-            writes.push(deps.store.put_of(&new, operation)?);
-        }
+        let shards = deps.store.list_shards();
+        let entry = |sku: &Sku| WaitingOrder::new(order, sku.clone(), 0, 0, shards);
+        writes.extend(edited.leaves_queue.iter().map(|sku| Write::Delete(entry(sku).key())));
         Ok(writes)
     }
 }

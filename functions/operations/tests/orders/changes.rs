@@ -5,7 +5,7 @@ use domain::order::FulfillmentOrderStatus;
 use domain::pick_task::{PickTask, PickTaskState};
 use domain::stock::Term;
 use domain::{MessageKind, OrderId, PickTaskId};
-use platform::items::pick_task_key;
+use platform::items::{WaitingOrder, pick_task_key};
 use platform::{Operation, Versioned};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -108,14 +108,18 @@ async fn a_waiting_order_moves_up_and_more_units_are_reserved() {
     let world = world().await;
     let id = world.order("1001").await;
     let at = world.stack.now();
-    world.change_order(&id, |order| order.allocated(vec![], at)).await;
+    world.change_order(&id, |order| order.allocated(vec![], &String::new(), at)).await;
+    let store = &world.stack.deps.store;
+    let entry = WaitingOrder::new(&world.load(&id).await, world.tea.clone(), 2, 2, store.list_shards());
+    store.enter_waiting(&entry).await.unwrap();
     let _ = world.stack.outbox();
-    let (status, body) = edit(&world, &id, json!({"priority": 5})).await;
-    assert_eq!((status, body["priority"].as_u64()), (200, Some(5)));
-    assert_eq!(world.stack.outbox().len(), 0);
-    assert_eq!(edit(&world, &id, json!({"lines": [{"line": 1, "quantity": 3}]})).await.0, 200);
-    let sent: Vec<MessageKind> = world.stack.outbox().into_iter().map(|message| message.kind).collect();
-    assert_eq!(sent, [MessageKind::Reserve { order: id }]);
+    for body in [json!({"priority": 5}), json!({"lines": [{"line": 1, "quantity": 3}]})] {
+        assert_eq!(edit(&world, &id, body).await.0, 200);
+        assert!(store.waiting(&world.merchant, &world.tea, 10).await.unwrap().is_empty(), "the old place is free");
+        let sent: Vec<MessageKind> = world.stack.outbox().into_iter().map(|message| message.kind).collect();
+        assert_eq!(sent, [MessageKind::Reserve { order: id.clone() }], "it enters again at its new place");
+    }
+    assert_eq!((world.load(&id).await.priority, world.load(&id).await.waits_for.len()), (5, 0));
 }
 
 /// Once asked to, loses the answer of the next transaction, whatever the SDK tries.

@@ -2,7 +2,7 @@
 //!
 //! | Where a line's unit is | Taking it off |
 //! |---|---|
-//! | not reserved, or waiting for stock | nothing to give back; the order leaves the queue, or waits for less |
+//! | not reserved, or waiting for stock | nothing to give back; the order leaves the queue, and is tried anew for the rest |
 //! | `ON_HOLD` fulfilment order | reserved → available |
 //! | `OPEN`, its task not created yet | as below; the task is created with what is left, so that none with more can come late |
 //! | `OPEN`, its task untouched | off the task, reserved → available; a task without units is cancelled |
@@ -13,7 +13,7 @@
 //! Units that are easier to take off go first. All of an edit is one transaction of order, tasks and levels: a picker's
 //! scan at the same moment has it decided anew. More units than before are reserved as any that a line lacks.
 
-use super::{AllocatedLine, FulfillmentOrder, FulfillmentOrderStatus, FulfilmentState, Order};
+use super::{AllocatedGoods, AllocatedLine, FulfillmentOrder, FulfillmentOrderStatus, FulfilmentState, Order};
 use crate::aggregate::{Decision, Rejected};
 use crate::catalogue::Item;
 use crate::ids::Sku;
@@ -55,10 +55,8 @@ pub struct Edited {
     pub order: Decision<Order>,
     /// Tasks that pick less, by number; those that did not exist are created so.
     pub tasks: BTreeMap<u32, Decision<PickTask>>,
-    /// Items that it waits for no more.
-    pub leaves_queue: BTreeSet<Sku>,
-    /// Items that it still waits for: perhaps for less, perhaps at another place ([`Order::waiting_rank`]).
-    pub stays_in_queue: BTreeSet<Sku>,
+    /// Items whose queue it leaves: it is tried anew, and enters again for what it lacks, at its place.
+    pub leaves_queue: Vec<Sku>,
 }
 
 impl Order {
@@ -86,12 +84,7 @@ impl Order {
         }
         self.check_edit(edit)?;
         let mut next = self.clone();
-        let mut edited = Edited {
-            order: Decision::of(self.clone()),
-            tasks: BTreeMap::new(),
-            leaves_queue: BTreeSet::new(),
-            stays_in_queue: BTreeSet::new(),
-        };
+        let mut edited = Edited { order: Decision::of(self.clone()), tasks: BTreeMap::new(), leaves_queue: Vec::new() };
         let mut cuts: BTreeMap<u32, Vec<AllocatedLine>> = BTreeMap::new();
         let mut notes = Vec::new();
         for (index, change) in edit.lines.iter().enumerate() {
@@ -122,24 +115,18 @@ impl Order {
         let mut stock = Vec::new();
         for (number, cuts) in &cuts {
             let Some(own) = next.fulfillment_orders.iter_mut().find(|f| f.number == *number) else { continue };
+            let goods: Vec<AllocatedGoods> = cuts.iter().flat_map(|cut| self.goods_of_cut(own, cut)).collect();
             if own.status == FulfillmentOrderStatus::Open {
                 let task = match parts.tasks.get(number) {
                     Some(task) => task.clone(),
                     None => PickTask::create(self, own, items, at).map_err(unplanned)?.next,
                 };
-                edited.tasks.insert(*number, task.reduced(cuts, at)?);
+                edited.tasks.insert(*number, task.reduced(&goods, at)?);
             }
-            stock.extend(self.given_back(own, cuts));
-            for cut in cuts {
-                own.lines
-                    .iter_mut()
-                    .filter(|line| line.line == cut.line)
-                    .for_each(|line| line.quantity -= cut.quantity);
-            }
-            own.lines.retain(|line| line.quantity > 0);
-            if own.lines.is_empty() {
-                own.status = FulfillmentOrderStatus::Cancelled;
-            }
+            take_out(own, cuts, &goods);
+            let location = own.location.clone();
+            let back = |of: AllocatedGoods| StockChange::release(&of.sku, &location, of.quantity).of_lot(of.lot);
+            stock.extend(goods.into_iter().map(back));
         }
         if let Some(priority) = edit.priority.filter(|priority| *priority != self.priority) {
             notes.push(format!("priority {} → {priority}", self.priority));
@@ -162,11 +149,12 @@ impl Order {
             next.settle_fulfilment();
             next.settle_money();
         }
-        if changes_lines || next.priority != self.priority {
-            let lacks = |sku: &Sku| next.lines.iter().any(|l| l.sku.as_ref() == Some(sku) && next.unallocated(l) > 0);
-            (edited.stays_in_queue, edited.leaves_queue) = self.waits_for().into_iter().partition(lacks);
+        // An entry says how much is lacking and stands at its place: both are another now.
+        let requeued = changes_lines || next.priority != self.priority;
+        if requeued {
+            edited.leaves_queue = std::mem::take(&mut next.waits_for);
         }
-        let messages = if changes_lines && next.may_reserve().is_ok() && next.needs_stock() {
+        let messages = if requeued && next.may_reserve().is_ok() && next.needs_stock() {
             vec![self.message(MessageKind::Reserve { order: self.id.clone() })]
         } else {
             vec![]
@@ -253,14 +241,48 @@ impl Order {
         Ok(())
     }
 
-    /// What `cuts` of a fulfilment order give back.
-    fn given_back(&self, own: &FulfillmentOrder, cuts: &[AllocatedLine]) -> Vec<StockChange> {
-        cuts.iter()
-            .filter_map(|cut| {
-                let sku = self.line(cut.line)?.sku.as_ref()?;
-                Some(StockChange::release(sku, &own.location, cut.quantity))
-            })
-            .collect()
+    /// The goods of a fulfilment order that serve `cut`, units of one of its lines: of every item (a kit has several) its
+    /// share, last lots first.
+    fn goods_of_cut(&self, own: &FulfillmentOrder, cut: &AllocatedLine) -> Vec<AllocatedGoods> {
+        let of_line = |line: &&AllocatedLine| line.line == cut.line;
+        let allocated: u32 = own.lines.iter().filter(of_line).map(|line| line.quantity).sum();
+        let goods: Vec<AllocatedGoods> =
+            self.goods_of(own).into_iter().filter(|goods| goods.line == cut.line).collect();
+        let mut left: BTreeMap<Sku, u64> = BTreeMap::new();
+        for goods in &goods {
+            *left.entry(goods.sku.clone()).or_default() += u64::from(goods.quantity);
+        }
+        for units in left.values_mut() {
+            *units = *units * u64::from(cut.quantity) / u64::from(allocated.max(1));
+        }
+        let mut taken = Vec::new();
+        for goods in goods.into_iter().rev() {
+            let Some(left) = left.get_mut(&goods.sku) else { continue };
+            let quantity = goods.quantity.min(u32::try_from(*left).unwrap_or(u32::MAX));
+            *left -= u64::from(quantity);
+            if quantity > 0 {
+                taken.push(AllocatedGoods { quantity, ..goods });
+            }
+        }
+        taken
+    }
+}
+
+/// Takes `cuts` off the lines of a fulfilment order, and `goods` off what serves them. One without lines is cancelled.
+fn take_out(own: &mut FulfillmentOrder, cuts: &[AllocatedLine], goods: &[AllocatedGoods]) {
+    for cut in cuts {
+        own.lines.iter_mut().filter(|line| line.line == cut.line).for_each(|line| line.quantity -= cut.quantity);
+    }
+    own.lines.retain(|line| line.quantity > 0);
+    for cut in goods {
+        let same = |own: &&mut AllocatedGoods| own.line == cut.line && own.sku == cut.sku && own.lot == cut.lot;
+        if let Some(own) = own.goods.iter_mut().find(same) {
+            own.quantity = own.quantity.saturating_sub(cut.quantity);
+        }
+    }
+    own.goods.retain(|goods| goods.quantity > 0);
+    if own.lines.is_empty() {
+        own.status = FulfillmentOrderStatus::Cancelled;
     }
 }
 

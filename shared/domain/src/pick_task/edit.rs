@@ -2,7 +2,7 @@
 
 use super::{PickTask, PickTaskState};
 use crate::aggregate::{Decision, Rejected};
-use crate::order::AllocatedLine;
+use crate::order::AllocatedGoods;
 use jiff::Timestamp;
 
 impl PickTask {
@@ -30,17 +30,17 @@ impl PickTask {
         }
     }
 
-    /// Takes `cuts` (units, by order line) off what is to be picked; a task that keeps nothing is cancelled. The caller
+    /// Takes `cuts` off what is to be picked; a task that keeps nothing is cancelled. The caller
     /// gives the units back in the same transaction, so no release follows.
     ///
     /// # Errors
     /// As [`PickTask::may_change`].
-    pub fn reduced(&self, cuts: &[AllocatedLine], at: Timestamp) -> Result<Decision<Self>, Rejected> {
+    pub fn reduced(&self, cuts: &[AllocatedGoods], at: Timestamp) -> Result<Decision<Self>, Rejected> {
         self.may_change()?;
         let mut next = self.clone();
         for cut in cuts {
             let mut left = cut.quantity;
-            let lines = next.lines.iter_mut().flat_map(|line| &mut line.lines);
+            let lines = next.lines.iter_mut().filter(|line| line.sku == cut.sku).flat_map(|line| &mut line.lines);
             for line in lines.filter(|line| line.line == cut.line) {
                 let taken = line.quantity.min(left);
                 line.quantity -= taken;

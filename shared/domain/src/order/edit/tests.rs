@@ -7,7 +7,7 @@ use crate::ids::{CarrierAccountId, LocationId, PickTaskId};
 use crate::order::{Allocation, DeliveryState, Hold, HoldReason};
 use crate::pick_task::{Parcel, PickTaskState, Scan};
 use crate::shipment::{Leg, Shipment, ShipmentPlan};
-use crate::stock::{Goods, Term};
+use crate::stock::{Goods, Lot, Term};
 use proptest::prelude::*;
 
 fn at() -> Timestamp {
@@ -16,7 +16,7 @@ fn at() -> Timestamp {
 
 fn allocate(order: &Order, location: &str, lines: &[(u32, u32)]) -> Order {
     let lines = lines.iter().map(|(line, quantity)| AllocatedLine { line: *line, quantity: *quantity }).collect();
-    order.allocated(vec![Allocation { location: LocationId::parse(location).unwrap(), lines }], at()).next
+    order.allocated(vec![Allocation::plain(LocationId::parse(location).unwrap(), lines)], &String::new(), at()).next
 }
 
 fn task(order: &Order, number: u32) -> PickTask {
@@ -62,14 +62,14 @@ fn what_is_not_reserved_is_just_not_ordered() {
 }
 
 #[test]
-fn a_line_that_waits_for_stock_waits_for_less_or_leaves_the_queue() {
+fn a_line_that_waits_for_stock_leaves_the_queue_and_the_rest_is_tried_anew() {
     let waiting = allocate(&received(), "SOF1", &[(2, 1)]);
     assert_eq!(waiting.fulfilment, FulfilmentState::PartiallyAllocated);
     let edited = edit(&waiting, &lines(&[(1, 1)]), &with_tasks(&waiting)).unwrap();
-    assert_eq!((edited.leaves_queue.len(), &edited.stays_in_queue), (0, &waiting.waits_for()));
+    assert_eq!((&edited.leaves_queue, edited.order.next.waits_for.len()), (&waiting.waits_for, 0));
     assert_eq!(edited.order.messages[0].kind, MessageKind::Reserve { order: waiting.id.clone() });
     let all = edit(&waiting, &lines(&[(1, 0)]), &with_tasks(&waiting)).unwrap();
-    assert_eq!((all.leaves_queue.clone(), all.stays_in_queue.len()), (waiting.waits_for(), 0));
+    assert_eq!(all.leaves_queue, waiting.waits_for);
     assert_eq!((all.order.next.fulfilment, all.order.messages.len()), (FulfilmentState::Allocated, 0));
     assert_eq!((given(&all), all.tasks.len()), (0, 0), "what is picked already is not touched");
 }
@@ -230,13 +230,31 @@ fn an_edit_that_makes_no_sense_is_refused_by_its_field() {
 
 #[test]
 fn another_priority_gives_a_waiting_order_another_place() {
-    let waiting = received().allocated(vec![], at()).next;
+    let waiting = received().allocated(vec![], &String::new(), at()).next;
     let edited = edit(&waiting, &Edit { priority: Some(9), ..Edit::default() }, &Parts::default()).unwrap();
-    assert_eq!((edited.stays_in_queue.len(), edited.order.messages.len()), (2, 0));
+    assert_eq!((edited.leaves_queue.len(), edited.order.messages.len()), (2, 1));
     assert!(edited.order.next.waiting_rank() < waiting.waiting_rank());
     let same = edit(&edited.order.next, &Edit { priority: Some(9), ..Edit::default() }, &Parts::default()).unwrap();
     assert_eq!((&same.order.next, same.order.messages.len()), (&edited.order.next, 0), "once is enough");
     assert_eq!(same.order.next.delivery, DeliveryState::None);
+}
+
+#[test]
+fn of_a_kit_every_component_is_taken_off_and_the_lots_that_last_longest_first() {
+    let sku = |code: &str| Sku::parse(code).unwrap();
+    let lot = |code: &str| Some(Lot { expiry: None, code: code.to_owned() });
+    let part = |code, lot, quantity| AllocatedGoods { line: 1, sku: sku(code), lot, quantity };
+    let mut order = allocate(&received(), "SOF1", &[(1, 2)]);
+    // Two kits of three candles, of two lots, and one holder each.
+    order.fulfillment_orders[0].goods =
+        vec![part("CANDLE", lot("A"), 4), part("CANDLE", lot("B"), 2), part("HOLDER", None, 2)];
+    let edited = edit(&order, &lines(&[(1, 1)]), &Parts::default());
+    let edited = edited.unwrap();
+    let back: Vec<_> =
+        edited.order.stock.iter().map(|c| (c.sku.as_str(), c.lot.clone(), c.deltas[&Term::Available])).collect();
+    assert_eq!(back, [("CANDLE", lot("A"), 1), ("CANDLE", lot("B"), 2), ("HOLDER", None, 1)]);
+    let own = &edited.order.next.fulfillment_orders[0];
+    assert_eq!(own.goods, [part("CANDLE", lot("A"), 3), part("HOLDER", None, 1)]);
 }
 
 proptest! {
