@@ -1,7 +1,7 @@
 //! What comes in and goes out of the orders' routes.
 
 use crate::wire::Address;
-use domain::address::{self, Person};
+use domain::address::Person;
 use domain::aggregate::Actor;
 use domain::order::{
     AllocationRule, CancelReason, DeliveryState, Edit, FulfillmentOrder, FulfilmentState, Hold, HoldReason, LineEdit,
@@ -109,9 +109,7 @@ pub(crate) struct RecipientRequest {
 impl From<RecipientRequest> for Person {
     fn from(sent: RecipientRequest) -> Self {
         let RecipientRequest { name, company, email, phone, address } = sent;
-        let Address { line1, line2, city, region, postal_code, country } = address;
-        let address = address::Address { line1, line2, city, region, postal_code, country };
-        Self { name, company, email, phone, address }
+        Self { name, company, email, phone, address: address.into() }
     }
 }
 
