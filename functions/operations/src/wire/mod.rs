@@ -2,6 +2,7 @@
 
 mod accounts;
 mod catalogue;
+mod sellable;
 mod stock;
 
 pub use accounts::{
@@ -11,6 +12,7 @@ pub use accounts::{
 pub use catalogue::{
     Address, ImportLine, ImportOutcome, ImportReport, ItemView, LocationEdit, LocationView, NewItem, NewLocation,
 };
+pub use sellable::{SellableOfItem, SellableView};
 pub use stock::{AdjustmentKind, Goods, LevelView, MovementView, NewAdjustment, NewReceipt, ReceiptView, StockView};
 
 use platform::Problem;

@@ -9,6 +9,7 @@ mod edits;
 mod import;
 mod keys;
 mod routes;
+mod sellable;
 mod stock;
 mod tenancy;
 

@@ -41,6 +41,7 @@ fn aimed(route: &str, world: &World, owned: &Owned) -> RequestBuilder {
         .path("key", &owned.key)
         .path("sku", "SECRET-SKU")
         .path("location", "SECRET-LOCATION")
+        .query("channel", &owned.channel)
         .query("sku", "SECRET-SKU")
         .query("location", "SECRET-LOCATION")
         .query("day", "2026-11-02");

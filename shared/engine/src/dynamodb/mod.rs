@@ -12,7 +12,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use dynoxide::Database;
+use dynoxide::actions::TableDescription;
 use http::Response;
+use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, ForDynoxide};
 use crate::error::EngineError;
@@ -35,6 +37,8 @@ pub struct DynamoDb {
     has_stream: RwLock<HashMap<String, bool>>,
     listeners: RwLock<Vec<StreamListener>>,
     region: String,
+    /// When each table was first described, by the injected clock; `None` for a file, which keeps dynoxide's word.
+    made_at_ms: Option<Mutex<HashMap<String, u64>>>,
     stream_logs: Mutex<HashMap<String, streams::Log>>,
     adversity: OnceLock<Mutex<adversity::State>>,
 }
@@ -54,10 +58,11 @@ impl DynamoDb {
         Ok(Self::with(database, clock, meter, region))
     }
 
+    /// Everything that it answers follows from the calls and the clock.
     pub(crate) fn memory(clock: Arc<dyn Clock>, meter: Arc<Meter>, region: String) -> Result<Self, EngineError> {
         let database = Database::memory_with_clock(Arc::new(ForDynoxide(clock.clone())))?;
         database.restore_from(schema::empty_in_memory()?)?;
-        Ok(Self::with(database, clock, meter, region))
+        Ok(Self { made_at_ms: Some(Mutex::default()), ..Self::with(database, clock, meter, region) })
     }
 
     fn with(database: Database, clock: Arc<dyn Clock>, meter: Arc<Meter>, region: String) -> Self {
@@ -68,6 +73,7 @@ impl DynamoDb {
             has_stream: RwLock::default(),
             listeners: RwLock::default(),
             region,
+            made_at_ms: None,
             stream_logs: Mutex::default(),
             adversity: OnceLock::new(),
         }
@@ -133,6 +139,18 @@ impl DynamoDb {
         let enabled = self.database.get_table_metadata(table)?.is_some_and(|t| t.stream_enabled);
         self.has_stream.write().unwrap_or_else(PoisonError::into_inner).insert(table.to_owned(), enabled);
         Ok(enabled)
+    }
+
+    /// Replaces what dynoxide draws or takes from the clock on the wall.
+    fn repeatable(&self, table: &mut TableDescription) {
+        let Some(made_at_ms) = &self.made_at_ms else { return };
+        let mut made_at_ms = made_at_ms.lock().unwrap_or_else(PoisonError::into_inner);
+        let made_at_ms = *made_at_ms.entry(table.table_name.clone()).or_insert_with(|| self.clock.now_ms());
+        let digest = hex::encode(Sha256::digest(format!("{}\0{made_at_ms}", table.table_name)));
+        let part = |from: usize, to: usize| digest.get(from..to).unwrap_or_default();
+        table.table_id =
+            Some(format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)));
+        table.creation_date_time = Some((made_at_ms / 1000) as f64);
     }
 
     fn forget_tables(&self) {

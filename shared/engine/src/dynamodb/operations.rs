@@ -29,10 +29,26 @@ pub(super) fn run(db: &DynamoDb, operation: &str, body: &[u8]) -> Option<Outcome
         "TransactGetItems" => call.read(Database::transact_get_items),
         "Query" => call.read(Database::query),
         "Scan" => call.read(Database::scan),
-        "CreateTable" => call.table(Database::create_table),
-        "UpdateTable" => call.table(Database::update_table),
-        "DeleteTable" => call.table(Database::delete_table),
-        "DescribeTable" => call.plain(Database::describe_table),
+        "CreateTable" => call.table(|database, request| {
+            let mut answer = database.create_table(request)?;
+            db.repeatable(&mut answer.table_description);
+            Ok(answer)
+        }),
+        "UpdateTable" => call.table(|database, request| {
+            let mut answer = database.update_table(request)?;
+            db.repeatable(&mut answer.table_description);
+            Ok(answer)
+        }),
+        "DeleteTable" => call.table(|database, request| {
+            let mut answer = database.delete_table(request)?;
+            db.repeatable(&mut answer.table_description);
+            Ok(answer)
+        }),
+        "DescribeTable" => call.plain(|database, request| {
+            let mut answer = database.describe_table(request)?;
+            db.repeatable(&mut answer.table);
+            Ok(answer)
+        }),
         "ListTables" => call.plain(Database::list_tables),
         "UpdateTimeToLive" => call.plain(Database::update_time_to_live),
         "DescribeTimeToLive" => call.plain(Database::describe_time_to_live),

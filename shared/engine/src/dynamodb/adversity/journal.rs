@@ -1,6 +1,6 @@
 //! What items were before their last changes, so that a read can be given an earlier state.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use dynoxide::types::Item;
 
@@ -36,12 +36,27 @@ impl Journal {
 
     /// The items of `table` that have changed since the end of the millisecond `then_ms`, as they were then.
     pub(super) fn as_of(&self, then_ms: u64, table: &str, wanted: impl Fn(&ItemKey) -> bool) -> Earlier {
-        let since = self.changes.iter().rev().take_while(|change| change.at_ms > then_ms);
-        // From the newest to the oldest: the last one put in is what was there first.
-        since
-            .filter(|change| change.table == table && wanted(&change.key))
-            .map(|change| (change.key.clone(), change.before.clone()))
-            .collect()
+        let changes = self.since(then_ms, table).filter(|change| wanted(&change.key));
+        changes.map(|change| (change.key.clone(), change.before.clone())).collect()
+    }
+
+    /// The items of `table` that have changed since `then_ms`, in the order of their keys.
+    pub(super) fn changed(&self, then_ms: u64, table: &str) -> BTreeSet<ItemKey> {
+        self.since(then_ms, table).map(|change| change.key.clone()).collect()
+    }
+
+    /// As [`Journal::as_of`], each item as of a time of its own.
+    pub(super) fn as_of_each(&self, table: &str, then_ms: &BTreeMap<ItemKey, u64>) -> Earlier {
+        let Some(oldest) = then_ms.values().min() else { return Earlier::new() };
+        let late = |change: &&Change| then_ms.get(&change.key).is_some_and(|then_ms| change.at_ms > *then_ms);
+        let changes = self.since(*oldest, table).filter(late);
+        changes.map(|change| (change.key.clone(), change.before.clone())).collect()
+    }
+
+    /// From the newest to the oldest, so that of several changes of an item the last one met tells what was first.
+    fn since(&self, then_ms: u64, table: &str) -> impl Iterator<Item = &Change> {
+        let recent = self.changes.iter().rev().take_while(move |change| change.at_ms > then_ms);
+        recent.filter(move |change| change.table == table)
     }
 }
 

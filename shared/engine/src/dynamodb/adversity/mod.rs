@@ -34,7 +34,8 @@ pub use budget::{Budgets, Partition, PartitionUsage, Rate};
 pub struct Lag {
     /// The oldest state that a read may see, in milliseconds.
     pub max_ms: u64,
-    /// How many reads of a thousand see one that is not the latest; its age is drawn evenly up to `max_ms`.
+    /// How many reads of a thousand (of an index: how many of a thousand items that changed within `max_ms`) see
+    /// one that is not the latest; its age is drawn evenly up to `max_ms`.
     pub per_mille: u16,
 }
 
@@ -48,7 +49,7 @@ pub struct Adversities {
     pub budgets: Option<Budgets>,
     /// Reads of tables that are not consistent.
     pub stale_reads: Option<Lag>,
-    /// Queries of global secondary indexes.
+    /// Queries of global secondary indexes, which each change of an item reaches in its own time.
     pub index_lag: Option<Lag>,
 }
 

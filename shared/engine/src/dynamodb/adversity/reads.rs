@@ -65,14 +65,12 @@ impl World<'_> {
         value: &AttributeValue,
     ) -> Result<Option<Vec<Contents>>, DynoxideError> {
         let index = partition.index.as_deref().and_then(|name| shape.index(name));
-        let lag = match index {
-            Some(_) => self.state.config.index_lag,
-            None => self.state.config.stale_reads.filter(|_| consistent != Some(true)),
-        };
-        let table = &partition.table;
         let earlier = match index {
-            Some(_) => self.earlier(lag, table, |_| true),
-            None => self.earlier(lag, table, |changed| changed.pk == partition.key),
+            Some(_) => self.earlier_entries(&partition.table),
+            None => {
+                let lag = self.state.config.stale_reads.filter(|_| consistent != Some(true));
+                self.earlier(lag, &partition.table, |changed| changed.pk == partition.key)
+            }
         };
         let Some(earlier) = earlier else { return Ok(None) };
         let mut items = self.partition_now(shape, partition.index.as_deref(), attribute, value)?;
@@ -205,6 +203,19 @@ impl World<'_> {
         let age_ms = self.state.age_ms(lag)?;
         let then_ms = self.now_ms.saturating_sub(age_ms);
         Some(self.state.journal.as_of(then_ms, table, wanted)).filter(|earlier| !earlier.is_empty())
+    }
+
+    /// The same for an index, which each item reaches in its own time.
+    fn earlier_entries(&mut self, table: &str) -> Option<Earlier> {
+        let lag = self.state.config.index_lag?;
+        let changed = self.state.journal.changed(self.now_ms.saturating_sub(lag.max_ms), table);
+        let mut then_ms = BTreeMap::new();
+        for key in changed {
+            if let Some(age_ms) = self.state.age_ms(Some(lag)) {
+                then_ms.insert(key, self.now_ms.saturating_sub(age_ms));
+            }
+        }
+        Some(self.state.journal.as_of_each(table, &then_ms)).filter(|earlier| !earlier.is_empty())
     }
 
     fn readable(&mut self, partition: &Partition) -> Result<(), Refusal> {
