@@ -149,10 +149,7 @@ pub(crate) async fn inspect_return(deps: &Deps, request: &Request) -> Result<Res
             None => None,
         };
         let decision = back.inspect(&found, order.as_ref(), &body.actor, now)?;
-        let also = match &back.order {
-            Some(order) => release_units(deps, order, &decision.next.missing(), &operation, now).await?,
-            None => Vec::new(),
-        };
+        let also = release_units(deps, back, &decision.next.missing(), &operation, now).await?;
         Ok(Step { decision, also })
     });
     answer(200, &changed.await.map_err(refused)?)

@@ -125,6 +125,9 @@ pub struct OrderLine {
     /// Units for which a return was requested or received.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub returned: u32,
+    /// Those of the returned units that come back without having reached the shopper.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub undelivered: u32,
 }
 
 fn is_zero(units: &u32) -> bool {
@@ -180,6 +183,9 @@ pub struct FulfillmentOrder {
     /// Where its parcel is.
     #[serde(default)]
     pub delivery: DeliveryState,
+    /// Its parcel was turned round by the carrier, and a return claims what is in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub comes_back: bool,
     /// What it ships.
     pub lines: Vec<AllocatedLine>,
     /// The same as goods, where that says more than the lines: kits, and items that are kept by lot.
