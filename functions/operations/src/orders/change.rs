@@ -57,9 +57,11 @@ pub(crate) async fn edit_order(deps: &Deps, request: &Request) -> Result<Respons
     answer(200, &changed.await?)
 }
 
+/// The items of what is allocated: their barcodes go into a task that is created by the edit.
 async fn items(deps: &Deps, order: &Order) -> Result<BTreeMap<Sku, domain::catalogue::Item>, Failure> {
     let merchant = order.merchant();
-    let keys: Vec<Key> = order.lines.iter().filter_map(|line| Some(item_key(&merchant, line.sku.as_ref()?))).collect();
+    let goods = order.fulfillment_orders.iter().filter(|f| f.is_active()).flat_map(|f| order.goods_of(f));
+    let keys: Vec<Key> = goods.map(|goods| item_key(&merchant, &goods.sku)).collect();
     let stored = deps.store.load_many::<StoredItem>(&keys).await?;
     Ok(stored.into_iter().map(|stored| (stored.body.item.sku.clone(), stored.body.item)).collect())
 }

@@ -40,7 +40,11 @@ impl PickTask {
         let mut next = self.clone();
         for cut in cuts {
             let mut left = cut.quantity;
-            let lines = next.lines.iter_mut().filter(|line| line.sku == cut.sku).flat_map(|line| &mut line.lines);
+            let lines = next
+                .lines
+                .iter_mut()
+                .filter(|line| line.sku == cut.sku && line.lot == cut.lot)
+                .flat_map(|line| &mut line.lines);
             for line in lines.filter(|line| line.line == cut.line) {
                 let taken = line.quantity.min(left);
                 line.quantity -= taken;
