@@ -253,6 +253,8 @@ fn of_a_kit_every_component_is_taken_off_and_the_lots_that_last_longest_first() 
     let back: Vec<_> =
         edited.order.stock.iter().map(|c| (c.sku.as_str(), c.lot.clone(), c.deltas[&Term::Available])).collect();
     assert_eq!(back, [("CANDLE", lot("A"), 1), ("CANDLE", lot("B"), 2), ("HOLDER", None, 1)]);
+    let picked: Vec<(&str, u32)> = edited.tasks[&1].next.lines.iter().map(|l| (l.sku.as_str(), l.quantity())).collect();
+    assert_eq!(picked, [("CANDLE", 3), ("HOLDER", 1)], "the task is told apart by lot, and picks what is left");
     let own = &edited.order.next.fulfillment_orders[0];
     assert_eq!(own.goods, [part("CANDLE", lot("A"), 3), part("HOLDER", None, 1)]);
 }
