@@ -225,8 +225,9 @@ impl Stack {
             safety_stock: 0,
             lead_time_days: 0,
             reorder_point: None,
+            kit: Vec::new(),
         };
-        self.create(StoredItem { merchant: merchant.clone(), item }).await;
+        self.create(StoredItem { merchant: merchant.clone(), item, kits: 0 }).await;
         code
     }
 

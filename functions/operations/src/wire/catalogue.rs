@@ -1,6 +1,7 @@
 //! Locations, items, and the import of items.
 
 use domain::account::Location;
+use domain::allocation::Component;
 use domain::catalogue::Item;
 use domain::{LocationId, Sku};
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,9 @@ pub struct NewItem {
     /// Units at or below which the item is to be ordered again; absent: what sells within the lead time, and the safety stock.
     #[serde(default)]
     pub reorder_point: Option<u32>,
+    /// What one kit is made of, up to 20 items that are no kits; left out for an item that is no kit.
+    #[serde(default)]
+    pub kit: Vec<Component>,
 }
 
 impl From<NewItem> for Item {
@@ -109,6 +113,7 @@ impl From<NewItem> for Item {
             safety_stock: new.safety_stock,
             lead_time_days: new.lead_time_days,
             reorder_point: new.reorder_point,
+            kit: new.kit,
         }
     }
 }

@@ -57,6 +57,7 @@ fn order_of(lines: &[(&str, u32)]) -> Order {
                 sku: Some(sku(code)),
                 quantity: *quantity,
                 unit_price_minor: 100,
+                kit: Vec::new(),
                 returned: 0,
             })
             .collect(),

@@ -33,6 +33,7 @@ fn order(delivery: DeliveryState) -> Order {
         sku: Some(sku(code)),
         quantity,
         unit_price_minor,
+        kit: Vec::new(),
         returned: 0,
     };
     Order {
