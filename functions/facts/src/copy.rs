@@ -1,13 +1,13 @@
 //! From streams to ledgers. Every record is tried; keys come from the operation, so that copying twice writes once.
 
-use domain::{LocationId, MerchantId, Message, MessageKind, Sku};
-use platform::items::{StoredFacts, StoredMovement};
-use platform::level::MovementOutbox;
+use domain::{MerchantId, Message, MessageKind, Sku};
+use platform::items::{StoredFacts, StoredMovement, level_prefix};
+use platform::level::{MovementOutbox, level_of};
 use platform::store::FactsOutbox;
 use platform::stream::StreamRecord;
 use platform::{Deps, Failure, Function, Table};
 use serde::de::DeserializeOwned;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// The setting that names this function's own dead-letter queue for records that it cannot read.
 const DEAD_LETTERS: &str = "FACTS_DEAD_LETTERS_QUEUE_URL";
@@ -17,7 +17,8 @@ const DEAD_LETTERS: &str = "FACTS_DEAD_LETTERS_QUEUE_URL";
 struct Found {
     movements: Vec<StoredMovement>,
     facts: Vec<StoredFacts>,
-    sellable: BTreeSet<(MerchantId, Sku)>,
+    /// Items whose sellable stock may be another now, with the last record that says so.
+    sellable: BTreeMap<(MerchantId, Sku), String>,
 }
 
 pub(crate) async fn copy(deps: &Deps, records: Vec<Result<StreamRecord, Failure>>) -> Result<(), Failure> {
@@ -37,7 +38,9 @@ pub(crate) async fn copy(deps: &Deps, records: Vec<Result<StreamRecord, Failure>
     let publish: Vec<Message> = found
         .sellable
         .into_iter()
-        .map(|(merchant, sku)| MessageKind::PublishStock { sku: sku.clone() }.for_merchant(&merchant, sku))
+        .map(|((merchant, sku), cause)| {
+            MessageKind::PublishStock { sku: sku.clone(), cause }.for_merchant(&merchant, sku)
+        })
         .collect();
     deps.queues.send(&publish).await?;
     outcome
@@ -49,15 +52,18 @@ impl Found {
             |error: String| Failure::Malformed(format!("{}/{}/{}: {error}", record.table, record.pk, record.sk));
         let (merchant, rest) = record.pk.split_once('#').ok_or_else(|| unreadable("no merchant".to_owned()))?;
         let merchant = MerchantId::parse(merchant).map_err(|error| unreadable(error.to_string()))?;
-        if let Some(location) = record.sk.strip_prefix("level#") {
-            let sku = Sku::parse(rest).map_err(|error| unreadable(error.to_string()))?;
-            let location = LocationId::parse(location).map_err(|error| unreadable(error.to_string()))?;
-            if let Some(outbox) = attribute::<MovementOutbox>(record, "movement").map_err(unreadable)? {
-                self.movements.extend(StoredMovement::all_of(&merchant, &sku, &location, outbox));
-            }
-            if record.text("sellable").is_some() {
-                self.sellable.insert((merchant.clone(), sku));
-            }
+        // The queue of orders that wait for an item is in partitions of its own: `<sku>#waiting#<shard>`.
+        let (sku, queue) = rest.split_once('#').map_or((rest, None), |(sku, queue)| (sku, Some(queue)));
+        let sku = || Sku::parse(sku).map_err(|error| unreadable(error.to_string()));
+        if record.sk.starts_with(level_prefix())
+            && let Some(outbox) = attribute::<MovementOutbox>(record, "movement").map_err(unreadable)?
+        {
+            let level = level_of(&sku()?, &record.sk).ok_or_else(|| unreadable("no level's key".to_owned()))?;
+            self.movements.extend(StoredMovement::all_of(&merchant, &level.sku, &level.location, outbox));
+        }
+        // A level or the terms of an item say so themselves; an order that waits for it counts also when it is gone.
+        if record.text("sellable").is_some() || queue.is_some_and(|queue| queue.starts_with("waiting#")) {
+            self.sellable.insert((merchant.clone(), sku()?), record.sequence_number.clone());
         }
         if let Some(outbox) = attribute::<FactsOutbox>(record, "facts").map_err(unreadable)? {
             self.facts.extend(StoredFacts::of(&merchant, outbox));

@@ -6,6 +6,7 @@
 
 mod copy;
 mod fulfilment;
+mod sellable;
 mod shop;
 mod stock;
 
@@ -27,7 +28,7 @@ impl Function for Facts {
     async fn message(&self, deps: &Deps, message: Message) -> Result<(), Failure> {
         match &message.kind {
             MessageKind::ReportFulfilment { shipment } => fulfilment::report(deps, &message, shipment).await,
-            MessageKind::PublishStock { sku } => stock::publish(deps, &message.merchant, sku).await,
+            MessageKind::PublishStock { sku, .. } => stock::publish(deps, &message, sku).await,
             other => Err(Failure::Malformed(format!("not for this queue: {other:?}"))),
         }
     }

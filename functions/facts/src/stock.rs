@@ -1,32 +1,31 @@
-//! Tells the merchant's shops how much of an item may be sold.
+//! Computes how much of an item each of the merchant's channels may sell, and tells the shops.
 //!
-//! A shop takes a quantity only in place of the one that it told us before, and what it is told is read after that: so a
-//! slow message cannot put an older quantity in place of a newer one. What may be sold is read once more after the shop
-//! took it; if it changed meanwhile, it is published again. The last to publish has published the latest, in whatever order
-//! messages come, without a write of ours.
+//! What may be sold is stored first, with its version: a channel without a shop to call reads it by cursor. A shop takes a
+//! quantity only in place of the one that it told us before, and what it is told is computed after that: so a slow message
+//! cannot put an older quantity in place of a newer one. After the shop took it, it is computed once more; if there is a newer
+//! one, that is told too. The last to publish has published the latest, in whatever order messages come.
 
-use crate::shop;
-use domain::stock::Term;
-use domain::{MerchantId, Sku};
+use crate::{sellable, shop};
+use domain::{Message, Sku};
 use partners::shops::{self, ShopError, StockUpdate};
 use platform::failure::QueueAnswer;
-use platform::items::{SealedChannel, StoredItem, StoredLevel, item_key, key_prefix};
-use platform::{Deps, Failure, Table};
+use platform::items::{SealedChannel, key_prefix};
+use platform::{Deps, Failure, Operation, Table};
 
-/// Most channels of a merchant, levels of an item, and waiting orders counted.
-const COUNT_MAX: usize = 1000;
+/// Most channels of a merchant.
+const CHANNELS_MAX: usize = 1000;
 /// How often a quantity that keeps changing is published before the message comes again.
 const ROUNDS_MAX: u32 = 5;
 
-pub(crate) async fn publish(deps: &Deps, merchant: &MerchantId, sku: &Sku) -> Result<(), Failure> {
+pub(crate) async fn publish(deps: &Deps, message: &Message, sku: &Sku) -> Result<(), Failure> {
     let channels = deps
         .store
-        .query::<SealedChannel>(Table::Accounts, merchant.as_str(), &key_prefix("channel"), COUNT_MAX)
+        .query::<SealedChannel>(Table::Accounts, message.merchant.as_str(), &key_prefix("channel"), CHANNELS_MAX)
         .await?;
     let mut outcome = Ok(());
     for (_, channel) in channels {
         // One shop that is down keeps no other from hearing.
-        outcome = first_to_retry(outcome, publish_to(deps, &channel.body, merchant, sku).await);
+        outcome = first_to_retry(outcome, publish_to(deps, message, &channel.body, sku).await);
     }
     outcome
 }
@@ -40,27 +39,29 @@ fn first_to_retry(before: Result<(), Failure>, now: Result<(), Failure>) -> Resu
     if passes(&now) && !passes(&before) { now } else { before.and(now) }
 }
 
-async fn publish_to(deps: &Deps, channel: &SealedChannel, merchant: &MerchantId, sku: &Sku) -> Result<(), Failure> {
+async fn publish_to(deps: &Deps, message: &Message, channel: &SealedChannel, sku: &Sku) -> Result<(), Failure> {
+    let id = channel.channel.id.as_str();
+    let operation = Operation::of(&[Operation::of_message(message).id(), id]);
+    if sellable::compute(deps, &operation, channel, sku).await?.is_none() {
+        return Ok(());
+    }
     let Some(account) = shop::account(deps, channel)? else { return Ok(()) };
     let Some(capability) = shops::find(&channel.channel.platform).and_then(|platform| platform.stock) else {
         return Ok(());
     };
     for round in 0..ROUNDS_MAX {
         let looked_up = shop::call(deps, capability.build_lookup(&account, sku)).await?;
-        let Some(sellable) = Sellable::read(deps, merchant, sku).await? else { return Ok(()) };
+        let Some(newest) = sellable::compute_again(deps, channel, sku).await? else { return Ok(()) };
         let update = StockUpdate {
             sku: sku.clone(),
-            quantity: sellable.quantity,
-            operation: domain::ids::digest(
-                &[channel.channel.id.as_str(), sku.as_str(), &sellable.versions, &round.to_string()],
-                32,
-            ),
+            quantity: newest.body.quantity,
+            operation: domain::ids::digest(&[id, sku.as_str(), &newest.version.to_string(), &round.to_string()], 32),
         };
         let request = match capability.plan(&account, &update, &looked_up) {
             Ok(request) => request,
             // The shop sells it under another name, or not at all: nothing to tell it.
             Err(ShopError::Refused { reason, .. }) => {
-                tracing::info!(channel = %channel.channel.id, %sku, reason, "stock not published");
+                tracing::info!(channel = id, %sku, reason, "stock not published");
                 return Ok(());
             }
             Err(error) => return Err(shop::failure(&error)),
@@ -73,31 +74,10 @@ async fn publish_to(deps: &Deps, channel: &SealedChannel, merchant: &MerchantId,
                 Err(error) => return Err(shop::failure(&error)),
             }
         }
-        match Sellable::read(deps, merchant, sku).await? {
-            Some(now) if now.quantity != sellable.quantity => {}
+        match sellable::compute_again(deps, channel, sku).await? {
+            Some(now) if now.body.quantity != newest.body.quantity => {}
             Some(_) | None => return Ok(()),
         }
     }
     Err(Failure::Conflict(format!("stock of {sku} changes faster than it can be published")))
-}
-
-/// How much may be sold, and of which versions of the levels that was computed.
-struct Sellable {
-    quantity: u32,
-    versions: String,
-}
-
-impl Sellable {
-    /// `None` for an item that the catalogue does not know.
-    async fn read(deps: &Deps, merchant: &MerchantId, sku: &Sku) -> Result<Option<Self>, Failure> {
-        let Some(item) = deps.store.load::<StoredItem>(&item_key(merchant, sku)).await? else { return Ok(None) };
-        let partition = format!("{merchant}#{sku}");
-        let levels = deps.store.query::<StoredLevel>(Table::Stock, &partition, "level#", COUNT_MAX).await?;
-        let available = levels.iter().map(|(_, level)| level.body.level().get(Term::Available)).sum();
-        let waiting = deps.store.waiting(merchant, sku, COUNT_MAX).await?;
-        let backordered = waiting.iter().map(|entry| u64::from(entry.units)).sum();
-        let versions: Vec<String> = levels.iter().map(|(_, level)| level.version.to_string()).collect();
-        let quantity = item.body.item.sellable(available, backordered);
-        Ok(Some(Self { quantity: u32::try_from(quantity).unwrap_or(u32::MAX), versions: versions.join(".") }))
-    }
 }

@@ -2,6 +2,7 @@
 
 mod rows;
 
+use crate::items::terms_changed;
 use crate::requests::{existing_merchant, operation};
 use crate::wire::{CreateRefusals, ForMerchant, Idempotent, Refusals};
 use crate::wire::{ImportLine, ImportOutcome, ImportReport};
@@ -13,8 +14,8 @@ use platform::{Deps, Failure, Operation, Problem, Request, Response, Versioned};
 use rows::{Patch, Row};
 use std::collections::BTreeMap;
 
-/// Items written in one transaction.
-const BATCH: usize = 100;
+/// Items written in one transaction, which takes 100 writes: each may have the mark of its terms beside it.
+const BATCH: usize = 50;
 /// How often a batch is decided again when somebody else changes the same items.
 const TRIES_MAX: u32 = 5;
 
@@ -112,6 +113,7 @@ async fn write(
                 outcomes.push(Err(rejected));
                 continue;
             }
+            let terms = terms_changed(deps, merchant, current.map(|current| &current.body.item), &item)?;
             let next = StoredItem { merchant: merchant.clone(), item };
             if current.is_some_and(|current| current.body == next) {
                 outcomes.push(Ok(ImportOutcome::Unchanged));
@@ -119,6 +121,7 @@ async fn write(
             }
             outcomes.push(Ok(if current.is_some() { ImportOutcome::Updated } else { ImportOutcome::Created }));
             writes.extend(deps.store.write_of(current, Decision::of(next), operation)?.0);
+            writes.extend(terms);
         }
         match deps.store.apply(writes).await {
             Ok(()) => return Ok(outcomes),

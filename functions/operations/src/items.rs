@@ -3,14 +3,14 @@
 use crate::requests::{answer, create_named, existing_merchant, refused};
 use crate::wire::{CreateRefusals, ForMerchant, Idempotent, PageQuery, Refusals};
 use crate::wire::{ItemView, NewItem};
-use domain::Sku;
 use domain::account::Scope;
 use domain::catalogue::Item;
+use domain::{MerchantId, Sku};
 use platform::auth::authenticate;
-use platform::items::{StoredItem, item_key, items_partitions};
+use platform::items::{StockTerms, StoredItem, item_key, items_partitions};
 use platform::listing::{Page, PageRequest};
 use platform::partition::PartitionList;
-use platform::{Deps, Problem, Request, Response, Table, Versioned};
+use platform::{Deps, Failure, Operation, Problem, Request, Response, Table, Versioned, Write};
 
 /// Who may read the catalogue and the stock.
 pub(crate) const READERS: &[Scope] = &[Scope::Merchant, Scope::Floor, Scope::Operations];
@@ -29,16 +29,35 @@ pub(crate) async fn create_item(deps: &Deps, request: &Request) -> Result<Respon
     let item = Item::from(request.json::<NewItem>()?);
     item.check().map_err(refused)?;
     let exists = Problem::new(409, "item-exists", "there is an item with this SKU: POST /v1/items/import changes it");
+    let also = terms_changed(deps, merchant, None, &item)?;
     let stored = StoredItem { merchant: merchant.clone(), item };
-    let changed = create_named(deps, request, merchant, stored, exists.at("/sku")).await?;
+    let changed = create_named(deps, request, merchant, stored, also.into_iter().collect(), exists.at("/sku")).await?;
     let version = changed.value.version;
     answer(changed, |stored| ItemView { item: stored.item, version })
+}
+
+/// What is written beside an item whose safety stock, lead time or reorder point is another than before, so that `facts` hears of
+/// it: shops are told, and its reorder point is looked at.
+pub(crate) fn terms_changed(
+    deps: &Deps,
+    merchant: &MerchantId,
+    before: Option<&Item>,
+    item: &Item,
+) -> Result<Option<Write>, Failure> {
+    let terms = |item: &Item| (item.safety_stock, item.lead_time_days, item.reorder_point);
+    if before.map_or((0, 0, None), terms) == terms(item) {
+        return Ok(None);
+    }
+    let change = deps.ids.random(16);
+    let operation = Operation::of(&["terms", &change]);
+    let mark = StockTerms { merchant: merchant.clone(), sku: item.sku.clone(), change };
+    deps.store.put_of(&mark, &operation).map(Some)
 }
 
 /// One page of the merchant's items, in the order of their SKUs.
 pub(crate) async fn page_of_items(
     deps: &Deps,
-    merchant: &domain::MerchantId,
+    merchant: &MerchantId,
     page: &PageRequest,
 ) -> Result<Page<Versioned<StoredItem>>, Problem> {
     let list = PartitionList {

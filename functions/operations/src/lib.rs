@@ -14,6 +14,7 @@ mod movements;
 mod orders;
 mod receipts;
 mod requests;
+mod sellable_stock;
 pub mod wire;
 
 pub use about::OPENAPI;
@@ -56,6 +57,8 @@ impl Function for Operations {
             "POST /v1/adjustments" => receipts::create_adjustment(deps, &request).await,
             "GET /v1/stock-levels" => levels::list_stock_levels(deps, &request).await,
             "GET /v1/stock-levels/{sku}" => levels::stock_level(deps, &request).await,
+            "GET /v1/sellable-stock" => sellable_stock::list_sellable_stock(deps, &request).await,
+            "GET /v1/sellable-stock/{sku}" => sellable_stock::sellable_stock(deps, &request).await,
             "GET /v1/movements" => movements::list_movements(deps, &request).await,
             "GET /v1/activity-facts" => movements::list_activity_facts(deps, &request).await,
             other => match orders::route(deps, &request).await {
@@ -102,6 +105,8 @@ pub async fn run() -> Result<(), platform::function::Error> {
         receipts::create_adjustment,
         levels::list_stock_levels,
         levels::stock_level,
+        sellable_stock::list_sellable_stock,
+        sellable_stock::sellable_stock,
         movements::list_movements,
         movements::list_activity_facts,
     ),

@@ -23,7 +23,7 @@ pub(crate) async fn create_location(deps: &Deps, request: &Request) -> Result<Re
     location.check().map_err(refused)?;
     let exists = Problem::new(409, "location-exists", "there is a location with this code: choose another").at("/id");
     let stored = StoredLocation { merchant: merchant.clone(), location };
-    let changed = create_named(deps, request, merchant, stored, exists).await?;
+    let changed = create_named(deps, request, merchant, stored, Vec::new(), exists).await?;
     let version = changed.value.version;
     answer(changed, |stored| LocationView { location: stored.location, version })
 }

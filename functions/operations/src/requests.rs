@@ -3,7 +3,7 @@
 use domain::{MerchantId, Rejected};
 use platform::auth::Principal;
 use platform::items::{CatalogueRequest, merchant_key};
-use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Step, Stored, Versioned};
+use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Step, Stored, Versioned, Write};
 use serde::Serialize;
 
 /// The operation that a request of `merchant` causes.
@@ -84,7 +84,7 @@ pub(crate) fn answer<T, V: Serialize>(changed: Changed<T>, view: impl FnOnce(T) 
 }
 
 /// Creates an object of the catalogue that the caller names. Its name cannot tell two requests under one key apart, so the
-/// key is remembered beside it, in the same transaction.
+/// key is remembered beside it, in the same transaction; so is what else must be written (`also`).
 ///
 /// # Errors
 /// `exists` when there is such an object that this request did not make; 422 when the key was used with another body.
@@ -93,10 +93,11 @@ pub(crate) async fn create_named<T: Stored>(
     request: &Request,
     merchant: &MerchantId,
     body: T,
+    also: Vec<Write>,
     exists: Problem,
 ) -> Result<Changed<T>, Problem> {
     let operation = operation(deps, request, merchant)?;
-    let mut step = Step::from(domain::Decision::of(body));
+    let mut step = Step { decision: domain::Decision::of(body), also };
     let mut was_here = false;
     if request.header("idempotency-key").is_some() {
         let record = CatalogueRequest::new(merchant, &operation, deps.clock.now());

@@ -159,10 +159,14 @@ pub enum MessageKind {
         /// The shipment.
         shipment: ShipmentId,
     },
-    /// Tell the merchant's shops how much of an item may be sold. Cause: an inventory level.
+    /// Compute how much of an item may be sold, and tell the merchant's shops. Cause: an inventory level, a waiting order, the
+    /// item's own terms, or a day on which a lot no longer keeps long enough.
     PublishStock {
         /// The item.
         sku: Sku,
+        /// What tells this message from others of the item: the stream record, or the day.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        cause: String,
     },
 }
 

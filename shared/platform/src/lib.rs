@@ -7,6 +7,7 @@ pub mod dead_letters;
 pub mod deps;
 pub mod documents;
 pub mod failure;
+pub mod feed;
 pub mod function;
 pub mod http;
 pub mod items;

@@ -95,6 +95,23 @@ impl Store {
         descending: bool,
         keep: impl Fn(&T) -> bool,
     ) -> Result<Page<Versioned<T>>, Failure> {
+        let (entries, more) = self.index_entries(table, index, parts, page, descending).await?;
+        let next_cursor = entries.last().filter(|_| more).map(|(last, _)| PageRequest::cursor(last));
+        let keys: Vec<Key> = entries.into_iter().map(|(_, key)| key).collect();
+        let mut items = self.load_many::<T>(&keys).await?;
+        items.retain(|item| keep(&item.body));
+        Ok(Page { items, next_cursor })
+    }
+
+    /// One page of index sort keys and keys over all shards, and whether it is full.
+    pub(crate) async fn index_entries(
+        &self,
+        table: Table,
+        index: &str,
+        parts: &[&str],
+        page: &PageRequest,
+        descending: bool,
+    ) -> Result<(Vec<(String, Key)>, bool), Failure> {
         let mut entries: Vec<(String, Key)> = Vec::new();
         for shard in 0..self.list_shards() {
             let partition = list_partition(parts, shard);
@@ -117,10 +134,6 @@ impl Store {
         }
         let more = entries.len() >= page.limit;
         entries.truncate(page.limit);
-        let next_cursor = entries.last().filter(|_| more).map(|(last, _)| PageRequest::cursor(last));
-        let keys: Vec<Key> = entries.into_iter().map(|(_, key)| key).collect();
-        let mut items = self.load_many::<T>(&keys).await?;
-        items.retain(|item| keep(&item.body));
-        Ok(Page { items, next_cursor })
+        Ok((entries, more))
     }
 }

@@ -21,7 +21,7 @@ pub const TABLES: [TableShape; 9] = [
     TableShape { table: Table::Accounts, name: "accounts", stream: false, indexes: &[] },
     TableShape { table: Table::Catalogue, name: "catalogue", stream: false, indexes: &[] },
     TableShape { table: Table::Stock, name: "stock", stream: true, indexes: &[] },
-    TableShape { table: Table::Movements, name: "movements", stream: false, indexes: &[] },
+    TableShape { table: Table::Movements, name: "movements", stream: false, indexes: &["changed", "due"] },
     TableShape { table: Table::Orders, name: "orders", stream: true, indexes: &["listed", "waiting", "due"] },
     TableShape { table: Table::Tasks, name: "tasks", stream: true, indexes: &["work"] },
     TableShape { table: Table::Shipments, name: "shipments", stream: true, indexes: &["closeout", "due"] },

@@ -3,7 +3,9 @@
 use domain::stock::{ActivityFact, MovementKind, StockChange, Term};
 use domain::{Decision, LocationId, MerchantId, MessageKind, ReceiptId, Sku};
 use facts::Facts;
-use platform::items::{FACT_SHARDS, Receipt, StoredFacts, StoredMovement, facts_partition, movements_partition};
+use platform::items::{
+    FACT_SHARDS, Receipt, StockTerms, StoredFacts, StoredMovement, WaitingOrder, facts_partition, movements_partition,
+};
 use platform::stream::StreamRecord;
 use platform::{Deps, Failure, Function, Operation, Table};
 use serde_json::{Value, json};
@@ -165,6 +167,25 @@ async fn only_what_changes_the_sellable_quantity_is_published() {
     world.shift("release", StockChange::reserve(&world.tea, &world.sofia, 1)).await;
     world.copy(&world.stack.stream_records()).await.unwrap();
     assert_eq!(world.published(), [format!("{} TEA", world.merchant)]);
+}
+
+#[tokio::test]
+async fn an_order_that_waits_or_waits_no_longer_and_terms_that_changed_are_published() {
+    let world = world().await;
+    let order = domain::OrderId::derive(&world.merchant, &["api", "1"]);
+    let waiting =
+        WaitingOrder { sku: world.tea.clone(), order, rank: "0001#1".to_owned(), units: 2, since: 1, shard: 1 };
+    let store = &world.stack.deps.store;
+    store.enter_waiting(&waiting).await.unwrap();
+    world.copy(&world.stack.stream_records()).await.unwrap();
+    assert_eq!(world.published(), [format!("{} TEA", world.merchant)]);
+    store.leave_waiting(&waiting, 1).await.unwrap();
+    world.copy(&world.stack.stream_records()).await.unwrap();
+    assert_eq!(world.published(), [format!("{} TEA", world.merchant)], "its removal has no image");
+    let terms = StockTerms { merchant: world.merchant.clone(), sku: world.cup.clone(), change: "1".to_owned() };
+    store.put_child(&terms, &Operation::of(&["test", "terms"])).await.unwrap();
+    world.copy(&world.stack.stream_records()).await.unwrap();
+    assert_eq!(world.published(), [format!("{} CUP", world.merchant)]);
 }
 
 #[tokio::test]

@@ -5,4 +5,5 @@
 mod fulfilments;
 mod ledgers;
 mod publishing;
+mod sellable;
 mod shop;

@@ -35,7 +35,7 @@ async fn world() -> World {
 
 impl World {
     async fn publish(&self) -> Result<(), Failure> {
-        let kind = MessageKind::PublishStock { sku: self.tea.clone() };
+        let kind = MessageKind::PublishStock { sku: self.tea.clone(), cause: String::new() };
         Facts.message(&self.stack.deps, kind.for_merchant(&self.merchant, &self.tea)).await
     }
 
@@ -155,7 +155,8 @@ async fn an_item_that_the_shop_or_the_catalogue_does_not_know_is_nothing_to_publ
     let world = world().await;
     let cup = world.stack.item(&world.merchant, "CUP").await;
     for sku in [cup, Sku::parse("NOTHING").unwrap()] {
-        let message = MessageKind::PublishStock { sku: sku.clone() }.for_merchant(&world.merchant, &sku);
+        let message =
+            MessageKind::PublishStock { sku: sku.clone(), cause: String::new() }.for_merchant(&world.merchant, &sku);
         Facts.message(&world.stack.deps, message).await.unwrap();
     }
     assert_eq!(world.shop.state().set, Vec::<i64>::new());

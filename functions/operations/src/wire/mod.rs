@@ -2,12 +2,14 @@
 
 mod accounts;
 mod catalogue;
+mod sellable;
 mod stock;
 
 pub use accounts::{
     CarrierAccountView, ChannelView, IssuedKey, KeyView, NewCarrierAccount, NewChannel, NewKey, NewMerchant,
 };
 pub use catalogue::{Address, ImportLine, ImportOutcome, ImportReport, ItemView, LocationView, NewItem, NewLocation};
+pub use sellable::{SellableOfItem, SellableView};
 pub use stock::{AdjustmentKind, Goods, LevelView, MovementView, NewAdjustment, NewReceipt, ReceiptView, StockView};
 
 use platform::Problem;

@@ -29,6 +29,8 @@ pub(crate) const ROUTES: &[(&str, &[Scope])] = &[
     ("POST /v1/adjustments", &[Scope::Operations]),
     ("GET /v1/stock-levels", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/stock-levels/{sku}", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
+    ("GET /v1/sellable-stock", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
+    ("GET /v1/sellable-stock/{sku}", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/movements", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/activity-facts", &[Scope::Merchant, Scope::Operations]),
 ];

@@ -39,6 +39,7 @@ fn aimed(route: &str, world: &World, owned: &Owned) -> RequestBuilder {
         .path("carrier_account", &owned.carrier_account)
         .path("key", &owned.key)
         .path("sku", "SECRET-SKU")
+        .query("channel", &owned.channel)
         .query("sku", "SECRET-SKU")
         .query("location", "SECRET-LOCATION")
         .query("day", "2026-11-02");

@@ -9,6 +9,7 @@ mod order;
 mod person;
 mod pick_task;
 mod returns;
+mod sellable;
 mod shipment;
 mod stock;
 mod tracker;
@@ -27,6 +28,7 @@ pub use order::order_key;
 pub use person::{PERSON_PREFIX, PersonRecord, people_partition, person_key};
 pub use pick_task::{WORK_INDEX, pick_task_key, work_parts};
 pub use returns::return_key;
+pub use sellable::{CHANGED_INDEX, StockTerms, derived_partition, sellable_key, sellable_prefix};
 pub use shipment::shipment_key;
 pub use stock::{
     Receipt, StoredLevel, TakeRecord, WaitingOrder, level_prefix, receipt_key, stock_partition, waiting_partition,

@@ -1,0 +1,192 @@
+//! What a channel may sell of an item: `max(0, available that keeps long enough − safety stock − unfilled backorders)`.
+//!
+//! It limits publishing, not reservation. One figure per channel and item is stored with a version; it is only ever computed
+//! from levels that were read after that version, so that a late update loses against a newer one.
+
+use crate::ids::{ChannelId, Sku};
+use jiff::civil::Date;
+use jiff::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Available units of one inventory level: all of an item at a location, or one lot of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Supply {
+    /// Units.
+    pub available: i64,
+    /// Last day (UTC) on which they are good; absent: they keep.
+    pub expiry: Option<Date>,
+}
+
+/// What is kept back from publishing, in units.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Units that are never published.
+    pub safety_stock: u32,
+    /// Units that orders already wait for.
+    pub backordered: u64,
+}
+
+/// Whether goods that are good until `expiry` may be promised today where `days` of shelf life must remain; the last good day
+/// counts.
+#[must_use]
+pub fn keeps(expiry: Option<Date>, days: u32, today: Date) -> bool {
+    expiry.is_none_or(|expiry| {
+        span(days).and_then(|span| today.checked_add(span).ok()).is_some_and(|needed| expiry >= needed)
+    })
+}
+
+fn span(days: u32) -> Option<Span> {
+    Span::new().try_days(days).ok()
+}
+
+/// Units that keep for `days` from today: what a channel could sell if nothing were kept back.
+#[must_use]
+pub fn eligible(supplies: &[Supply], days: u32, today: Date) -> u64 {
+    let good = supplies.iter().filter(|supply| keeps(supply.expiry, days, today));
+    good.map(|supply| u64::try_from(supply.available).unwrap_or(0)).fold(0, u64::saturating_add)
+}
+
+/// Units that a channel may sell.
+#[must_use]
+pub fn sellable(supplies: &[Supply], claims: Claims, days: u32, today: Date) -> u32 {
+    let left = eligible(supplies, days, today)
+        .saturating_sub(u64::from(claims.safety_stock))
+        .saturating_sub(claims.backordered);
+    u32::try_from(left).unwrap_or(u32::MAX)
+}
+
+/// The first day after `today` on which less is eligible though no stock has moved.
+#[must_use]
+pub fn falls_on(supplies: &[Supply], days: u32, today: Date) -> Option<Date> {
+    supplies
+        .iter()
+        .filter(|supply| supply.available > 0 && keeps(supply.expiry, days, today))
+        .filter_map(|supply| supply.expiry?.checked_sub(span(days)?).ok()?.tomorrow().ok())
+        .min()
+}
+
+/// What a channel may sell of an item, as it was last computed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sellable {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The item.
+    pub sku: Sku,
+    /// Units.
+    pub quantity: u32,
+    /// When the quantity became this, UTC.
+    pub changed_at: Timestamp,
+    /// When it must be computed again though no stock moves: a lot will not keep long enough from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// How often it was computed. That makes every computation a write, and so a new version: one that began before it, from
+    /// older levels, can no longer be stored, also when the quantity stayed the same.
+    pub computed: u64,
+}
+
+/// The outcome of one computation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Computed {
+    /// Units.
+    pub quantity: u32,
+    /// When it must be computed again at the latest.
+    pub due_at: Option<Timestamp>,
+}
+
+impl Sellable {
+    /// The first figure.
+    #[must_use]
+    pub fn first(channel: &ChannelId, sku: &Sku, computed: Computed, at: Timestamp) -> Self {
+        let Computed { quantity, due_at } = computed;
+        Self { channel: channel.clone(), sku: sku.clone(), quantity, changed_at: at, due_at, computed: 1 }
+    }
+
+    /// The figure after another computation. `changed_at` moves only with the quantity.
+    #[must_use]
+    pub fn again(&self, computed: Computed, at: Timestamp) -> Self {
+        let Computed { quantity, due_at } = computed;
+        let changed_at = if quantity == self.quantity { self.changed_at } else { at };
+        Self { quantity, changed_at, due_at, computed: self.computed + 1, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::MerchantId;
+    use jiff::ToSpan;
+    use proptest::prelude::*;
+
+    const TODAY: Date = jiff::civil::date(2026, 3, 1);
+
+    fn supply(available: i64, expiry: Option<i32>) -> Supply {
+        Supply { available, expiry: expiry.map(|days| TODAY.checked_add(days.days()).unwrap()) }
+    }
+
+    fn check(supplies: &[Supply], claims: (u32, u64), days: u32, expect: u32) {
+        let claims = Claims { safety_stock: claims.0, backordered: claims.1 };
+        assert_eq!(sellable(supplies, claims, days, TODAY), expect, "{supplies:?} {claims:?} {days}");
+    }
+
+    #[test]
+    fn what_is_kept_back_is_taken_off_once_over_all_levels() {
+        check(&[], (0, 0), 0, 0);
+        check(&[supply(5, None), supply(3, None)], (2, 1), 0, 5);
+        check(&[supply(5, None)], (3, 3), 0, 0);
+        check(&[supply(-1, None), supply(5, None)], (0, 0), 0, 5);
+        check(&[supply(i64::MAX, None), supply(i64::MAX, None)], (0, 0), 0, u32::MAX);
+    }
+
+    #[test]
+    fn a_lot_is_sellable_to_its_last_day_less_the_days_that_it_must_keep() {
+        check(&[supply(5, Some(0))], (0, 0), 0, 5);
+        check(&[supply(5, Some(-1))], (0, 0), 0, 0);
+        check(&[supply(5, Some(30)), supply(2, Some(29)), supply(1, None)], (0, 0), 30, 6);
+        check(&[supply(5, Some(30))], (0, 0), u32::MAX, 0);
+    }
+
+    #[test]
+    fn a_quantity_that_stays_keeps_its_instant_and_yet_makes_a_new_version() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let computed = |quantity| Computed { quantity, due_at: None };
+        let channel = ChannelId::derive(&MerchantId::derive(&["acme"]), &["1"]);
+        let first = Sellable::first(&channel, &Sku::parse("TEA").unwrap(), computed(5), at(1));
+        let same = first.again(computed(5), at(2));
+        assert_eq!((same.changed_at, same != first), (at(1), true));
+        let less = same.again(computed(3), at(3));
+        assert_eq!((less.changed_at, less.quantity), (at(3), 3));
+    }
+
+    proptest! {
+        #[test]
+        fn no_channel_is_told_of_more_than_keeps_and_asking_for_longer_never_gives_more(
+            levels in proptest::collection::vec((0_i64..40, proptest::option::of(-5_i32..60)), 0..6),
+            safety in 0_u32..20, backordered in 0_u64..20, days in 0_u32..40, more in 0_u32..20,
+        ) {
+            let supplies: Vec<Supply> = levels.iter().map(|(units, expiry)| supply(*units, *expiry)).collect();
+            let claims = Claims { safety_stock: safety, backordered };
+            let told = sellable(&supplies, claims, days, TODAY);
+            let good: i64 = levels.iter().filter(|(_, expiry)| expiry.is_none_or(|e| e >= i32::try_from(days).unwrap()))
+                .map(|(units, _)| *units).sum();
+            let kept = i64::from(safety) + i64::try_from(backordered).unwrap();
+            prop_assert_eq!(i64::from(told), (good - kept).max(0));
+            prop_assert!(sellable(&supplies, claims, days + more, TODAY) <= told);
+        }
+
+        #[test]
+        fn without_movements_the_quantity_stays_until_the_day_that_is_named_and_falls_then(
+            levels in proptest::collection::vec((0_i64..40, proptest::option::of(-5_i32..60)), 0..6), days in 0_u32..40,
+        ) {
+            let supplies: Vec<Supply> = levels.iter().map(|(units, expiry)| supply(*units, *expiry)).collect();
+            let now = eligible(&supplies, days, TODAY);
+            match falls_on(&supplies, days, TODAY) {
+                Some(day) => {
+                    prop_assert!(day > TODAY);
+                    prop_assert_eq!(eligible(&supplies, days, day.yesterday().unwrap()), now);
+                    prop_assert!(eligible(&supplies, days, day) < now);
+                }
+                None => prop_assert_eq!(eligible(&supplies, days, TODAY.checked_add(1000.days()).unwrap()), now),
+            }
+        }
+    }
+}
