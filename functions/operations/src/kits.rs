@@ -53,7 +53,9 @@ pub(crate) async fn follow(
         };
         // Another operation than the item's own: an import may have a line for the component too.
         let counted = Operation::of(&["kit", operation.id(), sku.as_str()]);
-        writes.extend(deps.store.write_of(Some(item), Decision::of(StoredItem { kits, ..item.body.clone() }), &counted)?.0);
+        writes.extend(
+            deps.store.write_of(Some(item), Decision::of(StoredItem { kits, ..item.body.clone() }), &counted)?.0,
+        );
     }
     Ok(writes)
 }
@@ -66,13 +68,15 @@ async fn becomes_kit(
     sku: &Sku,
 ) -> Result<(), Failure> {
     if let Some(StoredItem { kits: kits @ 1.., .. }) = current {
-        let detail = format!("this item is a component of {kits} kits, and a kit contains no kit: take it out of them first");
+        let detail =
+            format!("this item is a component of {kits} kits, and a kit contains no kit: take it out of them first");
         return Err(Rejected::new("kit-contains-kit", detail).at("/kit").into());
     }
     let partition = stock_partition(merchant, sku);
     let levels = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await?;
     if levels.iter().any(|(_, stored)| stored.body.level().0.values().any(|units| *units != 0)) {
-        let detail = "units of this item are in stock, and a kit has none: ship them or adjust them away, or use another SKU";
+        let detail =
+            "units of this item are in stock, and a kit has none: ship them or adjust them away, or use another SKU";
         return Err(Rejected::new("item-has-stock", detail).at("/kit").into());
     }
     Ok(())

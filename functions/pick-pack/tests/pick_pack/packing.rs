@@ -29,7 +29,7 @@ async fn a_picked_task_is_packed_with_its_slip_and_booked() {
     let answer = world.ok("pack", parcel()).await;
     assert_eq!((answer["state"].as_str(), answer["parcel"]["weight_grams"].as_u64()), (Some("packed"), Some(750)));
     let to = person();
-    let line = |sku, title, quantity| SlipLine { sku, title, quantity };
+    let line = |sku, title, quantity| SlipLine { sku, title, quantity, in_kit: false };
     let expected = PackingSlip {
         shop_name: "Чаена къща",
         order_number: "#1001",
