@@ -52,14 +52,10 @@ impl World {
         let kit: Vec<Component> = kit.collect();
         let operation = Operation::of(&["kit", &self.stack.deps.ids.random(8)]);
         let key = item_key(&self.merchant, &sku("SET"));
-        let changed = self.stack.deps.store.change::<StoredItem, _>(
-            &key,
-            &operation,
-            async |loaded| {
-                let stored = loaded.unwrap().body.clone();
-                Ok(Decision::of(StoredItem { item: Item { kit: kit.clone(), ..stored.item.clone() }, ..stored }))
-            },
-        );
+        let changed = self.stack.deps.store.change::<StoredItem, _>(&key, &operation, async |loaded| {
+            let stored = loaded.unwrap().body.clone();
+            Ok(Decision::of(StoredItem { item: Item { kit: kit.clone(), ..stored.item.clone() }, ..stored }))
+        });
         changed.await.unwrap();
     }
 
@@ -155,8 +151,7 @@ impl World {
         let operation = Operation::of(&["step", &self.stack.deps.ids.random(8)]);
         let key = pick_task_key(task);
         let store = &self.stack.deps.store;
-        let changed = store
-            .change::<PickTask, _>(&key, &operation, async |loaded| Ok(decide(&loaded.unwrap().body)));
+        let changed = store.change::<PickTask, _>(&key, &operation, async |loaded| Ok(decide(&loaded.unwrap().body)));
         let task = changed.await.unwrap().value.body;
         self.settle().await;
         task
