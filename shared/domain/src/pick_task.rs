@@ -24,6 +24,7 @@
 
 mod cancel;
 mod create;
+mod edit;
 mod kits;
 mod pack;
 mod pick;

@@ -67,6 +67,7 @@ impl Order {
                 unit_price_minor: line.unit_price_minor,
                 kit: Vec::new(),
                 returned: 0,
+                undelivered: 0,
             })
             .collect();
         let holds = holds(incoming, &facts.known_skus);

@@ -25,6 +25,7 @@ pub(super) fn received() -> Order {
         unit_price_minor: 500,
         kit: Vec::new(),
         returned: 0,
+        undelivered: 0,
     };
     Order {
         id: OrderId::derive(&MerchantId::derive(&["acme"]), &["1001"]),

@@ -84,6 +84,7 @@ fn order_of(lines: &[(&'static str, u32)]) -> Order {
                 unit_price_minor: 100,
                 kit: components(code),
                 returned: 0,
+                undelivered: 0,
             })
             .collect(),
         fulfillment_orders: vec![FulfillmentOrder {
@@ -91,6 +92,7 @@ fn order_of(lines: &[(&'static str, u32)]) -> Order {
             location: LocationId::parse("SOF1").unwrap(),
             status: FulfillmentOrderStatus::Open,
             delivery: DeliveryState::None,
+            comes_back: false,
             lines: numbered().map(|(line, (_, quantity))| AllocatedLine { line, quantity: *quantity }).collect(),
             goods: if lines.iter().any(|(code, _)| code.contains('@') || !kit(code).is_empty()) {
                 let parts = |(line, (code, quantity)): (u32, &(&'static str, u32))| {

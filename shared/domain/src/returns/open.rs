@@ -122,7 +122,7 @@ impl Return {
             let line = ReturnLine::announced(shipped.line, &shipped.sku, shipped.quantity, None);
             lines.push(ReturnLine { per_kit, ..line });
         }
-        let (id, order_after) = order.open_return(&parcel.lines, at)?;
+        let (id, order_after) = order.open_undelivered(parcel.number, at)?;
         let mut next = Self::new(id, order, ReturnKind::Refused, lines, parcel.location.clone(), at);
         next.state = ReturnState::InTransit;
         next.shipment = Some(shipment.clone());
