@@ -78,8 +78,9 @@ impl Levels {
             Some(Offer {
                 location: stored.location.id.clone(),
                 country: stored.location.address.country.clone(),
-                serves: Vec::new(),
-                cost: stored.location.priority,
+                serves: stored.location.serves.clone(),
+                cost: stored.location.parcel_cost_minor,
+                priority: stored.location.priority,
                 available,
             })
         };

@@ -43,7 +43,16 @@ pub struct NewLocation {
     /// Telephone for the carrier.
     #[serde(default)]
     pub phone: Option<String>,
-    /// Locations with a lower number are preferred when several could ship.
+    /// Countries that it serves as if they were its own, ISO 3166-1 alpha-2.
+    #[serde(default)]
+    #[schema(example = json!(["RO", "GR"]))]
+    pub serves: Vec<String>,
+    /// What a parcel from here costs, minor units of the currency that all of the merchant's locations are compared in. Of several
+    /// locations that are equally near the cheaper one ships.
+    #[serde(default)]
+    #[schema(maximum = 1_000_000)]
+    pub parcel_cost_minor: u32,
+    /// Of several locations that are equally near and equally dear the one with the lower number ships.
     #[serde(default)]
     pub priority: u32,
 }
@@ -57,8 +66,8 @@ impl From<Address> for domain::address::Address {
 
 impl From<NewLocation> for Location {
     fn from(new: NewLocation) -> Self {
-        let NewLocation { id, name, address, phone, priority } = new;
-        Self { id, name, address: address.into(), phone, priority, closed: false }
+        let NewLocation { id, name, address, phone, serves, parcel_cost_minor, priority } = new;
+        Self { id, name, address: address.into(), phone, serves, parcel_cost_minor, priority, closed: false }
     }
 }
 
@@ -74,7 +83,16 @@ pub struct LocationEdit {
     /// Telephone for the carrier.
     #[serde(default)]
     pub phone: Option<String>,
-    /// Locations with a lower number are preferred when several could ship.
+    /// Countries that it serves as if they were its own, ISO 3166-1 alpha-2.
+    #[serde(default)]
+    #[schema(example = json!(["RO", "GR"]))]
+    pub serves: Vec<String>,
+    /// What a parcel from here costs, minor units of the currency that all of the merchant's locations are compared in. Of several
+    /// locations that are equally near the cheaper one ships.
+    #[serde(default)]
+    #[schema(maximum = 1_000_000)]
+    pub parcel_cost_minor: u32,
+    /// Of several locations that are equally near and equally dear the one with the lower number ships.
     #[serde(default)]
     pub priority: u32,
     /// Whether it is closed: refused while anything is in it. A closed one receives nothing, and nothing is allocated from it.
@@ -86,8 +104,8 @@ impl LocationEdit {
     /// The location with this code as it is to be.
     #[must_use]
     pub fn of(self, id: LocationId) -> Location {
-        let Self { name, address, phone, priority, closed } = self;
-        Location { id, name, address: address.into(), phone, priority, closed }
+        let Self { name, address, phone, serves, parcel_cost_minor, priority, closed } = self;
+        Location { id, name, address: address.into(), phone, serves, parcel_cost_minor, priority, closed }
     }
 }
 

@@ -35,6 +35,8 @@ async fn a_location_with_a_wrong_field_is_refused_with_the_pointer() {
     check(address(json!({"country": "Bulgaria"})), "/address/country").await;
     check(address(json!({"zip": "1000"})), "/address/zip").await;
     check(json!({"priority": -1}), "/priority").await;
+    check(json!({"serves": ["RO", "Greece"]}), "/serves/1").await;
+    check(json!({"parcel_cost_minor": 1_000_001}), "/parcel_cost_minor").await;
 }
 
 #[tokio::test]
