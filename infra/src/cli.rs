@@ -58,7 +58,7 @@ enum Command {
     Bench,
     /// Simulate the whole system deterministically: one seed with its trace, or many with a summary; or a flash sale.
     Sim(SimArguments),
-    /// Print the OpenAPI document of the whole API, as functions/operations/openapi.json holds it.
+    /// Print the OpenAPI document of the whole API, as functions/about/openapi.json holds it.
     Openapi,
     /// Run one function against a Lambda Runtime API; the host starts these by itself.
     #[command(hide = true)]

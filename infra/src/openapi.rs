@@ -1,6 +1,6 @@
 //! The API's description: every function's part merged into one OpenAPI 3.1 document.
 //!
-//! `operations` serves it from the file that `cargo local openapi` prints; a test holds the file against the code, and the
+//! `about` serves it from the file that `cargo local openapi` prints; a test holds the file against the code, and the
 //! document against the template's routes.
 
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ pub enum OpenApiError {
 
 fn parts() -> Vec<OpenApi> {
     vec![
+        about::openapi(),
         operations::openapi(),
         order_intake::openapi(),
         pick_pack::openapi(),

@@ -17,9 +17,9 @@ fn stack() -> infra::template::model::Stack {
 
 #[test]
 fn the_served_document_is_the_one_that_the_code_generates() {
-    let served = include_str!("../../functions/operations/openapi.json");
+    let served = include_str!("../../functions/about/openapi.json");
     let generated = infra::openapi::document_text().unwrap();
-    assert!(served == generated, "regenerate it: cargo local openapi > functions/operations/openapi.json");
+    assert!(served == generated, "regenerate it: cargo local openapi > functions/about/openapi.json");
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! `operations`: the HTTP API of ops teams and merchants. Master data and stock here, the orders' day in `orders`.
 
-mod about;
 mod api_keys;
 mod carrier_accounts;
 mod channels;
@@ -18,7 +17,6 @@ mod requests;
 mod sellable_stock;
 pub mod wire;
 
-pub use about::OPENAPI;
 
 use platform::{Deps, Function, Problem, Request, Response};
 use utoipa::OpenApi;
@@ -33,9 +31,6 @@ impl Function for Operations {
 
     async fn http(&self, deps: &Deps, request: Request) -> Result<Response, Problem> {
         match request.route.as_str() {
-            "GET /v1/health" => about::health(),
-            "GET /v1/version" => about::version(deps),
-            "GET /v1/openapi.json" => about::description(),
             "POST /v1/merchants" => merchants::create_merchant(deps, &request).await,
             "GET /v1/merchants" => merchants::list_merchants(deps, &request).await,
             "GET /v1/merchants/{merchant}" => merchants::merchant(deps, &request).await,
@@ -84,9 +79,6 @@ pub async fn run() -> Result<(), platform::function::Error> {
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        about::health,
-        about::version,
-        about::description,
         merchants::create_merchant,
         merchants::list_merchants,
         merchants::merchant,

@@ -22,6 +22,7 @@ macro_rules! entries {
 
 /// All functions; one that a crate adds is named here once.
 pub(crate) const ALL: &[Entry] = &entries! {
+    "about" => about::run,
     "carrier-booking" => carrier_booking::run,
     "facts" => facts::run,
     "operations" => operations::run,

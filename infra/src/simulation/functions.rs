@@ -12,6 +12,7 @@ use serde_json::Value;
 /// What the function's invocation ends with; an unknown name.
 pub(crate) async fn invoke(name: &str, deps: Rc<Deps>, event: Value) -> Result<Value, Error> {
     match name {
+        "about" => Box::pin(handle(&about::About, &deps, event)).await,
         "carrier-booking" => Box::pin(handle(&carrier_booking::CarrierBooking, &deps, event)).await,
         "facts" => Box::pin(handle(&facts::Facts, &deps, event)).await,
         "operations" => Box::pin(handle(&operations::Operations, &deps, event)).await,

@@ -21,23 +21,6 @@ use std::collections::BTreeMap;
 use utoipa::openapi::{ContentBuilder, RefOr, ResponseBuilder};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
-/// Alive.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Health {
-    /// `ok`.
-    #[schema(example = "ok")]
-    pub status: String,
-}
-
-/// What runs here.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Version {
-    /// Version of the software.
-    pub version: String,
-    /// Name of the deployment.
-    pub stage: String,
-}
-
 /// The header by which a repeated request is recognised.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
