@@ -13,6 +13,7 @@ pub mod money;
 pub mod order;
 pub mod pick_task;
 pub mod receiving;
+pub mod replenishment;
 pub mod returns;
 pub mod sellable;
 pub mod shipment;
