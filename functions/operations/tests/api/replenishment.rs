@@ -85,10 +85,7 @@ async fn alerts_come_once_a_crossing_and_the_last_one_stands() {
         let list = request("GET /v1/replenishment/alerts");
         world.ops(cursor.map_or(list.clone(), |cursor| list.query("cursor", cursor)))
     };
-    assert_eq!(
-        read(None).await,
-        (200, json!({"items": [], "more": false, "next_cursor": read(None).await.1["next_cursor"]}))
-    );
+    assert_eq!(read(None).await, (200, json!({"items": [], "more": false})), "no entry yet: nowhere to read on from");
     look(&world, "CUP", 4, 0).await;
     look(&world, "POT", 9, 0).await;
     let (_, page) = read(None).await;
