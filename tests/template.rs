@@ -111,7 +111,7 @@ fn only_records_that_may_be_forgotten_expire() {
         .filter(|table| table.time_to_live_attribute.is_some())
         .map(|table| (table.name, table.time_to_live_attribute))
         .collect();
-    let expect = ["catalogue", "orders"];
+    let expect = ["catalogue", "stock", "orders"];
     assert_eq!(expiring, expect.map(|table| (table.to_owned(), Some("expires_at".to_owned()))));
 }
 
