@@ -74,6 +74,19 @@ impl Drop for Answering {
     }
 }
 
+/// Removes the environment of a zombie when its task ends, however that is.
+struct Leaving {
+    lambda: Lambda,
+    function: String,
+    environment: String,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.lambda.end_of_zombie(&self.function, &self.environment);
+    }
+}
+
 struct Environment {
     name: String,
     deps: Rc<Deps>,
@@ -254,7 +267,9 @@ impl Lambda {
         };
         let (lambda, function, name) = (self.clone(), function.to_owned(), environment.to_owned());
         let of_task = Arc::clone(&running);
+        let leaving = Leaving { lambda: self.clone(), function: function.clone(), environment: name.clone() };
         let task = self.spawner.spawn(async move {
+            let _leaving = leaving;
             let answer = functions::invoke(&function, deps, event).await;
             let dies_now = !lambda.core.profile().everywhere && lock(&of_task).dies_before_its_answer();
             answering.put(match answer {
@@ -266,7 +281,6 @@ impl Lambda {
                 Ok(answer) => Outcome::Answered(answer),
                 Err(error) => Outcome::Failed(error.to_string()),
             });
-            lambda.end_of_zombie(&function, &name);
         });
         let mut running = lock(&running);
         *running = Running { task: Some(task), calls: 0, fate };

@@ -21,8 +21,15 @@ impl Size {
     /// A world of the usual size, with one merchant or two, and some orders more or less.
     #[must_use]
     pub fn drawn(rng: &mut fastrand::Rng) -> Self {
-        let merchants = if rng.u8(0..3) == 0 { 2 } else { 1 };
-        Self { merchants, orders: rng.usize(4..=6), items: rng.usize(1..=3), units: rng.u32(2..=6), ..Self::default() }
+        let merchants = if rng.u8(0..5) == 0 { 2 } else { 1 };
+        Self {
+            merchants,
+            orders: rng.usize(2..=5),
+            items: rng.usize(1..=2),
+            units: rng.u32(2..=5),
+            spread_s: 240,
+            ..Self::default()
+        }
     }
 }
 
