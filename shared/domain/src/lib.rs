@@ -15,6 +15,7 @@ pub mod order;
 pub mod pick_task;
 pub mod receiving;
 pub mod returns;
+pub mod seeded_bugs;
 pub mod sellable;
 pub mod shipment;
 pub mod stock;
