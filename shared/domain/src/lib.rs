@@ -16,6 +16,7 @@ pub mod pick_task;
 pub mod receiving;
 pub mod replenishment;
 pub mod returns;
+pub mod seeded_bugs;
 pub mod sellable;
 pub mod shipment;
 pub mod stock;
