@@ -1,6 +1,7 @@
 //! What every call of an environment goes through: virtual latency, faults, the trace, and the look at what it changed.
 
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Response, StatusCode};
@@ -55,10 +56,11 @@ pub(crate) struct EnvironmentGate {
 /// Dies or freezes here, if that is the fate of this call. An environment that dies does not come back from this.
 pub(crate) async fn meet(core: &Core, name: &str, running: &Mutex<Running>, when: When) {
     let (task, freeze, dies) = {
-        let running = lock(running);
-        let here = |at: (u32, When)| at == (running.calls, when);
-        let freeze = running.fate.freeze.filter(|(call, side, _)| here((*call, *side))).map(|(_, _, long)| long);
-        (running.task, freeze, running.fate.crash.is_some_and(here))
+        let mut running = lock(running);
+        let here = (running.calls, when);
+        // Calls may run beside each other: a fate is met once.
+        let freeze = running.fate.freeze.take_if(|(call, side, _)| (*call, *side) == here).map(|(_, _, long)| long);
+        (running.task, freeze, running.fate.crash.is_some_and(|at| at == here))
     };
     let Some(task) = task else { return };
     if dies {
@@ -67,12 +69,13 @@ pub(crate) async fn meet(core: &Core, name: &str, running: &Mutex<Running>, when
         core.reins.kill(task);
         std::future::pending::<()>().await;
     }
-    if let Some(long) = freeze {
+    if let Some(long) = freeze.filter(|_| core.profile().zombie > 0.0) {
         core.fault("zombie");
         core.say(format!("{name} is frozen for {} s {} a call", long.as_secs(), side(when)));
         let until_us = core.clock.now_us() + u64::try_from(long.as_micros()).unwrap_or(u64::MAX / 4);
         core.reins.freeze(task, until_us);
-        core.agenda.until(until_us).await;
+        // Polled again, it was thawed: at its time, or because everything was.
+        thawed().await;
         core.say(format!("{name} goes on"));
     }
 }
@@ -106,6 +109,20 @@ impl EnvironmentGate {
             invariants.record(step, &record.event);
         }
     }
+}
+
+/// Pending once: the executor polls a frozen task again when it is thawed.
+async fn thawed() {
+    let mut polled = false;
+    std::future::poll_fn(|context| {
+        if polled {
+            return Poll::Ready(());
+        }
+        polled = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn throttled(service: Service) -> Fault {

@@ -2,7 +2,7 @@
 
 use crate::{SCOPES, World};
 use domain::account::Scope;
-use serde_json::{Value, json};
+use serde_json::Value;
 use testkit::request;
 
 /// A route of the master data and stock, and which scopes may use it (an administrator may always).
@@ -34,6 +34,8 @@ pub(crate) const ROUTES: &[(&str, &[Scope])] = &[
     ("GET /v1/stock-levels/{sku}", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/sellable-stock", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/sellable-stock/{sku}", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
+    ("GET /v1/replenishment", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
+    ("GET /v1/replenishment/alerts", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/movements", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/activity-facts", &[Scope::Merchant, Scope::Operations]),
 ];
@@ -56,7 +58,7 @@ async fn no_route_answers_without_a_valid_key() {
         ["", "Basic abc", "Bearer ", "Bearer x", "Bearer sklad_", "Bearer sklad_a#b_c", &format!("Bearer {unknown}")];
     let described = described();
     assert!(described.len() >= ROUTES.len());
-    for route in described.iter().filter(|route| !OPEN.contains(&route.as_str())) {
+    for route in &described {
         assert_eq!(world.send(request(route)).await.status, 401, "{route}");
         for key in keys {
             assert_eq!(world.send(request(route).header("authorization", key)).await.status, 401, "{route} {key}");
