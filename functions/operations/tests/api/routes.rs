@@ -34,6 +34,8 @@ pub(crate) const ROUTES: &[(&str, &[Scope])] = &[
     ("GET /v1/stock-levels/{sku}", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/sellable-stock", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/sellable-stock/{sku}", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
+    ("GET /v1/replenishment", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
+    ("GET /v1/replenishment/alerts", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/movements", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/activity-facts", &[Scope::Merchant, Scope::Operations]),
 ];

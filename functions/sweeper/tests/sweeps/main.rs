@@ -5,4 +5,5 @@
 mod expiry;
 mod orders;
 mod parcels;
+mod stock;
 mod world;
