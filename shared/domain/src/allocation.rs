@@ -9,7 +9,7 @@ use crate::order::{AllocatedGoods, AllocatedLine, Allocation, AllocationRule};
 use crate::stock::Lot;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use utoipa::ToSchema;
 
@@ -122,6 +122,8 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Most levels that one fulfilment order takes from: its last scan, and its release, are one transaction of at most 100 items.
+const LEVELS_MAX: usize = 90;
 /// Up to this many locations every combination is tried; past it, the one that covers most is taken first.
 const EXHAUSTIVE_LOCATIONS_MAX: usize = 10;
 
@@ -164,12 +166,35 @@ pub fn allocate(wanted: &Wanted<'_>, offers: &[Offer]) -> Vec<Allocation> {
         (None, AllocationRule::ShipComplete | AllocationRule::Split) => Vec::new(),
         (None, AllocationRule::Backorder) => take(wanted, &by_coverage(wanted, &offers)).0,
     };
+    chosen = chosen.into_iter().flat_map(in_parts).collect();
     let parcels = chosen.len();
     for allocation in &mut chosen {
         allocation.reason.parcels = parcels;
         allocation.reason.candidates = offers.len();
     }
     chosen
+}
+
+/// An allocation from more levels than one fulfilment order may have (many kits, many lots), as several of the same location.
+/// A line is never divided.
+fn in_parts(whole: Allocation) -> Vec<Allocation> {
+    let levels = |goods: &[AllocatedGoods]| goods.iter().map(|of| (&of.sku, &of.lot)).collect::<BTreeSet<_>>().len();
+    if levels(&whole.goods) <= LEVELS_MAX {
+        return vec![whole];
+    }
+    let Allocation { location, lines, goods, reason } = whole;
+    let mut parts: Vec<Allocation> = Vec::new();
+    for line in lines {
+        let own: Vec<AllocatedGoods> = goods.iter().filter(|of| of.line == line.line).cloned().collect();
+        match parts.last_mut() {
+            Some(part) if levels(&[part.goods.as_slice(), &own].concat()) <= LEVELS_MAX => {
+                part.lines.push(line);
+                part.goods.extend(own);
+            }
+            _ => parts.push(Allocation { location: location.clone(), lines: vec![line], goods: own, reason }),
+        }
+    }
+    parts
 }
 
 /// The complete allocation with the fewest parcels; among equals the first in order of preference.
@@ -370,6 +395,17 @@ mod tests {
         let far = offer("C", "DE", &[("tea", 2)]);
         let two = [offer("A", "BG", &[("tea", 1)]), offer("B", "BG", &[("tea", 1)]), far];
         assert_eq!(places(&allocate(&[need(1, "tea", 2)], &two, AllocationRule::Split, Some("BG"))), ["C"]);
+    }
+
+    #[test]
+    fn what_no_transaction_could_pick_is_several_fulfilment_orders() {
+        let names: Vec<String> = (0..100).map(|n| format!("P{n}")).collect();
+        let all: Vec<(&str, u32)> = names.iter().map(|name| (name.as_str(), 3)).collect();
+        let needs: Vec<Need> = (1..).zip(all.chunks(20)).map(|(line, parts)| kit(line, 1, parts)).collect();
+        let chosen = allocate(&needs, &[offer("A", "BG", &all)], AllocationRule::ShipComplete, None);
+        let sizes: Vec<(usize, usize)> = chosen.iter().map(|part| (part.lines.len(), part.goods.len())).collect();
+        assert_eq!(sizes, [(4, 80), (1, 20)]);
+        assert!(chosen.iter().all(|part| part.reason.parcels == 2 && part.location.as_str() == "A"));
     }
 
     #[test]

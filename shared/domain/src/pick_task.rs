@@ -253,7 +253,8 @@ impl PickTask {
     }
 
     /// Whether all that ships is scanned, and nothing else: then it is `picked` in the stock.
-    fn is_picked(&self) -> bool {
+    #[must_use]
+    pub fn is_picked(&self) -> bool {
         self.remaining() == 0 && self.surplus() == 0
     }
 
