@@ -11,7 +11,7 @@ pub(super) async fn send_back(stage: &Stage, rng: &mut Rng, merchant: &Merchant,
     let Some(email) = stage.progress.borrow().emails.get(order).cloned() else { return };
     stage.wait(rng.u64(30..=600)).await;
     let seen = stage.get(&merchant.operations, &format!("/v1/shipments/{shipment}")).await;
-    let lines = seen.body["lines"].as_array().cloned().unwrap_or_default();
+    let lines = seen.body["contents"].as_array().cloned().unwrap_or_default();
     let Some(line) = lines.first() else { return };
     let body = json!({
         "order": order, "email": email, "kind": "withdrawal",
