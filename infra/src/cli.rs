@@ -102,7 +102,13 @@ struct SimArguments {
     #[arg(long, value_delimiter = ',', default_value = "10000,40000", value_name = "RATES", requires = "sale")]
     rates: Vec<u64>,
     /// Batches to try for each rate, in this order.
-    #[arg(long, value_delimiter = ',', default_value = "20,25,30,50,100,200", value_name = "BATCHES", requires = "sale")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "20,25,30,50,100,200",
+        value_name = "BATCHES",
+        requires = "sale"
+    )]
     batches: Vec<usize>,
 }
 

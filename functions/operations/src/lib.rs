@@ -18,7 +18,6 @@ mod requests;
 mod sellable_stock;
 pub mod wire;
 
-
 use platform::{Deps, Function, Problem, Request, Response};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};

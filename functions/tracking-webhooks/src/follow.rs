@@ -55,7 +55,9 @@ pub(crate) async fn tracker_changed(
     let tracker: Tracker = visible(deps.store.load(&key).await?, message)?;
     // A return's leg says nothing about what the shopper got; a number given anew is another parcel's by now.
     let of_return = || shipment.return_id()?.order().filter(|_| is_on(SeededBug::ReturnLegMovesOrder));
-    let Some((order, number)) = shipment.order().or_else(of_return).filter(|_| tracker.shipment.as_ref() == Some(shipment)) else {
+    let Some((order, number)) =
+        shipment.order().or_else(of_return).filter(|_| tracker.shipment.as_ref() == Some(shipment))
+    else {
         return Ok(());
     };
     change_order(deps, message, &order, |own, now| own.parcel_moved(number, tracker.status.delivery(), now)).await

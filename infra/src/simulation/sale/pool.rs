@@ -213,7 +213,8 @@ impl Pool {
         let core = Arc::clone(&self.core);
         let duplicate = core.profile().duplicate;
         for message in &batch {
-            if core.chance(duplicate) && core.engine.queues().change_visibility(queue, &message.receipt_handle, 0).is_ok()
+            if core.chance(duplicate)
+                && core.engine.queues().change_visibility(queue, &message.receipt_handle, 0).is_ok()
             {
                 core.fault("message delivered twice");
             }
@@ -233,9 +234,11 @@ impl Pool {
 
     /// Relays what the level's writes announce, some 100 to 250 ms later, and forgets all streams behind itself.
     pub(super) async fn relay(self) {
-        let source = self.stack.functions.get("relay").and_then(|relay| {
-            relay.stream_sources.iter().find(|source| source.table.contains("stock")).cloned()
-        });
+        let source = self
+            .stack
+            .functions
+            .get("relay")
+            .and_then(|relay| relay.stream_sources.iter().find(|source| source.table.contains("stock")).cloned());
         let Some(source) = source else { return };
         let core = Arc::clone(&self.core);
         let mut position: Option<String> = None;
@@ -243,7 +246,8 @@ impl Pool {
             // Once the crowd is in, little is left to relay.
             let pause = if self.crowd_is_in.get() { core.draw_ms(500, 1000) } else { core.draw_ms(100, 250) };
             core.agenda.pass(pause).await;
-            let records = core.engine.dynamodb().stream_records(&source.table, position.as_deref(), 1000).unwrap_or_default();
+            let records =
+                core.engine.dynamodb().stream_records(&source.table, position.as_deref(), 1000).unwrap_or_default();
             let Some(last) = records.last() else {
                 self.relay_behind.set(false);
                 continue;

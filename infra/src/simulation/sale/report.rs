@@ -57,12 +57,16 @@ pub fn print(template: &Path, rates: &[u64], batches: &[usize]) -> Result<bool, 
             }
         }
         match least {
-            Some(batch) => println!("  {rate} orders a second: the least of these batches that is never throttled is {batch}"),
+            Some(batch) => {
+                println!("  {rate} orders a second: the least of these batches that is never throttled is {batch}")
+            }
             None => println!("  {rate} orders a second: none of these batches is enough"),
         }
         all_well &= least.is_some();
     }
-    println!("\nA model (deficit round robin over merchants, relay lag included) of a merchant with 50 orders a second");
+    println!(
+        "\nA model (deficit round robin over merchants, relay lag included) of a merchant with 50 orders a second"
+    );
     println!("beside a sale of 10,000 a second, 99th percentile from commit to reservation:");
     println!("  batch  alone  beside the sale, in turn  beside the sale, by age");
     for batch in [10, 100, 1000] {

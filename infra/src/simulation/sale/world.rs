@@ -96,7 +96,8 @@ impl World {
             orders.push(order(&merchant, &sku, number, now)?);
         }
         let ids: Vec<OrderId> = orders.iter().map(|order| order.id.clone()).collect();
-        let (made_merchant, made_sku, made_location, stock) = (merchant.clone(), sku.clone(), location.clone(), sale.stock);
+        let (made_merchant, made_sku, made_location, stock) =
+            (merchant.clone(), sku.clone(), location.clone(), sale.stock);
         finish(executor, pool, async move {
             set_up(&deps, &made_merchant, &made_sku, &made_location, stock).await?;
             deps.store.put_all(Table::Orders, &orders).await
@@ -156,7 +157,8 @@ impl World {
             Ok((deps.store.load_many::<Order>(&keys).await?, deps.store.load::<StoredLevel>(&level_key).await?))
         })?;
         let reserved = orders.iter().filter(|order| order.body.fulfilment == FulfilmentState::Allocated).count() as u64;
-        let waiting = orders.iter().filter(|order| order.body.fulfilment == FulfilmentState::Backordered).count() as u64;
+        let waiting =
+            orders.iter().filter(|order| order.body.fulfilment == FulfilmentState::Backordered).count() as u64;
         let could = sale.orders.min(u64::from(sale.stock));
         let level = level.map(|stored| stored.body);
         let units = |term| level.as_ref().map_or(0, |level| level.level().get(term));
@@ -165,7 +167,9 @@ impl World {
             && units(Term::OpenTakes) == 0;
         let counter = |key: &str| key == counter_key;
         let peak = |of_counter: bool| {
-            let of = usage.iter().filter(|used| (used.partition.index.is_none() && counter(&used.partition.key)) == of_counter);
+            let of = usage
+                .iter()
+                .filter(|used| (used.partition.index.is_none() && counter(&used.partition.key)) == of_counter);
             of.map(|used| used.writes.peak_units_per_second).fold(0.0, f64::max)
         };
         let written = lock(&pool.ledger.0);
@@ -180,7 +184,9 @@ impl World {
             })
             .collect();
         waits_ms.sort_unstable();
-        let percentile = |per_mille: usize| waits_ms.get((waits_ms.len() * per_mille / 1000).min(waits_ms.len().saturating_sub(1))).copied();
+        let percentile = |per_mille: usize| {
+            waits_ms.get((waits_ms.len() * per_mille / 1000).min(waits_ms.len().saturating_sub(1))).copied()
+        };
         let last_us = written.decided_us.values().max().copied().unwrap_or(opened_us);
         let decided: BTreeSet<&str> = orders.iter().map(|order| order.body.id.as_str()).collect();
         Ok(SaleReport {
@@ -244,7 +250,7 @@ async fn set_up(
     deps.store.create(&Operation::of(&["sale", "merchant"]), Decision::of(registered)).await?;
     let item: Item = serde_json::from_value(serde_json::json!({ "sku": sku, "name": "Drop" }))
         .map_err(|error| Failure::bug(error.to_string()))?;
-    let item = StoredItem { merchant: merchant.clone(), item };
+    let item = StoredItem { merchant: merchant.clone(), item, kits: 0 };
     deps.store.create(&Operation::of(&["sale", "item"]), Decision::of(item)).await?;
     let place: Location = serde_json::from_value(serde_json::json!({
         "id": location,
@@ -265,8 +271,12 @@ async fn set_up(
 fn order(merchant: &MerchantId, sku: &Sku, number: u64, now: jiff::Timestamp) -> Result<Order, SimulationError> {
     let setup = |error: String| SimulationError::Setup(error);
     let currency = Currency::parse("EUR").map_err(|error| setup(error.to_string()))?;
-    let address =
-        Address { line1: "1 Street".to_owned(), city: "Sofia".to_owned(), country: "BG".to_owned(), ..Address::default() };
+    let address = Address {
+        line1: "1 Street".to_owned(),
+        city: "Sofia".to_owned(),
+        country: "BG".to_owned(),
+        ..Address::default()
+    };
     let incoming = IncomingOrder {
         source_id: number.to_string(),
         number: format!("#{number}"),
