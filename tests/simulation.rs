@@ -64,8 +64,9 @@ fn what_was_found_once_stays_mended() {
 fn a_seed_repeats_itself_in_another_process() {
     let story = || {
         let output = Command::new(env!("CARGO_BIN_EXE_sklad"))
-            .args(["sim", "--seed", "7", "--template"])
+            .arg("--template")
             .arg(template())
+            .args(["sim", "--seed", "7"])
             .output();
         String::from_utf8(output.unwrap().stdout).unwrap()
     };

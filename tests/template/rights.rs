@@ -100,7 +100,8 @@ fn an_event_source_s_reader_may_read_it_and_set_failures_aside() {
 #[test]
 fn no_right_is_a_wildcard() {
     for (name, grants) in &declared().grants {
-        assert!(!grants.is_empty(), "{name}");
+        // The open routes touch nothing.
+        assert_eq!(grants.is_empty(), name == "about", "{name}");
         for grant in grants {
             assert!(grant.allow, "{name}");
             assert!(grant.actions.iter().all(|action| !action.contains('*')), "{name}: {grant:?}");

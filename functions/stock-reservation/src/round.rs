@@ -130,7 +130,7 @@ async fn round(
                 if failed.is_none() && plan.waits() {
                     waiting.push((plan.wish, plan.decision.next.waits_for.clone()));
                 }
-                fates[plan.wish] = Some(failed.map_or(Ok(Seen { order, changed: true }), Err));
+                fates[plan.wish] = Some(failed.map_or(Ok(Seen { order: *order, changed: true }), Err));
             }
             Claim::Lost => {}
             Claim::Unknown(failure) => fates[plan.wish] = Some(Err(failure)),
@@ -294,7 +294,7 @@ fn by_level(planned: &[Planned]) -> BTreeMap<LevelId, Vec<TakenFor>> {
 
 /// What became of a claim.
 enum Claim {
-    Made(Versioned<Order>),
+    Made(Box<Versioned<Order>>),
     /// The order is another one meanwhile.
     Lost,
     Unknown(Failure),
@@ -309,9 +309,9 @@ async fn claim<'a>(deps: &Deps, plan: &'a Planned, take: &TakeId) -> (&'a Planne
         return (plan, Claim::Lost);
     }
     let outcome = match deps.store.replace(&plan.loaded, plan.decision.clone()).await {
-        Ok(Replaced::Yes(order)) => Claim::Made(order),
+        Ok(Replaced::Yes(order)) => Claim::Made(Box::new(order)),
         // Our own write, sent again since its answer was lost.
-        Ok(Replaced::No(stored)) if !plan.shares.is_empty() && takes::bears(&stored.body, take) => Claim::Made(*stored),
+        Ok(Replaced::No(stored)) if !plan.shares.is_empty() && takes::bears(&stored.body, take) => Claim::Made(stored),
         Ok(Replaced::No(stored)) => match abandon(deps, plan, &stored).await {
             Ok(()) => Claim::Lost,
             Err(failure) => Claim::Unknown(failure),
@@ -338,7 +338,7 @@ async fn find_out(deps: &Deps, plan: &Planned, take: &TakeId, failure: Failure) 
         deps.store.load::<Order>(&order_key(&share.order)).await
     };
     match found.await {
-        Ok(Some(order)) => Claim::Made(order),
+        Ok(Some(order)) => Claim::Made(Box::new(order)),
         Ok(None) => Claim::Lost,
         Err(_) => Claim::Unknown(later(failure)),
     }

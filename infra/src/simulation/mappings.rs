@@ -67,7 +67,7 @@ async fn wait(lambda: &Lambda, queue: &str, arrivals: &Arrivals) {
     let mut nap = visible_ms.map(|at_ms| Box::pin(core.agenda.until((at_ms * 1000).max(core.clock.now_us() + 1000))));
     let mut noted = false;
     poll_fn(|context| {
-        if noted && !lock(&arrivals.0).get(queue).is_some_and(|waiting| !waiting.is_empty()) {
+        if noted && lock(&arrivals.0).get(queue).is_none_or(|waiting| waiting.is_empty()) {
             return Poll::Ready(());
         }
         if let Some(nap) = &mut nap

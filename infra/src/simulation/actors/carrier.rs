@@ -93,9 +93,8 @@ pub(super) async fn travel(stage: &Stage, rng: &mut Rng, merchant: &Merchant, pu
             let told = std::rc::Rc::clone(&told);
             stage.clone().act(move |_, _| async move {
                 stage.wait(late).await;
-                loop {
-                    // Signed when it is sent: every attempt has its own instant.
-                    let Some(request) = stage.partners.webhook(&merchant, &id, &event, nonce) else { break };
+                // Signed when it is sent: every attempt has its own instant.
+                while let Some(request) = stage.partners.webhook(&merchant, &id, &event, nonce) {
                     match stage.door.send(&request).await {
                         Some(answer) if answer.is_success() => break,
                         Some(answer) if answer.status < 500 && answer.status != 429 => {

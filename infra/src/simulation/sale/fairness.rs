@@ -64,7 +64,7 @@ fn p99_ms(messages: &[Message], batch: usize, in_turn: bool) -> u64 {
     let mut coming: VecDeque<Message> = messages.iter().copied().collect();
     // One queue for each merchant in turn, one for all by age.
     let mut queues: BTreeMap<bool, VecDeque<Message>> = BTreeMap::new();
-    let mut free_at_us = vec![0_u64; INVOCATIONS];
+    let mut free_at_us = [0_u64; INVOCATIONS];
     let mut waits_ms = Vec::new();
     let mut now_us = 0;
     while !coming.is_empty() || queues.values().any(|queue| !queue.is_empty()) {

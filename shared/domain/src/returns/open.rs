@@ -267,8 +267,8 @@ fn resolve(
             return Err(Rejected::new("unknown-line", "the order has no such line: see its `lines`")
                 .at(format!("/lines/{index}")));
         };
-        let stays = line.kit.iter().map(|component| &component.sku).chain([*sku]);
-        if let Some(sku) = stays.filter(|sku| facts.non_returnable.contains(sku)).next()
+        let mut stays = line.kit.iter().map(|component| &component.sku).chain([*sku]);
+        if let Some(sku) = stays.find(|sku| facts.non_returnable.contains(sku))
             && kind != ReturnKind::Warranty
         {
             return Err(Rejected::new(
