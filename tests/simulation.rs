@@ -1,5 +1,7 @@
 //! The simulation within `cargo test`: many seeds, one seed in two processes, and seeds that once found something.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::path::PathBuf;
 use std::process::Command;
 
