@@ -59,7 +59,7 @@ impl Found {
             && let Some(outbox) = attribute::<MovementOutbox>(record, "movement").map_err(unreadable)?
         {
             let level = level_of(&sku()?, &record.sk).ok_or_else(|| unreadable("no level's key".to_owned()))?;
-            self.movements.extend(StoredMovement::all_of(&merchant, &level.sku, &level.location, outbox));
+            self.movements.extend(StoredMovement::all_of(&merchant, &level, outbox));
         }
         // A level or the terms of an item say so themselves; an order that waits for it counts also when it is gone.
         if record.text("sellable").is_some() || queue.is_some_and(|queue| queue.starts_with("waiting#")) {

@@ -2,18 +2,20 @@
 
 use crate::change::{answer, change_return, operation_of, refused, release_units, return_of};
 use crate::messages::open_refused;
-use crate::wire::{InspectBody, ReceiptBody, ReceiveBody};
+use crate::wire::{ArrivalLine, InspectBody, ReceiptBody, ReceiveBody};
 use domain::account::{Merchant, Scope};
+use domain::catalogue::Item;
+use domain::lot_record::LotRecord;
 use domain::order::Order;
 use domain::returns::{Arrival, Return, ReturnKind};
 use domain::tracker::Tracker;
-use domain::{LocationId, MerchantId, ReturnId, ShipmentId};
+use domain::{LocationId, MerchantId, ReturnId, ShipmentId, Sku};
 use platform::auth::authenticate;
 use platform::items::{
-    StoredItem, StoredLocation, item_key, location_key, merchant_key, order_key, return_key, tracker_key,
+    StoredItem, StoredLocation, item_key, location_key, lot_key, merchant_key, order_key, return_key, tracker_key,
 };
 use platform::{Changed, Deps, Failure, Problem, Request, Response, Step};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 const DOCK: [Scope; 2] = [Scope::Floor, Scope::Operations];
 
@@ -43,8 +45,9 @@ const DOCK: [Scope; 2] = [Scope::Floor, Scope::Operations];
 pub(crate) async fn receive_return(deps: &Deps, request: &Request) -> Result<Response, Problem> {
     let (_, id) = return_of(deps, request, &DOCK).await?;
     let body: ReceiveBody = request.json()?;
-    let arrivals = body.arrivals()?;
+    let lines = body.arrivals()?;
     check_location(deps, &id.merchant(), &body.location).await?;
+    let arrivals = arrivals(deps, &id.merchant(), lines, &items_of(deps, &id.merchant(), lines).await?).await?;
     let operation = operation_of(deps, request, &id.merchant(), id.as_str())?;
     let now = deps.clock.now();
     let changed = change_return(deps, request, &id, &operation, async |loaded| {
@@ -79,9 +82,11 @@ pub(crate) async fn receive_parcel(deps: &Deps, request: &Request) -> Result<Res
     let principal = authenticate(deps, request, &DOCK).await?;
     let merchant = principal.merchant()?;
     let body: ReceiptBody = request.json()?;
-    let arrivals = body.arrivals()?;
+    let lines = body.arrivals()?;
     check_location(deps, merchant, &body.location).await?;
-    check_items(deps, merchant, &arrivals).await?;
+    let items = items_of(deps, merchant, lines).await?;
+    check_items(lines, &items)?;
+    let arrivals = arrivals(deps, merchant, lines, &items).await?;
     let operation = operation_of(deps, request, merchant, "")?;
     let id = ReturnId::derive(merchant, &["unannounced", operation.id()]);
     // A repeated request keeps its first answer, also when the parcel could be matched by now.
@@ -130,7 +135,7 @@ pub(crate) async fn receive_parcel(deps: &Deps, request: &Request) -> Result<Res
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key's scope does not allow it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such return", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`return-not-inspectable`, `not-all-disposed`, `damaged-not-sellable`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`return-not-inspectable`, `not-all-disposed`, `damaged-not-sellable`, `lot-unknown`", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "Changed since the version in If-Match", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used with another body", body = Problem, content_type = "application/problem+json"),
     ),
@@ -148,7 +153,10 @@ pub(crate) async fn inspect_return(deps: &Deps, request: &Request) -> Result<Res
             Some(order) => Some(deps.store.require::<Order>(&order_key(order), "the return's order").await?.body),
             None => None,
         };
-        let decision = back.inspect(&found, order.as_ref(), &body.actor, now)?;
+        let lots: Vec<_> = back.lots.iter().map(|of| lot_key(&id.merchant(), &of.sku, &of.lot.code)).collect();
+        let lots: Vec<LotRecord> =
+            deps.store.load_many::<LotRecord>(&lots).await?.into_iter().map(|stored| stored.body).collect();
+        let decision = back.inspect(&found, order.as_ref(), &lots, &body.actor, now)?;
         let also = match &back.order {
             Some(order) => release_units(deps, order, &decision.next.missing(), &operation, now).await?,
             None => Vec::new(),
@@ -165,15 +173,39 @@ async fn check_location(deps: &Deps, merchant: &MerchantId, location: &LocationI
     })
 }
 
-async fn check_items(deps: &Deps, merchant: &MerchantId, arrivals: &[Arrival]) -> Result<(), Problem> {
-    let keys: Vec<_> = arrivals.iter().map(|arrival| item_key(merchant, &arrival.sku)).collect();
-    let known: BTreeSet<_> =
-        deps.store.load_many::<StoredItem>(&keys).await?.into_iter().map(|stored| stored.body.item.sku).collect();
-    match arrivals.iter().position(|arrival| !known.contains(&arrival.sku)) {
+/// The catalogue's items that came; those that it has not are left out.
+async fn items_of(deps: &Deps, merchant: &MerchantId, lines: &[ArrivalLine]) -> Result<BTreeMap<Sku, Item>, Problem> {
+    let keys: Vec<_> = lines.iter().map(|line| item_key(merchant, &line.sku)).collect();
+    let found = deps.store.load_many::<StoredItem>(&keys).await?;
+    Ok(found.into_iter().map(|stored| (stored.body.item.sku.clone(), stored.body.item)).collect())
+}
+
+fn check_items(lines: &[ArrivalLine], items: &BTreeMap<Sku, Item>) -> Result<(), Problem> {
+    match lines.iter().position(|line| !items.contains_key(&line.sku)) {
         None => Ok(()),
         Some(index) => Err(Problem::new(422, "unknown-sku", "the catalogue has no such item: create it first")
             .at(format!("/lines/{index}/sku"))),
     }
+}
+
+/// What came, with the lots that it is kept in.
+async fn arrivals(
+    deps: &Deps,
+    merchant: &MerchantId,
+    lines: &[ArrivalLine],
+    items: &BTreeMap<Sku, Item>,
+) -> Result<Vec<Arrival>, Problem> {
+    let kept_by_lot = |line: &&ArrivalLine| items.get(&line.sku).is_some_and(|item| item.lot_tracked);
+    let named = lines.iter().filter(kept_by_lot).filter_map(|line| Some((&line.sku, line.lot.as_deref()?)));
+    let keys: Vec<_> = named.map(|(sku, code)| lot_key(merchant, sku, code)).collect();
+    let known: Vec<LotRecord> =
+        deps.store.load_many::<LotRecord>(&keys).await?.into_iter().map(|stored| stored.body).collect();
+    let arrival = |line: &ArrivalLine| {
+        let record = known.iter().find(|known| known.sku == line.sku && Some(&known.lot.code) == line.lot.as_ref());
+        let lot = items.get(&line.sku).and_then(|item| Arrival::lot_of(item, record));
+        Arrival { sku: line.sku.clone(), lot, quantity: line.quantity, condition: line.condition }
+    };
+    Ok(lines.iter().map(arrival).collect())
 }
 
 /// The return that the parcel belongs to, as far as that can be known.

@@ -76,6 +76,7 @@ impl World {
             content: number.to_owned(),
             now: self.stack.now(),
             hold_unpaid_stock_minutes: 0,
+            min_remaining_shelf_life_days: 0,
         };
         let mut decision = Order::receive(&incoming, &facts).unwrap();
         decision.next.holds = holds.iter().map(|reason| Hold { reason: *reason, note: None }).collect();

@@ -1,6 +1,7 @@
 //! One look: load consistently, decide, store.
 
 use crate::{Swept, polls};
+use domain::lot_record::LotRecord;
 use domain::order::Order;
 use domain::pick_task::PickTask;
 use domain::returns::Return;
@@ -9,9 +10,14 @@ use domain::sweep::Parts;
 use domain::tracker::Tracker;
 use domain::{Decision, LocationId, MerchantId, Message, PickTaskId, Sku};
 use jiff::Timestamp;
-use platform::items::{WaitingOrder, order_key, pick_task_key, shipment_key};
-use platform::{Deps, Failure, Key, Operation, Stored, Versioned, Write};
+use platform::items::{
+    StoredLevel, WaitingOrder, is_lot_key, level_prefix, order_key, pick_task_key, shipment_key, stock_partition,
+};
+use platform::{Deps, Failure, Key, Operation, Stored, Table, Versioned, Write};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Most levels of an item: locations times lots.
+const LEVELS_MAX: usize = 1000;
 
 /// A run under way.
 pub(crate) struct Run {
@@ -31,6 +37,7 @@ impl Run {
 
 pub(crate) async fn look(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
     match key.sk.as_str() {
+        _ if is_lot_key(key) => look_at_lot(deps, run, key).await,
         "order" => look_at_order(deps, run, key).await,
         "shipment" => look_at_shipment(deps, run, key).await,
         "tracker" => look_at_tracker(deps, run, key).await,
@@ -108,6 +115,19 @@ async fn look_at_tracker(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fa
     Commit::default().with(deps, tracker, decision)?.apply(deps, run).await
 }
 
+/// What is available of a lot that has expired is available no more.
+async fn look_at_lot(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
+    let Some(record) = due(deps, run, key, |record: &LotRecord| record.next_look_at).await? else { return Ok(()) };
+    let partition = stock_partition(&record.body.merchant, &record.body.sku);
+    let stored = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await?;
+    let of_lot = stored.into_iter().filter_map(|(_, stored)| {
+        let level = stored.body.id()?;
+        (level.lot.as_ref() == Some(&record.body.lot)).then(|| (level.location, stored.body.level()))
+    });
+    let decision = record.body.look(&of_lot.collect::<Vec<_>>(), run.now);
+    Commit::default().with(deps, record, decision)?.apply(deps, run).await
+}
+
 async fn look_at_return(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
     let Some(back) = due(deps, run, key, Return::look_due_at).await? else { return Ok(()) };
     let shipment = deps.store.load::<Shipment>(&shipment_key(&back.body.id.shipment())).await?;
@@ -137,7 +157,8 @@ impl Commit {
             Operation::of(&["sweep"])
         } else {
             // What changes levels is told apart by those who follow them.
-            Operation::of(&["sweep", &decision.next.key().pk, &loaded.version.to_string()])
+            let key = decision.next.key();
+            Operation::of(&["sweep", &key.pk, &key.sk, &loaded.version.to_string()])
         };
         // Looks must not push out what callers repeat their requests by: an item remembers the last one only.
         loaded.operations.retain(|mark| *mark != operation.mark());

@@ -38,6 +38,9 @@ pub struct Item {
     /// The shop's own id of the item, where stock is published by it (Shopify: inventory item id).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shop_item: Option<String>,
+    /// Whether it is kept by lot: receipts name the lot, the first to expire is promised first, scans must match.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lot_tracked: bool,
     /// Units that are never published as sellable.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub safety_stock: u32,
@@ -110,6 +113,7 @@ mod tests {
             weight_grams: 120,
             non_returnable: false,
             shop_item: None,
+            lot_tracked: false,
             safety_stock: 2,
             lead_time_days: 0,
             reorder_point: None,

@@ -8,6 +8,7 @@ pub mod allocation;
 pub mod catalogue;
 pub mod ids;
 pub mod incoming;
+pub mod lot_record;
 pub mod message;
 pub mod money;
 pub mod order;

@@ -222,6 +222,7 @@ impl Stack {
             weight_grams: 100,
             non_returnable: false,
             shop_item: None,
+            lot_tracked: false,
             safety_stock: 0,
             lead_time_days: 0,
             reorder_point: None,

@@ -242,6 +242,7 @@ pub(crate) async fn allocate(
         content: content.clone(),
         now,
         hold_unpaid_stock_minutes: 0,
+        min_remaining_shelf_life_days: 0,
     };
     let received = Order::receive(&incoming, &facts).unwrap();
     let order = received.next.id.clone();

@@ -51,6 +51,7 @@ fn order_of(lines: &[(&str, u32)]) -> Order {
         rule: AllocationRule::Split,
         priority: 0,
         hold_unpaid_stock_minutes: 0,
+        min_remaining_shelf_life_days: 0,
         reserved_until: None,
         reservation_expired: false,
         fulfilment: FulfilmentState::Allocated,

@@ -4,6 +4,7 @@ mod account;
 mod catalogue;
 mod close_out;
 mod idempotency;
+mod lot;
 mod movement;
 mod order;
 mod person;
@@ -23,6 +24,7 @@ pub use catalogue::{
 };
 pub use close_out::{CloseOutOutcome, CloseOutRecord, CloseOutResult, close_out_key};
 pub use idempotency::IdempotencyRecord;
+pub use lot::{is_lot_key, lot_key};
 pub use movement::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, movements_partition, sort_instant};
 pub use order::order_key;
 pub use person::{PERSON_PREFIX, PersonRecord, people_partition, person_key};
