@@ -7,6 +7,7 @@ mod catalogue;
 mod crash;
 mod import;
 mod keys;
+mod lots;
 mod routes;
 mod sellable;
 mod stock;

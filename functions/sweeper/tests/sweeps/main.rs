@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod expiry;
+mod lots;
 mod orders;
 mod parcels;
 mod world;
