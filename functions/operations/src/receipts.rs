@@ -102,7 +102,8 @@ async fn change_in_lot(
     post: impl AsyncFn(Option<&LotRecord>) -> Result<(Posting, Option<LotRecord>), Failure>,
 ) -> Result<Changed<Receipt>, Failure> {
     let store = &deps.store;
-    let changed = store.change::<Receipt, Step<Receipt>>(&receipt_key(&entry.id), operation, async |_| {
+    let key = receipt_key(&entry.id);
+    let changed = store.change::<Receipt, Step<Receipt>>(&key, operation, async |_| {
         let known = match &entry.goods.lot {
             Some(code) => store.load::<LotRecord>(&lot_key(merchant, &entry.sku, code)).await?,
             None => None,
