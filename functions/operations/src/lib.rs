@@ -12,6 +12,7 @@ mod locations;
 mod merchants;
 mod movements;
 mod orders;
+mod recalls;
 mod receipts;
 mod requests;
 mod sellable_stock;
@@ -55,6 +56,8 @@ impl Function for Operations {
             "POST /v1/items/import" => import::import_items(deps, &request).await,
             "POST /v1/receipts" => receipts::create_receipt(deps, &request).await,
             "POST /v1/adjustments" => receipts::create_adjustment(deps, &request).await,
+            "POST /v1/recalls" => recalls::create_recall(deps, &request).await,
+            "GET /v1/recalls/{recall}" => recalls::recall(deps, &request).await,
             "GET /v1/stock-levels" => levels::list_stock_levels(deps, &request).await,
             "GET /v1/stock-levels/{sku}" => levels::stock_level(deps, &request).await,
             "GET /v1/sellable-stock" => sellable_stock::list_sellable_stock(deps, &request).await,
@@ -103,6 +106,8 @@ pub async fn run() -> Result<(), platform::function::Error> {
         import::import_items,
         receipts::create_receipt,
         receipts::create_adjustment,
+        recalls::create_recall,
+        recalls::recall,
         levels::list_stock_levels,
         levels::stock_level,
         sellable_stock::list_sellable_stock,

@@ -41,7 +41,7 @@ pub(crate) async fn create_receipt(deps: &Deps, request: &Request) -> Result<Res
     let item = require_known(deps, merchant, &entry.sku, &entry.location).await?;
     if item.lot_tracked {
         let changed = change_in_lot(deps, merchant, &operation, &entry, new.reference.as_deref(), async |known| {
-            let lot = lot_received(merchant, &item, &entry.goods, known)?;
+            let lot = lot_received(merchant, &item, &entry.goods, known, entry.at)?;
             let posting = receive(&entry, new.quantity, lot.as_ref())?;
             Ok((posting, lot.map(|lot| lot.received())))
         });
@@ -79,7 +79,7 @@ pub(crate) async fn create_adjustment(deps: &Deps, request: &Request) -> Result<
     let item = require_known(deps, merchant, &entry.sku, &entry.location).await?;
     let changed = change_in_lot(deps, merchant, &operation, &entry, new.reference.as_deref(), async |known| {
         let adds = correction.quantity > 0;
-        let lot = lot_corrected(merchant, &item, &entry.goods, adds, known)?;
+        let lot = lot_corrected(merchant, &item, &entry.goods, adds, known, entry.at)?;
         let (sku, location) = (entry.sku.clone(), entry.location.clone());
         let level = LevelId { sku, location, lot: lot.as_ref().map(|record| record.lot.clone()) };
         // Read anew at every try: the guard of the write says whether it still holds.

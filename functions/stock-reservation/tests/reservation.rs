@@ -6,11 +6,11 @@ use domain::account::Scope;
 use domain::incoming::{IncomingLine, IncomingOrder};
 use domain::order::{AllocationRule, FulfilmentState, Hold, HoldReason, IntakeFacts, Order};
 use domain::pick_task::PickTask;
-use domain::stock::{LevelId, Lot, Term};
+use domain::stock::{LevelId, Lot, Movement, MovementKind, StockChange, Term};
 use domain::{Currency, LocationId, MerchantId, Message, MessageKind, Money, OrderId, Sku};
 use jiff::Span;
 use jiff::tz::TimeZone;
-use platform::items::order_key;
+use platform::items::{Receipt, order_key};
 use platform::{Failure, Function, Operation};
 use std::collections::BTreeMap;
 use stock_reservation::StockReservation;
@@ -326,4 +326,24 @@ async fn a_cancelled_task_gives_each_lot_back() {
     store.create(&Operation::of(&["test", "task"]), task).await.unwrap();
     world.settle().await;
     assert_eq!((world.of_lot(&soon).await, world.of_lot(&late).await), ((2, 0), (5, 0)));
+}
+
+#[tokio::test]
+async fn nothing_is_promised_from_a_lot_that_is_recalled() {
+    let world = world(AllocationRule::Split).await;
+    let level = world.lot("A", 90, 5).await;
+    let receipt = domain::ReceiptId::derive(&world.merchant, &["recall"]);
+    let now = world.stack.now();
+    let movement = Movement::new(MovementKind::Move, 1, None, None, "test", now);
+    let (sku, location) = (level.sku.clone(), level.location.clone());
+    let item = Receipt { id: receipt, sku: sku.clone(), location: location.clone(), movement, reference: None };
+    let mut change = StockChange::release(&sku, &location, 1).of_lot(level.lot.clone());
+    change.deltas.clear();
+    change.recalls_lot = true;
+    let decision = domain::Decision::of(item).with_stock([change]);
+    world.stack.deps.store.create(&Operation::of(&["test", "recall"]), decision).await.unwrap();
+    let order = world.order("1", &[(&world.tea, 1)]).await;
+    world.settle().await;
+    assert_eq!(world.stored(&order).await.fulfilment, FulfilmentState::Backordered);
+    assert_eq!(world.of_lot(&level).await, (5, 0), "what comes back to its shelf waits for the recall");
 }

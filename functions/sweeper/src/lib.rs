@@ -7,6 +7,7 @@
 mod audit;
 mod look;
 mod polls;
+mod recalls;
 
 use look::Run;
 use platform::store::IndexPage;

@@ -1,11 +1,13 @@
 //! One look: load consistently, decide, store.
 
+use crate::recalls::look_at_recall;
 use crate::{Swept, polls};
 use domain::lot_record::LotRecord;
 use domain::order::Order;
 use domain::pick_task::PickTask;
 use domain::returns::Return;
 use domain::shipment::Shipment;
+use domain::stock::{Level, Lot};
 use domain::sweep::Parts;
 use domain::tracker::Tracker;
 use domain::{Decision, LocationId, MerchantId, Message, PickTaskId, Sku};
@@ -42,12 +44,13 @@ pub(crate) async fn look(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fa
         "shipment" => look_at_shipment(deps, run, key).await,
         "tracker" => look_at_tracker(deps, run, key).await,
         "return" => look_at_return(deps, run, key).await,
+        "recall" => look_at_recall(deps, run, key).await,
         other => Err(Failure::bug(format!("a `{other}` has no due instant"))),
     }
 }
 
 /// The item that an index entry stands for, if it is due indeed: index reads are hints.
-async fn due<T: Stored>(
+pub(crate) async fn due<T: Stored>(
     deps: &Deps,
     run: &Run,
     key: &Key,
@@ -115,16 +118,28 @@ async fn look_at_tracker(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fa
     Commit::default().with(deps, tracker, decision)?.apply(deps, run).await
 }
 
-/// What is available of a lot that has expired is available no more.
-async fn look_at_lot(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
-    let Some(record) = due(deps, run, key, |record: &LotRecord| record.next_look_at).await? else { return Ok(()) };
-    let partition = stock_partition(&record.body.merchant, &record.body.sku);
+/// Every level of a lot.
+pub(crate) async fn levels_of_lot(
+    deps: &Deps,
+    merchant: &MerchantId,
+    sku: &Sku,
+    lot: &Lot,
+) -> Result<Vec<(LocationId, Level)>, Failure> {
+    let partition = stock_partition(merchant, sku);
     let stored = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await?;
     let of_lot = stored.into_iter().filter_map(|(_, stored)| {
         let level = stored.body.id()?;
-        (level.lot.as_ref() == Some(&record.body.lot)).then(|| (level.location, stored.body.level()))
+        (level.lot.as_ref() == Some(lot)).then(|| (level.location, stored.body.level()))
     });
-    let decision = record.body.look(&of_lot.collect::<Vec<_>>(), run.now);
+    Ok(of_lot.collect())
+}
+
+/// What is available of a lot that has expired is available no more.
+async fn look_at_lot(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
+    let Some(record) = due(deps, run, key, |record: &LotRecord| record.next_look_at).await? else { return Ok(()) };
+    let LotRecord { merchant, sku, lot, .. } = &record.body;
+    let levels = levels_of_lot(deps, merchant, sku, lot).await?;
+    let decision = record.body.look(&levels, run.now);
     Commit::default().with(deps, record, decision)?.apply(deps, run).await
 }
 

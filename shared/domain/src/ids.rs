@@ -163,8 +163,22 @@ id!(
     /// A stock receipt or adjustment.
     ReceiptId, "rec", "receipt"
 );
+id!(
+    /// A recall of a lot.
+    RecallId, "rcl", "recall"
+);
 
-owned_by_merchant!(ChannelId, CarrierAccountId, ApiKeyId, OrderId, PickTaskId, ShipmentId, ReturnId, ReceiptId);
+owned_by_merchant!(
+    ChannelId,
+    CarrierAccountId,
+    ApiKeyId,
+    OrderId,
+    PickTaskId,
+    ShipmentId,
+    ReturnId,
+    ReceiptId,
+    RecallId
+);
 
 impl MerchantId {
     /// The pseudo-merchant that owns what belongs to the whole deployment (administrators' keys, the list of merchants).

@@ -13,6 +13,7 @@ pub mod message;
 pub mod money;
 pub mod order;
 pub mod pick_task;
+pub mod recall;
 pub mod receiving;
 pub mod returns;
 pub mod sellable;
@@ -24,8 +25,8 @@ pub mod tracking_status;
 
 pub use aggregate::{Decision, History, HistoryEntry, Rejected};
 pub use ids::{
-    ApiKeyId, CarrierAccountId, ChannelId, IdError, LocationId, MerchantId, OrderId, PickTaskId, ReceiptId, ReturnId,
-    ShipmentId, Sku,
+    ApiKeyId, CarrierAccountId, ChannelId, IdError, LocationId, MerchantId, OrderId, PickTaskId, RecallId, ReceiptId,
+    ReturnId, ShipmentId, Sku,
 };
 pub use message::{Message, MessageKind, Queue};
 pub use money::{Currency, Money};

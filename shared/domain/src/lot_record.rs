@@ -12,7 +12,7 @@
 
 use crate::aggregate::{Decision, Rejected};
 use crate::catalogue::Item;
-use crate::ids::{LocationId, MerchantId, Sku};
+use crate::ids::{LocationId, MerchantId, RecallId, Sku};
 use crate::stock::{Goods, Level, Lot, Movement, MovementKind, StockChange, Term};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -36,6 +36,11 @@ pub struct LotRecord {
     pub sku: Sku,
     /// Code and expiry date.
     pub lot: Lot,
+    /// When goods of it came in first, UTC.
+    pub first_received_at: Timestamp,
+    /// Its recall.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<RecallId>,
     /// How often goods of it came in: makes every receipt a new version.
     #[serde(default)]
     pub receipts: u64,
@@ -53,15 +58,23 @@ pub fn day_of(at: Timestamp) -> Date {
 impl LotRecord {
     /// The record of a lot that was never seen before.
     #[must_use]
-    pub fn new(merchant: &MerchantId, sku: &Sku, lot: Lot) -> Self {
-        let next_look_at = lot.expiry.and_then(expires_at);
-        Self { merchant: merchant.clone(), sku: sku.clone(), lot, receipts: 0, next_look_at }
+    pub fn new(merchant: &MerchantId, sku: &Sku, lot: Lot, at: Timestamp) -> Self {
+        Self {
+            merchant: merchant.clone(),
+            sku: sku.clone(),
+            next_look_at: lot.expiry.and_then(expires_at),
+            lot,
+            first_received_at: at,
+            recall: None,
+            receipts: 0,
+        }
     }
 
     /// Where goods of this lot are counted that would be in `usual` otherwise: `available` only if they may be sold.
     #[must_use]
     pub fn term(&self, usual: Term, at: Timestamp) -> Term {
         match usual {
+            Term::Available if self.recall.is_some() => Term::Recalled,
             Term::Available if self.is_expired(at) => Term::Expired,
             usual => usual,
         }
@@ -71,6 +84,20 @@ impl LotRecord {
     #[must_use]
     pub fn is_expired(&self, at: Timestamp) -> bool {
         self.lot.is_expired(day_of(at))
+    }
+
+    /// It is recalled: what comes in from now on is not sold. The recall itself blocks what is there.
+    ///
+    /// # Errors
+    /// `lot-recalled` when it was before.
+    pub fn recalled(&self, recall: &RecallId) -> Result<Self, Rejected> {
+        match &self.recall {
+            Some(earlier) => {
+                let detail = format!("this lot is recalled already: see GET /v1/recalls/{earlier}");
+                Err(Rejected::new("lot-recalled", detail).at("/lot"))
+            }
+            None => Ok(Self { recall: Some(recall.clone()), next_look_at: None, ..self.clone() }),
+        }
     }
 
     /// Goods of it came in.
@@ -84,6 +111,10 @@ impl LotRecord {
     #[must_use]
     pub fn look(&self, levels: &[(LocationId, Level)], at: Timestamp) -> Decision<Self> {
         let mut next = self.clone();
+        if self.recall.is_some() {
+            next.next_look_at = None;
+            return Decision::of(next);
+        }
         if !self.is_expired(at) {
             next.next_look_at = self.lot.expiry.and_then(expires_at);
             return Decision::of(next);
@@ -133,6 +164,7 @@ pub fn lot_received(
     item: &Item,
     goods: &Goods,
     known: Option<&LotRecord>,
+    at: Timestamp,
 ) -> Result<Option<LotRecord>, Rejected> {
     if !item.lot_tracked {
         return Ok(None);
@@ -144,7 +176,10 @@ pub fn lot_received(
     }
     match known {
         Some(known) => known.named_by(goods).map(Some),
-        None => Ok(Some(LotRecord::new(merchant, &item.sku, Lot { code: code.to_owned(), expiry: goods.expiry }))),
+        None => {
+            let lot = Lot { code: code.to_owned(), expiry: goods.expiry };
+            Ok(Some(LotRecord::new(merchant, &item.sku, lot, at)))
+        }
     }
 }
 
@@ -159,10 +194,11 @@ pub fn lot_corrected(
     goods: &Goods,
     adds: bool,
     known: Option<&LotRecord>,
+    at: Timestamp,
 ) -> Result<Option<LotRecord>, Rejected> {
     match (known, adds) {
         (Some(known), _) => known.named_by(goods).map(Some),
-        (None, true) => lot_received(merchant, item, goods, None),
+        (None, true) => lot_received(merchant, item, goods, None, at),
         (None, false) if item.lot_tracked && goods.lot.is_some() => {
             Err(Rejected::new("unknown-lot", "no goods of this lot ever came in: see GET /v1/stock-levels/{sku}")
                 .at("/goods/lot"))
@@ -193,7 +229,7 @@ mod tests {
 
     fn record(expiry: Option<&str>) -> LotRecord {
         let lot = Lot { code: "L7".to_owned(), expiry: expiry.map(|date| date.parse().unwrap()) };
-        LotRecord::new(&MerchantId::derive(&["acme"]), &Sku::parse("TEA").unwrap(), lot)
+        LotRecord::new(&MerchantId::derive(&["acme"]), &Sku::parse("TEA").unwrap(), lot, at("2026-11-02T08:00:00Z"))
     }
 
     fn item(lot_tracked: bool) -> Item {
@@ -219,11 +255,24 @@ mod tests {
     }
 
     #[test]
+    fn a_recalled_lot_is_counted_apart_and_recalled_once() {
+        let lot = record(Some("2027-01-31"));
+        let recall = RecallId::derive(&lot.merchant, &["1"]);
+        let recalled = lot.recalled(&recall).unwrap();
+        for (usual, expect) in [(Term::Available, Term::Recalled), (Term::Damaged, Term::Damaged)] {
+            assert_eq!(recalled.term(usual, at("2030-01-01T00:00:00Z")), expect);
+        }
+        assert_eq!(recalled.recalled(&recall).unwrap_err().code, "lot-recalled");
+        assert_eq!((recalled.next_look_at, recalled.received().recall), (None, Some(recall)));
+    }
+
+    #[test]
     fn a_code_means_one_expiry_date() {
         let known = record(Some("2027-01-31"));
         let merchant = known.merchant.clone();
         let check = |lot, expiry, expect: Result<Option<&str>, &str>| {
-            let got = lot_received(&merchant, &item(true), &goods(lot, expiry), lot.map(|_| &known));
+            let got =
+                lot_received(&merchant, &item(true), &goods(lot, expiry), lot.map(|_| &known), known.first_received_at);
             let got = got.map(|record| record.unwrap().lot.expiry.map(|date| date.to_string()));
             assert_eq!(
                 got.as_ref().map(Option::as_deref).map_err(|rejected| rejected.code),
@@ -236,14 +285,20 @@ mod tests {
         check(Some("L7"), Some("2027-02-01"), Err("lot-expiry-differs"));
         check(None, None, Err("lot-needed"));
         check(Some(UNKNOWN_LOT), None, Err("invalid-field"));
-        assert_eq!(lot_received(&merchant, &item(false), &goods(Some("L7"), None), None), Ok(None), "a note only");
+        assert_eq!(
+            lot_received(&merchant, &item(false), &goods(Some("L7"), None), None, known.first_received_at),
+            Ok(None),
+            "a note only"
+        );
     }
 
     #[test]
     fn units_are_taken_away_from_a_lot_that_came_in_or_from_what_is_kept_without() {
         let known = record(None);
         let merchant = known.merchant.clone();
-        let correct = |lot, adds, known| lot_corrected(&merchant, &item(true), &goods(lot, None), adds, known);
+        let correct = |lot, adds, known| {
+            lot_corrected(&merchant, &item(true), &goods(lot, None), adds, known, at("2026-11-02T08:00:00Z"))
+        };
         assert_eq!(correct(Some("L7"), false, Some(&known)), Ok(Some(known.clone())));
         assert_eq!(correct(Some("L8"), false, None).unwrap_err().code, "unknown-lot");
         assert_eq!(correct(None, false, None), Ok(None));

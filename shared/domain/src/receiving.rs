@@ -274,7 +274,12 @@ mod tests {
     #[test]
     fn goods_of_an_expired_lot_come_in_as_expired_and_are_written_off_from_there() {
         let lot = Lot { code: "L7".to_owned(), expiry: Some("2026-02-28".parse().unwrap()) };
-        let record = LotRecord::new(&crate::MerchantId::derive(&["acme"]), &Sku::parse("TEA").unwrap(), lot.clone());
+        let record = LotRecord::new(
+            &crate::MerchantId::derive(&["acme"]),
+            &Sku::parse("TEA").unwrap(),
+            lot.clone(),
+            entry(Condition::New).at,
+        );
         let posting = receive(&entry(Condition::New), 3, Some(&record)).unwrap();
         assert_eq!((posting.movement.to, posting.change.stock_arrived), (Some(Term::Expired), false));
         assert_eq!((posting.change.lot.clone(), posting.movement.goods.of_lot()), (Some(lot.clone()), Some(lot)));

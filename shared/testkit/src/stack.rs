@@ -249,7 +249,7 @@ impl Stack {
     pub async fn stock_of(&self, merchant: &MerchantId, level: &LevelId, quantity: u32) {
         let LevelId { sku, location, lot } = level;
         if let Some(lot) = lot {
-            let record = LotRecord::new(merchant, sku, lot.clone());
+            let record = LotRecord::new(merchant, sku, lot.clone(), self.now());
             let operation = Operation::of(&["testkit", "lot", sku.as_str(), &lot.code]);
             self.deps.store.create(&operation, Decision::of(record)).await.expect("a lot");
         }

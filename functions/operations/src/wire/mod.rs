@@ -2,6 +2,7 @@
 
 mod accounts;
 mod catalogue;
+mod recalls;
 mod sellable;
 mod stock;
 
@@ -9,6 +10,7 @@ pub use accounts::{
     CarrierAccountView, ChannelView, IssuedKey, KeyView, NewCarrierAccount, NewChannel, NewKey, NewMerchant,
 };
 pub use catalogue::{Address, ImportLine, ImportOutcome, ImportReport, ItemView, LocationView, NewItem, NewLocation};
+pub use recalls::{NewRecall, RecallView};
 pub use sellable::{SellableOfItem, SellableView};
 pub use stock::{AdjustmentKind, Goods, LevelView, MovementView, NewAdjustment, NewReceipt, ReceiptView, StockView};
 

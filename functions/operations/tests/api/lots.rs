@@ -38,7 +38,7 @@ async fn units(world: &World, code: &str, expiry: &str, term: Term) -> i64 {
 #[tokio::test]
 async fn a_receipt_names_its_lot_and_goes_to_its_level() {
     let world = world().await;
-    refused(receive(&world, 5, json!({})).await, 409, "lot-needed", "/goods/lot");
+    refused(receive(&world, 5, json!({})).await, 422, "lot-needed", "/goods/lot");
     refused(receive(&world, 5, json!({"lot": "UNKNOWN"})).await, 400, "invalid-field", "/goods/lot");
     let _ = world.stack.stream_records();
     let (status, receipt) = receive(&world, 5, json!({"lot": "L8", "expiry": "2099-06-30"})).await;
@@ -81,8 +81,8 @@ async fn a_correction_changes_the_lot_that_it_names() {
     assert_eq!(adjust(&world, -2, json!({"lot": "L7"})).await.0, 201);
     assert_eq!(units(&world, "L7", "2099-01-31", Term::Available).await, 3);
     refused(adjust(&world, -4, json!({"lot": "L7"})).await, 409, "insufficient-stock", "/quantity");
-    refused(adjust(&world, -1, json!({"lot": "L9"})).await, 409, "unknown-lot", "/goods/lot");
-    refused(adjust(&world, 1, json!({})).await, 409, "lot-needed", "/goods/lot");
+    refused(adjust(&world, -1, json!({"lot": "L9"})).await, 422, "unknown-lot", "/goods/lot");
+    refused(adjust(&world, 1, json!({})).await, 422, "lot-needed", "/goods/lot");
     refused(adjust(&world, -1, json!({})).await, 409, "insufficient-stock", "/quantity");
     refused(
         adjust(&world, 1, json!({"lot": "L7", "expiry": "2099-02-01"})).await,

@@ -8,6 +8,7 @@ mod crash;
 mod import;
 mod keys;
 mod lots;
+mod recalls;
 mod routes;
 mod sellable;
 mod stock;

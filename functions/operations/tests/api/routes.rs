@@ -27,6 +27,8 @@ pub(crate) const ROUTES: &[(&str, &[Scope])] = &[
     ("POST /v1/items/import", &[Scope::Operations]),
     ("POST /v1/receipts", &[Scope::Floor, Scope::Operations]),
     ("POST /v1/adjustments", &[Scope::Operations]),
+    ("POST /v1/recalls", &[Scope::Operations]),
+    ("GET /v1/recalls/{recall}", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/stock-levels", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/stock-levels/{sku}", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/sellable-stock", &[Scope::Merchant, Scope::Floor, Scope::Operations]),

@@ -39,6 +39,7 @@ fn aimed(route: &str, world: &World, owned: &Owned) -> RequestBuilder {
         .path("carrier_account", &owned.carrier_account)
         .path("key", &owned.key)
         .path("sku", "SECRET-SKU")
+        .path("recall", domain::RecallId::derive(&world.merchant, &["1"]))
         .query("channel", &owned.channel)
         .query("sku", "SECRET-SKU")
         .query("location", "SECRET-LOCATION")
@@ -46,6 +47,9 @@ fn aimed(route: &str, world: &World, owned: &Owned) -> RequestBuilder {
     match route {
         "POST /v1/receipts" => request.json(&new_receipt("SECRET-SKU", "SECRET-LOCATION", 1)),
         "POST /v1/adjustments" => request.json(&new_adjustment("SECRET-SKU", "SECRET-LOCATION", -1)),
+        "POST /v1/recalls" => request.json(&json!({
+            "sku": "SECRET-SKU", "lot": "L7", "reason": "none", "actor": {"person": "badge-1", "station": "DESK-1"},
+        })),
         _ => request,
     }
 }

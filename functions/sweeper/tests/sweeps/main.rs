@@ -6,4 +6,5 @@ mod expiry;
 mod lots;
 mod orders;
 mod parcels;
+mod recalls;
 mod world;

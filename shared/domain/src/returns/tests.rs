@@ -290,7 +290,7 @@ fn a_rest_is_received_where_the_first_part_was() {
 fn goods_come_back_into_their_lot_and_those_of_an_unknown_lot_are_not_sold() {
     let lot =
         |code: &str, expiry| Lot { code: code.to_owned(), expiry: Some(day(expiry).to_zoned(TimeZone::UTC).date()) };
-    let record = |lot: &Lot| LotRecord::new(&MerchantId::derive(&["acme"]), &sku("TEA"), lot.clone());
+    let record = |lot: &Lot| LotRecord::new(&MerchantId::derive(&["acme"]), &sku("TEA"), lot.clone(), day(0));
     let (good, old) = (lot("GOOD", 90), lot("OLD", 1));
     let records = [record(&good), record(&old)];
     let mut tea: Item = serde_json::from_str(r#"{"sku":"TEA","name":"Tea","lot_tracked":true}"#).unwrap();
