@@ -6,11 +6,14 @@ use crate::wire::{NewAdjustment, NewReceipt, ReceiptView};
 use domain::account::{Scope, check_text};
 use domain::catalogue::Item;
 use domain::lot_record::{LotRecord, lot_corrected, lot_received};
-use domain::receiving::{Correction, Entry, Posting, REASON_BYTES_MAX, correct, receive};
+use domain::receiving::{Correction, Entry, Posting, REASON_BYTES_MAX, correct, receive, serial_of};
+use domain::serial_record::SerialRecord;
 use domain::stock::LevelId;
 use domain::{Decision, LocationId, MerchantId, ReceiptId, Sku};
 use platform::auth::authenticate;
-use platform::items::{Receipt, StoredItem, StoredLevel, StoredLocation, item_key, location_key, lot_key, receipt_key};
+use platform::items::{
+    Receipt, StoredItem, StoredLevel, StoredLocation, item_key, location_key, lot_key, receipt_key, serial_key,
+};
 use platform::level::level_key;
 use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Step};
 
@@ -18,6 +21,7 @@ use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, St
 ///
 /// New goods are available at once, and orders that wait for them are filled. Of an item that is kept by lot the lot is named,
 /// and goods of one that has expired are counted as `expired` (see `movement.to`); otherwise the lot is a note.
+/// Units of an item that is kept by serial number come in one by one, each number once.
 #[utoipa::path(
     post, path = "/v1/receipts", tag = "operations", params(Idempotent, ForMerchant), request_body = NewReceipt,
     responses((status = 201, description = "Counted in", body = ReceiptView), Refusals, CreateRefusals),
@@ -39,8 +43,8 @@ pub(crate) async fn create_receipt(deps: &Deps, request: &Request) -> Result<Res
     let Posting { movement, change, facts } = receive(&entry, new.quantity, None).map_err(refused)?;
     check_reference(new.reference.as_deref())?;
     let item = require_known(deps, merchant, &entry.sku, &entry.location).await?;
-    if item.lot_tracked {
-        let changed = change_in_lot(deps, merchant, &operation, &entry, new.reference.as_deref(), async |known| {
+    if item.lot_tracked || item.serial_tracked {
+        let changed = change_in_lot(deps, &item, &operation, &entry, new.reference.as_deref(), async |known| {
             let lot = lot_received(merchant, &item, &entry.goods, known, entry.at)?;
             let posting = receive(&entry, new.quantity, lot.as_ref())?;
             Ok((posting, lot.map(|lot| lot.received())))
@@ -77,7 +81,7 @@ pub(crate) async fn create_adjustment(deps: &Deps, request: &Request) -> Result<
         Correction { quantity: new.quantity, kind: new.kind.into(), reason: new.reason, liable: new.liable };
     check_reference(new.reference.as_deref())?;
     let item = require_known(deps, merchant, &entry.sku, &entry.location).await?;
-    let changed = change_in_lot(deps, merchant, &operation, &entry, new.reference.as_deref(), async |known| {
+    let changed = change_in_lot(deps, &item, &operation, &entry, new.reference.as_deref(), async |known| {
         let adds = correction.quantity > 0;
         let lot = lot_corrected(merchant, &item, &entry.goods, adds, known, entry.at)?;
         let (sku, location) = (entry.sku.clone(), entry.location.clone());
@@ -91,28 +95,38 @@ pub(crate) async fn create_adjustment(deps: &Deps, request: &Request) -> Result<
     created(changed.await.map_err(failed)?, &operation, ReceiptView::from)
 }
 
-/// Posts goods that may be of a lot. `post` is told what is known of the lot that the entry names, and says what is posted, and
+/// Posts goods that may be of a lot, or have a serial number. `post` is told what is known of the lot that the entry names, and says what is posted, and
 /// how the lot's record becomes where goods come in: then it is written in the same transaction.
 async fn change_in_lot(
     deps: &Deps,
-    merchant: &MerchantId,
+    item: &Item,
     operation: &Operation,
     entry: &Entry,
     reference: Option<&str>,
     post: impl AsyncFn(Option<&LotRecord>) -> Result<(Posting, Option<LotRecord>), Failure>,
 ) -> Result<Changed<Receipt>, Failure> {
     let store = &deps.store;
-    let key = receipt_key(&entry.id);
+    let (key, merchant) = (receipt_key(&entry.id), &entry.id.merchant());
     let changed = store.change::<Receipt, Step<Receipt>>(&key, operation, async |_| {
         let known = match &entry.goods.lot {
             Some(code) => store.load::<LotRecord>(&lot_key(merchant, &entry.sku, code)).await?,
             None => None,
         };
         let (Posting { movement, change, facts }, lot) = post(known.as_ref().map(|known| &known.body)).await?;
-        let also = match lot {
+        let mut also = match lot {
             Some(lot) => store.write_of(known.as_ref(), Decision::of(lot), operation)?.0,
             None => Vec::new(),
         };
+        if let Some(serial) = serial_of(item, &entry.goods)? {
+            let known = store.load::<SerialRecord>(&serial_key(merchant, &entry.sku, serial)).await?;
+            let before = known.as_ref().map(|known| &known.body);
+            let record = match (movement.to, before) {
+                (Some(_), _) => SerialRecord::receive((merchant, &entry.sku, serial), &entry.location, before)?,
+                (None, Some(record)) => record.remove(&entry.location)?,
+                (None, None) => return Err(SerialRecord::not_in_stock(serial).at("/goods/serial").into()),
+            };
+            also.extend(store.write_of(known.as_ref(), Decision::of(record), operation)?.0);
+        }
         let receipt = receipt(entry.clone(), movement, reference.map(str::to_owned));
         Ok(Step { decision: Decision::of(receipt).with_stock([change]).with_facts(facts), also })
     });

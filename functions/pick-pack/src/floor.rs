@@ -6,7 +6,7 @@ use domain::pick_task::PickTask;
 use domain::{Decision, PickTaskId, Rejected};
 use jiff::Timestamp;
 use platform::items::pick_task_key;
-use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Versioned};
+use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Step, Versioned};
 
 /// The step that a request asks of a task.
 pub(crate) fn operation_of(deps: &Deps, request: &Request, id: &PickTaskId) -> Result<Operation, Problem> {
@@ -26,7 +26,9 @@ async fn command(
         .store
         .change(&pick_task_key(id), &operation, async |loaded: Option<&Versioned<PickTask>>| {
             let task = loaded.ok_or_else(|| Failure::NotFound("this task".to_owned()))?;
-            Ok::<_, Failure>(decide(&task.body, now)?)
+            let decision = decide(&task.body, now)?;
+            let also = crate::serials::follow(deps, &task.body, &decision.next, &operation).await?;
+            Ok::<_, Failure>(Step { decision, also })
         })
         .await?;
     let task = &changed.value.body;
@@ -87,7 +89,7 @@ pub(crate) async fn claim_pick_task(deps: &Deps, request: &Request) -> Result<Re
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key's scope does not allow it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such task", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Wrong item or lot (with what is expected), more than is left, not claimed, another person's, or over", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Wrong item or lot (with what is expected), a serial number that is not in stock here, more than is left, not claimed, another person's, or over", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used with another body", body = Problem, content_type = "application/problem+json"),
     ),
     security(("api_key" = [])),

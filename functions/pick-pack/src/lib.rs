@@ -4,6 +4,7 @@ mod floor;
 mod messages;
 mod pack;
 mod read;
+mod serials;
 pub mod wire;
 
 use domain::{Message, MessageKind};

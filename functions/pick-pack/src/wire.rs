@@ -46,7 +46,7 @@ pub struct ScanRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Date)]
     pub expiry: Option<Date>,
-    /// Serial number, of one unit.
+    /// Serial number, of one unit: needed where the line says so, and then one that is in stock here.
     #[serde(default)]
     pub serial: Option<String>,
 }
@@ -100,6 +100,8 @@ pub struct TaskLine {
     /// The lot to pick, where the item is kept by lot: a scan of another is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lot: Option<Lot>,
+    /// Whether each unit is scanned with its serial number.
+    pub serial_tracked: bool,
     /// Barcodes of one unit; the SKU can be scanned too.
     pub barcodes: Vec<String>,
     /// Units to pick.
@@ -145,6 +147,7 @@ impl From<&PickTask> for Task {
         let lines = task.lines.iter().map(|line| TaskLine {
             sku: line.sku.clone(),
             lot: line.lot.clone(),
+            serial_tracked: line.serial_tracked,
             name: None,
             barcodes: line.barcodes.clone(),
             quantity: line.quantity(),

@@ -41,6 +41,9 @@ pub struct Item {
     /// Whether it is kept by lot: receipts name the lot, the first to expire is promised first, scans must match.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lot_tracked: bool,
+    /// Whether each unit is kept by its serial number: receipts and scans name it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub serial_tracked: bool,
     /// Units that are never published as sellable.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub safety_stock: u32,
@@ -114,6 +117,7 @@ mod tests {
             non_returnable: false,
             shop_item: None,
             lot_tracked: false,
+            serial_tracked: false,
             safety_stock: 2,
             lead_time_days: 0,
             reorder_point: None,

@@ -17,6 +17,7 @@ pub mod recall;
 pub mod receiving;
 pub mod returns;
 pub mod sellable;
+pub mod serial_record;
 pub mod shipment;
 pub mod stock;
 pub mod sweep;

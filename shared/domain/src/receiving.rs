@@ -8,6 +8,7 @@
 
 use crate::account::check_text;
 use crate::aggregate::{Actor, Rejected};
+use crate::catalogue::Item;
 use crate::ids::{LocationId, ReceiptId, Sku};
 use crate::lot_record::LotRecord;
 use crate::stock::{ActivityFact, Condition, Goods, Level, LiableParty, Movement, MovementKind, StockChange, Term};
@@ -95,6 +96,18 @@ fn check_goods(goods: &Goods, units: u32) -> Result<(), Rejected> {
         return Err(invalid("/goods/serial", "a serial number names one unit: send quantity 1 for each"));
     }
     Ok(())
+}
+
+/// The serial number that goods must name, of an item whose units are kept by it.
+///
+/// # Errors
+/// `serial-needed`.
+pub fn serial_of<'a>(item: &Item, goods: &'a Goods) -> Result<Option<&'a str>, Rejected> {
+    if !item.serial_tracked {
+        return Ok(None);
+    }
+    let needed = "units of this item are kept by serial number: send one unit each, with its number";
+    goods.serial.as_deref().map(Some).ok_or_else(|| Rejected::new("serial-needed", needed).at("/goods/serial"))
 }
 
 /// Counts goods in, into `lot` where the item is kept by lot ([`crate::lot_record::lot_received`]).

@@ -230,6 +230,7 @@ impl Stack {
             non_returnable: false,
             shop_item: None,
             lot_tracked: false,
+            serial_tracked: false,
             safety_stock: 0,
             lead_time_days: 0,
             reorder_point: None,

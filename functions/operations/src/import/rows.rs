@@ -19,13 +19,14 @@ enum Column {
     NonReturnable,
     ShopItem,
     LotTracked,
+    SerialTracked,
     SafetyStock,
     LeadTimeDays,
     ReorderPoint,
 }
 
 impl Column {
-    const ALL: [(Self, &str); 10] = [
+    const ALL: [(Self, &str); 11] = [
         (Self::Sku, "sku"),
         (Self::Name, "name"),
         (Self::Barcodes, "barcodes"),
@@ -33,6 +34,7 @@ impl Column {
         (Self::NonReturnable, "non_returnable"),
         (Self::ShopItem, "shop_item"),
         (Self::LotTracked, "lot_tracked"),
+        (Self::SerialTracked, "serial_tracked"),
         (Self::SafetyStock, "safety_stock"),
         (Self::LeadTimeDays, "lead_time_days"),
         (Self::ReorderPoint, "reorder_point"),
@@ -60,6 +62,7 @@ pub(super) struct Patch {
     non_returnable: Option<bool>,
     shop_item: Option<Option<String>>,
     lot_tracked: Option<bool>,
+    serial_tracked: Option<bool>,
     safety_stock: Option<u32>,
     lead_time_days: Option<u32>,
     reorder_point: Option<Option<u32>>,
@@ -76,6 +79,7 @@ impl Patch {
             non_returnable: false,
             shop_item: None,
             lot_tracked: false,
+            serial_tracked: false,
             safety_stock: 0,
             lead_time_days: 0,
             reorder_point: None,
@@ -90,6 +94,7 @@ impl Patch {
         item.weight_grams = self.weight_grams.unwrap_or(item.weight_grams);
         item.non_returnable = self.non_returnable.unwrap_or(item.non_returnable);
         item.lot_tracked = self.lot_tracked.unwrap_or(item.lot_tracked);
+        item.serial_tracked = self.serial_tracked.unwrap_or(item.serial_tracked);
         item.safety_stock = self.safety_stock.unwrap_or(item.safety_stock);
         item.lead_time_days = self.lead_time_days.unwrap_or(item.lead_time_days);
         item.reorder_point = self.reorder_point.unwrap_or(item.reorder_point);
@@ -237,6 +242,7 @@ fn patch(columns: &[Column], record: &csv::ByteRecord) -> Result<Patch, Fault> {
         non_returnable: cell(Column::NonReturnable).map(flag(Column::NonReturnable)).transpose()?,
         shop_item: cell(Column::ShopItem).map(|text| (!text.is_empty()).then(|| text.to_owned())),
         lot_tracked: cell(Column::LotTracked).map(flag(Column::LotTracked)).transpose()?,
+        serial_tracked: cell(Column::SerialTracked).map(flag(Column::SerialTracked)).transpose()?,
         safety_stock: cell(Column::SafetyStock).map(|text| whole(Column::SafetyStock, text)).transpose()?,
         lead_time_days: cell(Column::LeadTimeDays).map(|text| whole(Column::LeadTimeDays, text)).transpose()?,
         // An empty cell is not a reorder point of none: it is computed then.

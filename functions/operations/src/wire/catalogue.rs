@@ -88,6 +88,9 @@ pub struct NewItem {
     /// Whether it is kept by lot: receipts name the lot, the first to expire is promised first, scans must match.
     #[serde(default)]
     pub lot_tracked: bool,
+    /// Whether each unit is kept by its serial number: receipts and scans name it.
+    #[serde(default)]
+    pub serial_tracked: bool,
     /// Units that are never published as sellable.
     #[serde(default)]
     pub safety_stock: u32,
@@ -110,6 +113,7 @@ impl From<NewItem> for Item {
             non_returnable: new.non_returnable,
             shop_item: new.shop_item,
             lot_tracked: new.lot_tracked,
+            serial_tracked: new.serial_tracked,
             safety_stock: new.safety_stock,
             lead_time_days: new.lead_time_days,
             reorder_point: new.reorder_point,

@@ -353,6 +353,20 @@ fn the_scan_must_match_the_lot_that_was_promised() {
 }
 
 #[test]
+fn units_that_are_kept_by_serial_number_are_scanned_with_it() {
+    let order = order_of(&[("TEA", 2)]);
+    let item: Item = serde_json::from_str(r#"{"sku":"TEA","name":"Чай","serial_tracked":true}"#).unwrap();
+    let items = BTreeMap::from([(sku("TEA"), item)]);
+    let ann = person("ann");
+    let task = PickTask::create(&order, &order.fulfillment_orders[0], &items, at()).unwrap().next;
+    let task = task.claim(&ann, at()).unwrap().next;
+    assert_eq!(task.scan(&scan_of("TEA", 1), &ann, at()).unwrap_err().code, "serial-needed");
+    let goods = Goods { serial: Some("S1".to_owned()), ..Goods::default() };
+    let task = task.scan(&Scan { goods, ..scan_of("TEA", 1) }, &ann, at()).unwrap().next;
+    assert_eq!(task.serials(), [(sku("TEA"), "S1".to_owned())].into());
+}
+
+#[test]
 fn what_is_missing_is_said_of_a_lot_where_there_are_several() {
     let ann = person("ann");
     let task = task_of(&[("TEA@A", 2), ("TEA@B", 1)]).claim(&ann, at()).unwrap().next;

@@ -12,6 +12,7 @@ mod pick_task;
 mod recall;
 mod returns;
 mod sellable;
+mod serial;
 mod shipment;
 mod stock;
 mod tracker;
@@ -33,6 +34,7 @@ pub use pick_task::{WORK_INDEX, pick_task_key, work_parts};
 pub use recall::{RECALLED_PREFIX, recall_key, recall_partition};
 pub use returns::return_key;
 pub use sellable::{CHANGED_INDEX, StockTerms, derived_partition, sellable_key, sellable_prefix};
+pub use serial::serial_key;
 pub use shipment::shipment_key;
 pub use stock::{
     Receipt, StoredLevel, TakeRecord, WaitingOrder, level_prefix, receipt_key, stock_partition, waiting_partition,
