@@ -7,14 +7,16 @@ use domain::account::{Merchant, Scope};
 use domain::catalogue::Item;
 use domain::lot_record::LotRecord;
 use domain::order::Order;
-use domain::returns::{Arrival, Return, ReturnKind};
+use domain::returns::{Arrival, ArrivedSerial, Disposition, Return, ReturnKind};
+use domain::serial_record::SerialRecord;
 use domain::tracker::Tracker;
-use domain::{LocationId, MerchantId, ReturnId, ShipmentId, Sku};
+use domain::{Decision, LocationId, MerchantId, OrderId, ReturnId, ShipmentId, Sku};
 use platform::auth::authenticate;
 use platform::items::{
-    StoredItem, StoredLocation, item_key, location_key, lot_key, merchant_key, order_key, return_key, tracker_key,
+    StoredItem, StoredLocation, item_key, location_key, lot_key, merchant_key, order_key, return_key, serial_key,
+    tracker_key,
 };
-use platform::{Changed, Deps, Failure, Problem, Request, Response, Step};
+use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Step, Write};
 use std::collections::BTreeMap;
 
 const DOCK: [Scope; 2] = [Scope::Floor, Scope::Operations];
@@ -47,11 +49,23 @@ pub(crate) async fn receive_return(deps: &Deps, request: &Request) -> Result<Res
     let body: ReceiveBody = request.json()?;
     let lines = body.arrivals()?;
     check_location(deps, &id.merchant(), &body.location).await?;
-    let arrivals = arrivals(deps, &id.merchant(), lines, &items_of(deps, &id.merchant(), lines).await?).await?;
+    let items = items_of(deps, &id.merchant(), lines).await?;
+    let arrivals = arrivals(deps, &id.merchant(), lines, &items).await?;
     let operation = operation_of(deps, request, &id.merchant(), id.as_str())?;
     let now = deps.clock.now();
     let changed = change_return(deps, request, &id, &operation, async |loaded| {
-        Ok(loaded.body.receive(&body.location, &arrivals, &body.actor, now)?)
+        let (arrivals, also) = come_back(
+            deps,
+            &loaded.body.merchant(),
+            loaded.body.order.as_ref(),
+            (lines, &items),
+            &arrivals,
+            &body.location,
+            &operation,
+        )
+        .await?;
+        let decision = loaded.body.receive(&body.location, &arrivals, &body.actor, now)?;
+        Ok(Step { decision, also })
     });
     answer(200, &changed.await.map_err(refused)?)
 }
@@ -98,7 +112,18 @@ pub(crate) async fn receive_parcel(deps: &Deps, request: &Request) -> Result<Res
     let mut note = body.tracking_number.as_ref().map(|number| format!("tracking number {number} matches no return"));
     if let Some(matched) = match_return(deps, merchant, &body).await? {
         let received = change_return(deps, request, &matched, &operation, async |loaded| {
-            Ok(loaded.body.receive(&body.location, &arrivals, &body.actor, now)?)
+            let (arrivals, also) = come_back(
+                deps,
+                &loaded.body.merchant(),
+                loaded.body.order.as_ref(),
+                (lines, &items),
+                &arrivals,
+                &body.location,
+                &operation,
+            )
+            .await?;
+            let decision = loaded.body.receive(&body.location, &arrivals, &body.actor, now)?;
+            Ok(Step { decision, also })
         });
         match received.await {
             Err(Failure::Rejected(rejected))
@@ -109,8 +134,11 @@ pub(crate) async fn receive_parcel(deps: &Deps, request: &Request) -> Result<Res
             received => return answer(201, &received.map_err(refused)?),
         }
     }
-    let opened = Return::unannounced(id, &body.location, &arrivals, note, &body.actor, now).map_err(Failure::from)?;
-    let created = deps.store.create(&operation, opened).await?;
+    let (arrivals, also) = come_back(deps, merchant, None, (lines, &items), &arrivals, &body.location, &operation)
+        .await
+        .map_err(refused)?;
+    let decision = Return::unannounced(id, &body.location, &arrivals, note, &body.actor, now).map_err(Failure::from)?;
+    let created = deps.store.create(&operation, Step { decision, also }).await?;
     operation.is_done(&created.value.operations)?;
     tracing::info!(return_id = %created.value.body.id, replayed = created.replayed, "unannounced parcel received");
     answer(201, &created)
@@ -135,7 +163,7 @@ pub(crate) async fn receive_parcel(deps: &Deps, request: &Request) -> Result<Res
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key's scope does not allow it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such return", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`return-not-inspectable`, `not-all-disposed`, `damaged-not-sellable`, `lot-unknown`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`return-not-inspectable`, `not-all-disposed`, `damaged-not-sellable`, `lot-unknown`, `serial-unknown`", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "Changed since the version in If-Match", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used with another body", body = Problem, content_type = "application/problem+json"),
     ),
@@ -157,10 +185,11 @@ pub(crate) async fn inspect_return(deps: &Deps, request: &Request) -> Result<Res
         let lots: Vec<LotRecord> =
             deps.store.load_many::<LotRecord>(&lots).await?.into_iter().map(|stored| stored.body).collect();
         let decision = back.inspect(&found, order.as_ref(), &lots, &body.actor, now)?;
-        let also = match &back.order {
+        let mut also = match &back.order {
             Some(order) => release_units(deps, order, &decision.next.missing(), &operation, now).await?,
             None => Vec::new(),
         };
+        also.extend(inspected(deps, &decision.next, &operation).await?);
         Ok(Step { decision, also })
     });
     answer(200, &changed.await.map_err(refused)?)
@@ -203,9 +232,53 @@ async fn arrivals(
     let arrival = |line: &ArrivalLine| {
         let record = known.iter().find(|known| known.sku == line.sku && Some(&known.lot.code) == line.lot.as_ref());
         let lot = items.get(&line.sku).and_then(|item| Arrival::lot_of(item, record));
-        Arrival { sku: line.sku.clone(), lot, quantity: line.quantity, condition: line.condition }
+        Arrival { sku: line.sku.clone(), lot, serial: None, quantity: line.quantity, condition: line.condition }
     };
     Ok(lines.iter().map(arrival).collect())
+}
+
+/// What came, with what is known of its serial numbers; and the writes of their records.
+async fn come_back(
+    deps: &Deps,
+    merchant: &MerchantId,
+    order: Option<&OrderId>,
+    (lines, items): (&[ArrivalLine], &BTreeMap<Sku, Item>),
+    arrivals: &[Arrival],
+    location: &LocationId,
+    operation: &Operation,
+) -> Result<(Vec<Arrival>, Vec<Write>), Failure> {
+    let (mut found, mut writes) = (arrivals.to_vec(), Vec::new());
+    for (line, arrival) in lines.iter().zip(&mut found) {
+        let Some(item) = items.get(&line.sku).filter(|item| item.serial_tracked) else { continue };
+        let mut known = false;
+        if let Some(serial) = &line.serial {
+            let key = serial_key(merchant, &item.sku, serial);
+            if let Some(record) = deps.store.load::<SerialRecord>(&key).await? {
+                let (next, expected) = record.body.come_back(order, location);
+                known = expected;
+                if next != record.body {
+                    writes.extend(deps.store.write_of(Some(&record), Decision::of(next), operation)?.0);
+                }
+            }
+        }
+        arrival.serial = Some(ArrivedSerial { serial: line.serial.clone(), known });
+    }
+    Ok((found, writes))
+}
+
+/// The writes of the records of units that were inspected.
+async fn inspected(deps: &Deps, back: &Return, operation: &Operation) -> Result<Vec<Write>, Failure> {
+    let mut writes = Vec::new();
+    for unit in &back.serials {
+        let (Some(serial), Some(disposition)) = (&unit.serial, unit.disposition) else { continue };
+        let key = serial_key(&back.merchant(), &unit.sku, serial);
+        let Some(record) = deps.store.load::<SerialRecord>(&key).await? else { continue };
+        let next = record.body.inspected(disposition == Disposition::Restock);
+        if unit.known && next != record.body {
+            writes.extend(deps.store.write_of(Some(&record), Decision::of(next), operation)?.0);
+        }
+    }
+    Ok(writes)
 }
 
 /// The return that the parcel belongs to, as far as that can be known.

@@ -81,6 +81,9 @@ pub struct ArrivalLine {
     /// The lot, where the item is kept by lot; of one that is absent or not known the goods are kept apart and not sold again.
     #[serde(default)]
     pub lot: Option<String>,
+    /// Serial number of the one unit, where units are kept by it; one that was not sent is flagged and not sold again.
+    #[serde(default)]
+    pub serial: Option<String>,
     /// Units.
     #[schema(minimum = 1)]
     pub quantity: u32,
@@ -131,6 +134,9 @@ pub struct InspectLine {
     /// Their lot, where several were received; absent: the first of them.
     #[serde(default)]
     pub lot: Option<String>,
+    /// Serial number of the one unit; absent: the first of those that came.
+    #[serde(default)]
+    pub serial: Option<String>,
     /// What becomes of them.
     pub disposition: Disposition,
     /// Units.
@@ -248,9 +254,11 @@ impl InspectBody {
             if let Some(lot) = &line.lot {
                 text(&format!("/lines/{index}/lot"), "a lot", lot, 64)?;
             }
+            serial(index, line.serial.as_deref(), line.quantity)?;
             Ok(Inspected {
                 sku: line.sku.clone(),
                 lot: line.lot.clone(),
+                serial: line.serial.clone(),
                 disposition: line.disposition,
                 quantity: line.quantity,
                 condition: line.condition,
@@ -269,8 +277,18 @@ fn arrivals(lines: &[ArrivalLine]) -> Result<&[ArrivalLine], Problem> {
         if let Some(lot) = &line.lot {
             text(&format!("/lines/{index}/lot"), "a lot", lot, 64)?;
         }
+        serial(index, line.serial.as_deref(), line.quantity)?;
     }
     Ok(lines)
+}
+
+fn serial(index: usize, serial: Option<&str>, units: u32) -> Result<(), Problem> {
+    let Some(serial) = serial else { return Ok(()) };
+    text(&format!("/lines/{index}/serial"), "a serial number", serial, 64)?;
+    if units == 1 {
+        return Ok(());
+    }
+    Err(Problem::invalid(format!("/lines/{index}/quantity"), "a serial number is of one unit: send a line for each"))
 }
 
 fn counted(lines: usize, per_item: usize) -> Result<(), Problem> {

@@ -31,7 +31,7 @@ mod parcel;
 #[cfg(test)]
 mod tests;
 
-pub use dock::{Arrival, Inspected, NOTE_CHARS_MAX};
+pub use dock::{Arrival, ArrivedSerial, Inspected, NOTE_CHARS_MAX};
 pub use open::{AskedLine, LineReference, Opened, PolicyFacts, ReturnRequest, STATUTORY_DAYS, WARRANTY_DAYS};
 
 use crate::aggregate::{Actor, Decision, History, Rejected};
@@ -221,6 +221,21 @@ pub struct ReturnedLot {
     pub quantity: u32,
 }
 
+/// A unit of an item that is kept by serial number, as it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReturnedSerial {
+    /// The item.
+    pub sku: Sku,
+    /// Its number; absent when it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// Whether it is the unit that was sent: another one is not sold again.
+    pub known: bool,
+    /// What became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disposition: Option<Disposition>,
+}
+
 /// What is paid back for one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefundLine {
@@ -266,6 +281,9 @@ pub struct Return {
     /// What is in inspection of items that are kept by lot.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lots: Vec<ReturnedLot>,
+    /// Units that came of items that are kept by serial number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub serials: Vec<ReturnedSerial>,
     /// The parcel: the return's own label, or the outbound parcel that was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shipment: Option<ShipmentId>,

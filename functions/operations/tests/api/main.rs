@@ -11,6 +11,7 @@ mod lots;
 mod recalls;
 mod routes;
 mod sellable;
+mod serials;
 mod stock;
 mod tenancy;
 

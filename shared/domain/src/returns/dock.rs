@@ -1,6 +1,6 @@
 //! At the dock: counting what came, and saying what becomes of it and of the money.
 
-use super::{Disposition, Refund, RefundLine, Return, ReturnKind, ReturnState, ReturnedLot};
+use super::{Disposition, Refund, RefundLine, Return, ReturnKind, ReturnState, ReturnedLot, ReturnedSerial};
 use crate::aggregate::{Actor, Decision, Rejected};
 use crate::catalogue::Item;
 use crate::ids::{LocationId, Sku};
@@ -13,6 +13,15 @@ use jiff::Timestamp;
 /// Longest note of a person, characters.
 pub const NOTE_CHARS_MAX: usize = 200;
 
+/// The serial number of a unit that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrivedSerial {
+    /// The number; absent when it cannot be read.
+    pub serial: Option<String>,
+    /// Whether it is the unit that was sent ([`crate::serial_record::SerialRecord::come_back`]).
+    pub known: bool,
+}
+
 /// Units that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
@@ -20,6 +29,8 @@ pub struct Arrival {
     pub sku: Sku,
     /// The lot whose level they go to, where the item is kept by lot ([`Arrival::lot_of`]).
     pub lot: Option<Lot>,
+    /// The serial number, where units are kept by it.
+    pub serial: Option<ArrivedSerial>,
     /// Units, at least 1.
     pub quantity: u32,
     /// As they look before inspection; absent: unopened in a refused parcel, else opened.
@@ -33,6 +44,8 @@ pub struct Inspected {
     pub sku: Sku,
     /// Code of their lot; absent: the first of those in inspection.
     pub lot: Option<String>,
+    /// Serial number of the one unit; absent: the first of those that came.
+    pub serial: Option<String>,
     /// What becomes of them.
     pub disposition: Disposition,
     /// Units, at least 1.
@@ -109,8 +122,10 @@ impl Return {
             let (kind, to) = (MovementKind::ReturnReceipt, Some(Term::Inspection));
             let mut movement = self.movement(kind, arrival.quantity, None, to, condition, actor, at);
             movement.goods = movement.goods.in_lot(arrival.lot.as_ref());
+            movement.goods.serial = arrival.serial.as_ref().and_then(|arrived| arrived.serial.clone());
             let change = StockChange::add(&arrival.sku, location, arrival.quantity, Term::Inspection);
             changes.push(change.of_lot(arrival.lot.clone()).moved([movement]));
+            next.note_serials(arrival, actor, at);
             next.lots.extend(arrival.lot.iter().map(|lot| {
                 let (sku, lot) = (arrival.sku.clone(), lot.clone());
                 ReturnedLot { sku, lot, quantity: arrival.quantity }
@@ -135,7 +150,7 @@ impl Return {
     /// come ([`Self::missing`] of the result) are the caller's to give free.
     ///
     /// # Errors
-    /// `return-not-inspectable`, `not-all-disposed`, `damaged-not-sellable`, `lot-unknown`.
+    /// `return-not-inspectable`, `not-all-disposed`, `damaged-not-sellable`, `lot-unknown`, `serial-unknown`.
     pub fn inspect(
         &self,
         found: &[Inspected],
@@ -178,6 +193,7 @@ impl Return {
                 .at(format!("/lines/{index}/quantity")));
             }
             units = units.saturating_add(found.quantity);
+            next.dispose_of_serials(found, index)?;
             for (lot, quantity) in next.take_from_lots(found, index)? {
                 let record = lots.iter().find(|record| record.sku == found.sku && Some(&record.lot) == lot.as_ref());
                 let usual = Term::Available;
@@ -207,6 +223,49 @@ impl Return {
         let fact = self.fact("inspect", units, actor, at);
         let message = self.message(MessageKind::ReturnChanged { return_id: self.id.clone() });
         Ok(Decision::of(next).with_stock(changes).with_facts([fact]).with_messages([message]))
+    }
+
+    /// Units that are not those that were sent are flagged in the timeline.
+    fn note_serials(&mut self, arrival: &Arrival, actor: &Actor, at: Timestamp) {
+        let Some(ArrivedSerial { serial, known }) = &arrival.serial else { return };
+        if !known {
+            let number = serial.as_deref().unwrap_or("none to be read");
+            self.record(
+                at,
+                "serial_unknown",
+                Some(format!("{} × {}: {number}", arrival.quantity, arrival.sku)),
+                Some(actor),
+            );
+        }
+        let (sku, serial, known) = (arrival.sku.clone(), serial.clone(), *known);
+        let unit = ReturnedSerial { sku, serial, known, disposition: None };
+        self.serials.extend((0..arrival.quantity).map(|_| unit.clone()));
+    }
+
+    /// Says of each unit what becomes of it; one that is not the unit that was sent is not sold again.
+    fn dispose_of_serials(&mut self, found: &Inspected, index: usize) -> Result<(), Rejected> {
+        if !self.serials.iter().any(|unit| unit.sku == found.sku) {
+            return Ok(());
+        }
+        let is_meant = |unit: &&mut ReturnedSerial| {
+            let named = found.serial.is_none() || found.serial == unit.serial;
+            unit.sku == found.sku && unit.disposition.is_none() && named
+        };
+        let mut left = found.quantity;
+        for unit in self.serials.iter_mut().filter(is_meant).take(usize::try_from(found.quantity).unwrap_or(usize::MAX))
+        {
+            if found.disposition == Disposition::Restock && !unit.known {
+                let detail = "not the unit that was sent: quarantine it or write it off";
+                return Err(Rejected::new("serial-unknown", detail).at(format!("/lines/{index}/disposition")));
+            }
+            unit.disposition = Some(found.disposition);
+            left -= 1;
+        }
+        if left == 0 {
+            return Ok(());
+        }
+        let detail = format!("dispose of each unit of {} that came, once", found.sku);
+        Err(Rejected::new("not-all-disposed", detail).at(format!("/lines/{index}/serial")))
     }
 
     /// Takes what is disposed of out of the lots in inspection; `None` stands for units that are not kept by lot.

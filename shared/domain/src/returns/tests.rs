@@ -100,11 +100,20 @@ fn opened(order: &Order, kind: ReturnKind, lines: &[(&str, u32)]) -> Return {
 }
 
 fn arrival(code: &str, quantity: u32) -> Arrival {
-    Arrival { sku: sku(code), lot: None, quantity, condition: None }
+    Arrival { sku: sku(code), lot: None, serial: None, quantity, condition: None }
 }
 
 fn found(code: &str, disposition: Disposition, quantity: u32) -> Inspected {
-    Inspected { sku: sku(code), lot: None, disposition, quantity, condition: None, note: None, liable: None }
+    Inspected {
+        sku: sku(code),
+        lot: None,
+        serial: None,
+        disposition,
+        quantity,
+        condition: None,
+        note: None,
+        liable: None,
+    }
 }
 
 fn refusal(
@@ -317,6 +326,30 @@ fn goods_come_back_into_their_lot_and_those_of_an_unknown_lot_are_not_sold() {
     assert_eq!(to, [(Some(good), Some(Term::Available)), (Some(old), Some(Term::Expired)), (unknown, None)]);
     assert!(closed.stock.iter().all(|change| change.movements[0].goods.of_lot() == change.lot));
     assert_eq!(closed.next.lots, []);
+}
+
+#[test]
+fn a_unit_that_is_not_the_one_that_was_sent_is_flagged_and_not_sold() {
+    let unit = |serial: Option<&str>, known| Arrival {
+        serial: Some(ArrivedSerial { serial: serial.map(str::to_owned), known }),
+        ..arrival("TEA", 1)
+    };
+    let id = ReturnId::derive(&MerchantId::derive(&["acme"]), &["unannounced", "1"]);
+    let arrivals = [unit(Some("S1"), true), unit(Some("S9"), false), unit(None, false)];
+    let back = Return::unannounced(id, &sofia(), &arrivals, None, &actor(), day(3)).unwrap().next;
+    let flags = back.history.0.iter().filter(|entry| entry.event == "serial_unknown").count();
+    assert_eq!((flags, back.serials.len()), (2, 3));
+    let named = |serial: Option<&str>, disposition| Inspected {
+        serial: serial.map(str::to_owned),
+        ..found("TEA", disposition, 1)
+    };
+    let inspect = |found: &[Inspected]| back.inspect(found, None, &[], &actor(), day(4));
+    let (restock, off) = (Disposition::Restock, Disposition::WriteOff);
+    assert_eq!(inspect(&[named(Some("S9"), restock)]).unwrap_err().code, "serial-unknown");
+    assert_eq!(inspect(&[named(Some("S1"), restock), named(Some("S1"), off)]).unwrap_err().code, "not-all-disposed");
+    let closed = inspect(&[named(Some("S9"), off), named(Some("S1"), restock), named(None, off)]).unwrap().next;
+    let became: Vec<_> = closed.serials.iter().map(|unit| unit.disposition).collect();
+    assert_eq!(became, [Some(restock), Some(off), Some(off)]);
 }
 
 #[test]
