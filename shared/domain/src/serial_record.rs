@@ -110,13 +110,13 @@ impl SerialRecord {
     }
 
     /// The unit came to the dock at `location`, with a return of `order` as far as that is known. Gives the record, and whether
-    /// it is the unit that was expected.
+    /// it is a unit that was sent, and to that order.
     #[must_use]
     pub fn come_back(&self, order: Option<&OrderId>, location: &LocationId) -> (Self, bool) {
         if self.state != SerialState::WithOrder {
             return (self.clone(), false);
         }
-        let expected = order.is_some() && order == self.order.as_ref();
+        let expected = order.is_none() || order == self.order.as_ref();
         (Self { state: SerialState::Returned, location: location.clone(), ..self.clone() }, expected)
     }
 
@@ -199,7 +199,8 @@ mod tests {
         let expected =
             |state, number: Option<&str>| record(state).come_back(number.map(order).as_ref(), &place("SOF1")).1;
         assert!(expected(SerialState::WithOrder, Some("1")));
-        assert!(!expected(SerialState::WithOrder, Some("2")) && !expected(SerialState::WithOrder, None));
+        assert!(expected(SerialState::WithOrder, None), "it was sent, if nobody knows for which order");
+        assert!(!expected(SerialState::WithOrder, Some("2")));
         assert!(!expected(SerialState::InStock, Some("1")) && !expected(SerialState::Gone, Some("1")));
     }
 
