@@ -152,7 +152,8 @@ fn of_order(recall: &Recall, entry: &StoredMovement) -> Option<OrderId> {
 /// Holds an order, once: a person who releases it has decided.
 async fn hold(deps: &Deps, run: &Run, recall: &Recall, order: &OrderId) -> Result<(), Failure> {
     let operation = Operation::of(&["recall", recall.id.as_str(), order.as_str()]);
-    let held = deps.store.change(&order_key(order), &operation, async |loaded: Option<&Versioned<Order>>| {
+    let key = order_key(order);
+    let held = deps.store.change(&key, &operation, async |loaded: Option<&Versioned<Order>>| {
         let order = loaded.ok_or_else(|| Failure::NotFound("this order".to_owned()))?;
         let note = Some(format!("{}: lot {} of {} is recalled", recall.id, recall.lot.code, recall.sku));
         Ok::<_, Failure>(order.body.place_hold(Hold { reason: HoldReason::ComplianceBlock, note }, run.now)?)
