@@ -27,7 +27,8 @@ async fn command(
         .change(&pick_task_key(id), &operation, async |loaded: Option<&Versioned<PickTask>>| {
             let task = loaded.ok_or_else(|| Failure::NotFound("this task".to_owned()))?;
             let decision = decide(&task.body, now)?;
-            let also = crate::serials::follow(deps, &task.body, &decision.next, &operation).await?;
+            let mut also = crate::serials::follow(deps, &task.body, &decision.next, &operation).await?;
+            also.extend(crate::counts::opened(deps, &task.body, &decision.next, &operation, now)?);
             Ok::<_, Failure>(Step { decision, also })
         })
         .await?;
@@ -103,7 +104,7 @@ pub(crate) async fn scan_item(deps: &Deps, request: &Request) -> Result<Response
 
 /// Report units that are not where they should be.
 ///
-/// They are reserved elsewhere if they can be; the rest of the task goes on.
+/// They are reserved elsewhere if they can be, and a count task is opened; the rest of the task goes on.
 #[utoipa::path(
     post, path = "/v1/pick-tasks/{task}/short-picks", tag = "pick-pack",
     params(

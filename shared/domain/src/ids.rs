@@ -164,6 +164,10 @@ id!(
     ReceiptId, "rec", "receipt"
 );
 id!(
+    /// A count task: what somebody must count at one location.
+    CountTaskId, "cnt", "count task"
+);
+id!(
     /// A recall of a lot.
     RecallId, "rcl", "recall"
 );
@@ -177,7 +181,8 @@ owned_by_merchant!(
     ShipmentId,
     ReturnId,
     ReceiptId,
-    RecallId
+    RecallId,
+    CountTaskId
 );
 
 impl MerchantId {

@@ -6,6 +6,7 @@ pub mod address;
 pub mod aggregate;
 pub mod allocation;
 pub mod catalogue;
+pub mod count_task;
 pub mod ids;
 pub mod incoming;
 pub mod lot_record;
@@ -26,8 +27,8 @@ pub mod tracking_status;
 
 pub use aggregate::{Decision, History, HistoryEntry, Rejected};
 pub use ids::{
-    ApiKeyId, CarrierAccountId, ChannelId, IdError, LocationId, MerchantId, OrderId, PickTaskId, RecallId, ReceiptId,
-    ReturnId, ShipmentId, Sku,
+    ApiKeyId, CarrierAccountId, ChannelId, CountTaskId, IdError, LocationId, MerchantId, OrderId, PickTaskId, RecallId,
+    ReceiptId, ReturnId, ShipmentId, Sku,
 };
 pub use message::{Message, MessageKind, Queue};
 pub use money::{Currency, Money};

@@ -3,6 +3,7 @@
 mod account;
 mod catalogue;
 mod close_out;
+mod count_task;
 mod idempotency;
 mod lot;
 mod movement;
@@ -25,6 +26,7 @@ pub use catalogue::{
     locations_partition,
 };
 pub use close_out::{CloseOutOutcome, CloseOutRecord, CloseOutResult, close_out_key};
+pub use count_task::{count_parts, count_task_key};
 pub use idempotency::IdempotencyRecord;
 pub use lot::{is_lot_key, lot_key};
 pub use movement::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, movements_partition, sort_instant};
