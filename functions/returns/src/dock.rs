@@ -214,11 +214,15 @@ async fn items_of(deps: &Deps, merchant: &MerchantId, lines: &[ArrivalLine]) -> 
 }
 
 fn check_items(lines: &[ArrivalLine], items: &BTreeMap<Sku, Item>) -> Result<(), Problem> {
-    match lines.iter().position(|line| !items.contains_key(&line.sku)) {
-        None => Ok(()),
-        Some(index) => Err(Problem::new(422, "unknown-sku", "the catalogue has no such item: create it first")
-            .at(format!("/lines/{index}/sku"))),
+    for (index, line) in lines.iter().enumerate() {
+        let (code, detail) = match items.get(&line.sku).map(Item::is_kit) {
+            Some(false) => continue,
+            Some(true) => ("item-is-kit", "a kit has no stock: count its components"),
+            None => ("unknown-sku", "the catalogue has no such item: create it first"),
+        };
+        return Err(Problem::new(422, code, detail).at(format!("/lines/{index}/sku")));
     }
+    Ok(())
 }
 
 /// What came, with the lots that it is kept in.

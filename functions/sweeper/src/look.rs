@@ -73,8 +73,8 @@ async fn look_at_order(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fail
         if let Some(task) = deps.store.load::<PickTask>(&pick_task_key(&task)).await? {
             tasks.insert(active.number, task);
         }
-        let skus = active.lines.iter().filter_map(|line| order.body.line(line.line)?.sku.clone());
-        run.levels.extend(skus.map(|sku| (merchant.clone(), sku, active.location.clone())));
+        let goods = order.body.goods_of(active).into_iter();
+        run.levels.extend(goods.map(|goods| (merchant.clone(), goods.sku, active.location.clone())));
     }
     let parts = Parts { tasks: bodies(&tasks), shipments: bodies(&shipments) };
     let look = order.body.look(&parts, run.now);

@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod count_task;
 pub mod ids;
 pub mod incoming;
+pub mod kit;
 pub mod lot_record;
 pub mod message;
 pub mod money;
