@@ -580,7 +580,7 @@ fn whole_kits_are_refunded_and_each_component_has_its_own_fate() {
     let arrived = back.receive(&sofia(), &[arrival("POT", 2), arrival("BAG", 5)], &actor(), day(3)).unwrap().next;
     assert_eq!(arrived.state, ReturnState::PartiallyReceived);
     let found = [found("POT", Disposition::Restock, 2), found("BAG", Disposition::WriteOff, 5)];
-    let closed = arrived.inspect(&found, Some(&order), &actor(), day(3)).unwrap().next;
+    let closed = arrived.inspect(&found, Some(&order), &[], &actor(), day(3)).unwrap().next;
     let refund = closed.refund.clone().unwrap();
     assert_eq!((refund.amount_minor, refund.lines[0].quantity), (300, 1), "of the second kit a part did not come");
     assert_eq!(closed.missing(), vec![AllocatedLine { line: 1, quantity: 1 }]);
