@@ -13,8 +13,8 @@ mod locations;
 mod merchants;
 mod movements;
 mod orders;
-mod recalls;
 mod receipts;
+mod replenishment;
 mod requests;
 mod sellable_stock;
 pub mod wire;
@@ -60,12 +60,12 @@ impl Function for Operations {
             "POST /v1/items/import" => import::import_items(deps, &request).await,
             "POST /v1/receipts" => receipts::create_receipt(deps, &request).await,
             "POST /v1/adjustments" => receipts::create_adjustment(deps, &request).await,
-            "POST /v1/recalls" => recalls::create_recall(deps, &request).await,
-            "GET /v1/recalls/{recall}" => recalls::recall(deps, &request).await,
             "GET /v1/stock-levels" => levels::list_stock_levels(deps, &request).await,
             "GET /v1/stock-levels/{sku}" => levels::stock_level(deps, &request).await,
             "GET /v1/sellable-stock" => sellable_stock::list_sellable_stock(deps, &request).await,
             "GET /v1/sellable-stock/{sku}" => sellable_stock::sellable_stock(deps, &request).await,
+            "GET /v1/replenishment" => replenishment::list_replenishment(deps, &request).await,
+            "GET /v1/replenishment/alerts" => replenishment::list_replenishment_alerts(deps, &request).await,
             "GET /v1/movements" => movements::list_movements(deps, &request).await,
             "GET /v1/activity-facts" => movements::list_activity_facts(deps, &request).await,
             other => match orders::route(deps, &request).await {
@@ -113,12 +113,12 @@ pub async fn run() -> Result<(), platform::function::Error> {
         import::import_items,
         receipts::create_receipt,
         receipts::create_adjustment,
-        recalls::create_recall,
-        recalls::recall,
         levels::list_stock_levels,
         levels::stock_level,
         sellable_stock::list_sellable_stock,
         sellable_stock::sellable_stock,
+        replenishment::list_replenishment,
+        replenishment::list_replenishment_alerts,
         movements::list_movements,
         movements::list_activity_facts,
     ),

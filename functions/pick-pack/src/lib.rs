@@ -1,10 +1,11 @@
-//! `pick-pack`: creates pick tasks and stops them, and serves the people who pick and pack.
+//! `pick-pack`: creates pick tasks and stops them, and serves the people who pick and pack, count, and recall lots.
 
 mod counts;
 mod floor;
 mod messages;
 mod pack;
 mod read;
+mod recalls;
 mod serials;
 pub mod wire;
 
@@ -43,6 +44,8 @@ impl Function for PickPack {
             "POST /v1/count-tasks/{count}/count" => counts::enter_count(deps, &request).await,
             "POST /v1/count-tasks/{count}/review" => counts::review_count(deps, &request).await,
             "POST /v1/count-tasks/{count}/cancel" => counts::cancel_count(deps, &request).await,
+            "POST /v1/recalls" => recalls::create_recall(deps, &request).await,
+            "GET /v1/recalls/{recall}" => recalls::recall(deps, &request).await,
             other => Err(Problem::no_route(other)),
         }
     }
@@ -72,7 +75,9 @@ pub async fn run() -> Result<(), platform::function::Error> {
         counts::start_count,
         counts::enter_count,
         counts::review_count,
-        counts::cancel_count
+        counts::cancel_count,
+        recalls::create_recall,
+        recalls::recall
     ),
     components(schemas(wire::Task, wire::TaskLine, Problem))
 )]

@@ -8,6 +8,7 @@ mod audit;
 mod look;
 mod polls;
 mod recalls;
+mod stock;
 
 use look::Run;
 use platform::store::IndexPage;
@@ -88,6 +89,7 @@ pub async fn sweep(deps: &Deps) -> (Swept, Result<(), Failure>) {
             break;
         }
     }
+    outcome = outcome.and(stock::ask(deps, now).await.map(|asked| run.swept.messages += asked));
     outcome = outcome.and(audit::audit(deps, &mut run, minute).await);
     (run.swept, outcome)
 }

@@ -2,7 +2,7 @@
 
 mod accounts;
 mod catalogue;
-mod recalls;
+mod replenishment;
 mod sellable;
 mod stock;
 
@@ -13,7 +13,8 @@ pub use accounts::{
 pub use catalogue::{
     Address, ImportLine, ImportOutcome, ImportReport, ItemView, LocationEdit, LocationView, NewItem, NewLocation,
 };
-pub use recalls::{NewRecall, RecallView};
+pub(crate) use replenishment::alert_of;
+pub use replenishment::{ReplenishmentAlert, ReplenishmentView};
 pub use sellable::{SellableOfItem, SellableView};
 pub use stock::{AdjustmentKind, Goods, LevelView, MovementView, NewAdjustment, NewReceipt, ReceiptView, StockView};
 

@@ -1,9 +1,12 @@
 //! Lots: receipts and corrections, and what is seen of them.
 
 use crate::{World, new_adjustment, new_item, new_receipt, refused, with};
+use domain::lot_record::LotRecord;
 use domain::stock::{LevelId, Lot, Term};
-use domain::{LocationId, Sku};
+use domain::{Decision, LocationId, RecallId, Sku};
+use platform::items::lot_key;
 use platform::level::{MovementOutbox, level_of};
+use platform::{Failure, Operation, Versioned};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::request;
@@ -114,4 +117,19 @@ async fn the_lot_of_an_item_that_is_not_kept_by_lot_is_a_note() {
     assert_eq!((status, receipt["movement"]["to"].as_str()), (201, Some("available")), "{receipt}");
     let (sku, location) = (Sku::parse("CUP").unwrap(), LocationId::parse("SOF1").unwrap());
     assert_eq!(world.stack.level(&world.merchant, &sku, &location).await.get(Term::Available), 5);
+}
+
+#[tokio::test]
+async fn what_comes_in_late_of_a_recalled_lot_is_counted_apart() {
+    let world = world().await;
+    let goods = json!({"lot": "L7", "expiry": "2099-01-31"});
+    receive(&world, 5, goods.clone()).await;
+    let key = lot_key(&world.merchant, &Sku::parse("TEA").unwrap(), "L7");
+    let recall = RecallId::derive(&world.merchant, &["1"]);
+    let decide = async |stored: Option<&Versioned<LotRecord>>| {
+        Ok::<_, Failure>(Decision::of(stored.unwrap().body.recalled(&recall)?))
+    };
+    world.stack.deps.store.change(&key, &Operation::of(&["test", "recall"]), decide).await.unwrap();
+    assert_eq!(receive(&world, 2, goods).await.1["movement"]["to"], "recalled");
+    assert_eq!(units(&world, "L7", "2099-01-31", Term::Recalled).await, 2);
 }

@@ -9,7 +9,7 @@ mod edits;
 mod import;
 mod keys;
 mod lots;
-mod recalls;
+mod replenishment;
 mod routes;
 mod sellable;
 mod serials;

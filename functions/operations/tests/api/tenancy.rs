@@ -40,7 +40,6 @@ fn aimed(route: &str, world: &World, owned: &Owned) -> RequestBuilder {
         .path("carrier_account", &owned.carrier_account)
         .path("key", &owned.key)
         .path("sku", "SECRET-SKU")
-        .path("recall", domain::RecallId::derive(&world.merchant, &["1"]))
         .path("location", "SECRET-LOCATION")
         .query("channel", &owned.channel)
         .query("sku", "SECRET-SKU")
@@ -49,9 +48,6 @@ fn aimed(route: &str, world: &World, owned: &Owned) -> RequestBuilder {
     match route {
         "POST /v1/receipts" => request.json(&new_receipt("SECRET-SKU", "SECRET-LOCATION", 1)),
         "POST /v1/adjustments" => request.json(&new_adjustment("SECRET-SKU", "SECRET-LOCATION", -1)),
-        "POST /v1/recalls" => request.json(&json!({
-            "sku": "SECRET-SKU", "lot": "L7", "reason": "none", "actor": {"person": "badge-1", "station": "DESK-1"},
-        })),
         "PUT /v1/merchants/{merchant}" => request.json(&merchant_edit()),
         "PUT /v1/channels/{channel}" => request.json(&channel_edit()),
         "PUT /v1/locations/{location}" => request.json(&location_edit()),
@@ -69,7 +65,7 @@ async fn another_merchants_key_sees_and_changes_nothing_on_any_route() {
             let foreign = aimed(route, &world, &owned).key(&World::key(&world.other, scope));
             let (status, body) = crate::read(world.send(foreign).await);
             match status {
-                200 => assert_eq!(body, json!({"items": []}), "{route} {scope:?}"),
+                200 => assert_eq!(body["items"], json!([]), "{route} {scope:?}: {body}"),
                 403 | 404 | 422 => assert!(!body.to_string().contains("SECRET"), "{route} {scope:?}: {body}"),
                 _ => panic!("{route} {scope:?}: {status} {body}"),
             }

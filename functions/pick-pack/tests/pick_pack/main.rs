@@ -7,5 +7,6 @@ mod counting;
 mod creating;
 mod packing;
 mod picking;
+mod recalling;
 mod refusals;
 mod world;

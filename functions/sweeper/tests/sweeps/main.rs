@@ -7,4 +7,5 @@ mod lots;
 mod orders;
 mod parcels;
 mod recalls;
+mod stock;
 mod world;
