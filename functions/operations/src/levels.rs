@@ -31,12 +31,10 @@ async fn stock_of(
     let stored = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LOCATIONS_MAX).await?;
     let mut levels = Vec::with_capacity(stored.len());
     for (key, level) in stored {
-        let location = level
-            .body
-            .location()
-            .ok_or_else(|| Failure::bug(format!("a level without location: {}/{}", key.pk, key.sk)))?;
+        let id =
+            level.body.id().ok_or_else(|| Failure::bug(format!("a level without location: {}/{}", key.pk, key.sk)))?;
         total += level.version;
-        levels.push(LevelView::new(location, level.version, &level.body.level()));
+        levels.push(LevelView::new(id, level.version, &level.body.level()));
     }
     let available: i64 = levels.iter().map(|level| level.available).sum();
     let at_most = item.sellable(available, 0);

@@ -4,15 +4,24 @@ use crate::requests::{created, failed, operation, refused};
 use crate::wire::{CreateRefusals, ForMerchant, Idempotent, Refusals};
 use crate::wire::{NewAdjustment, NewReceipt, ReceiptView};
 use domain::account::{Scope, check_text};
-use domain::receiving::{Correction, Entry, Posting, REASON_BYTES_MAX, correct, receive};
+use domain::catalogue::Item;
+use domain::lot_record::{LotRecord, lot_corrected, lot_received};
+use domain::receiving::{Correction, Entry, Posting, REASON_BYTES_MAX, correct, receive, serial_of};
+use domain::serial_record::SerialRecord;
+use domain::stock::LevelId;
 use domain::{Decision, LocationId, MerchantId, ReceiptId, Sku};
 use platform::auth::authenticate;
-use platform::items::{Receipt, StoredItem, StoredLevel, StoredLocation, item_key, location_key, receipt_key};
-use platform::{Deps, Failure, Problem, Request, Response};
+use platform::items::{
+    Receipt, StoredItem, StoredLevel, StoredLocation, item_key, location_key, lot_key, receipt_key, serial_key,
+};
+use platform::level::level_key;
+use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Step};
 
 /// Count goods in.
 ///
-/// New goods are available at once, and orders that wait for them are filled.
+/// New goods are available at once, and orders that wait for them are filled. Of an item that is kept by lot the lot is named,
+/// and goods of one that has expired are counted as `expired` (see `movement.to`); otherwise the lot is a note.
+/// Units of an item that is kept by serial number come in one by one, each number once.
 #[utoipa::path(
     post, path = "/v1/receipts", tag = "operations", params(Idempotent, ForMerchant), request_body = NewReceipt,
     responses((status = 201, description = "Counted in", body = ReceiptView), Refusals, CreateRefusals),
@@ -31,15 +40,25 @@ pub(crate) async fn create_receipt(deps: &Deps, request: &Request) -> Result<Res
         actor: new.actor,
         at: deps.clock.now(),
     };
-    let Posting { movement, change, facts } = receive(&entry, new.quantity).map_err(refused)?;
+    let Posting { movement, change, facts } = receive(&entry, new.quantity, None).map_err(refused)?;
     check_reference(new.reference.as_deref())?;
-    require_known(deps, merchant, &entry.sku, &entry.location).await?;
+    let item = require_known(deps, merchant, &entry.sku, &entry.location).await?;
+    if item.lot_tracked || item.serial_tracked {
+        let changed = change_in_lot(deps, &item, &operation, &entry, new.reference.as_deref(), async |known| {
+            let lot = lot_received(merchant, &item, &entry.goods, known, entry.at)?;
+            let posting = receive(&entry, new.quantity, lot.as_ref())?;
+            Ok((posting, lot.map(|lot| lot.received())))
+        });
+        return created(changed.await.map_err(failed)?, &operation, ReceiptView::from);
+    }
     let receipt = receipt(entry, movement, new.reference);
     let decision = Decision::of(receipt).with_stock([change]).with_facts(facts);
     created(deps.store.create(&operation, decision).await?, &operation, ReceiptView::from)
 }
 
 /// Correct what is on record.
+///
+/// Of an item that is kept by lot the lot says which stock; units that came in before it was kept so are taken away without one.
 #[utoipa::path(
     post, path = "/v1/adjustments", tag = "operations", params(Idempotent, ForMerchant), request_body = NewAdjustment,
     responses((status = 201, description = "Corrected", body = ReceiptView), Refusals, CreateRefusals),
@@ -61,21 +80,57 @@ pub(crate) async fn create_adjustment(deps: &Deps, request: &Request) -> Result<
     let correction =
         Correction { quantity: new.quantity, kind: new.kind.into(), reason: new.reason, liable: new.liable };
     check_reference(new.reference.as_deref())?;
-    require_known(deps, merchant, &entry.sku, &entry.location).await?;
-    let level_key = StoredLevel::key_of(merchant, &entry.sku, &entry.location);
-    let changed = deps
-        .store
-        .change::<Receipt, _>(&receipt_key(&entry.id), &operation, async |_| {
-            // Read anew at every try: the guard of the write says whether it still holds.
-            let stored = deps.store.load::<StoredLevel>(&level_key).await?;
-            let level = stored.map(|stored| stored.body.level()).unwrap_or_default();
-            let Posting { movement, change, facts } = correct(&entry, &correction, &level).map_err(Failure::from)?;
-            let receipt = receipt(entry.clone(), movement, new.reference.clone());
-            Ok(Decision::of(receipt).with_stock([change]).with_facts(facts))
-        })
-        .await
-        .map_err(failed)?;
-    created(changed, &operation, ReceiptView::from)
+    let item = require_known(deps, merchant, &entry.sku, &entry.location).await?;
+    let changed = change_in_lot(deps, &item, &operation, &entry, new.reference.as_deref(), async |known| {
+        let adds = correction.quantity > 0;
+        let lot = lot_corrected(merchant, &item, &entry.goods, adds, known, entry.at)?;
+        let (sku, location) = (entry.sku.clone(), entry.location.clone());
+        let level = LevelId { sku, location, lot: lot.as_ref().map(|record| record.lot.clone()) };
+        // Read anew at every try: the guard of the write says whether it still holds.
+        let stored = deps.store.load::<StoredLevel>(&level_key(merchant, &level)).await?;
+        let level = stored.map(|stored| stored.body.level()).unwrap_or_default();
+        let posting = correct(&entry, &correction, &level, lot.as_ref())?;
+        Ok((posting, lot.filter(|_| adds).map(|lot| lot.received())))
+    });
+    created(changed.await.map_err(failed)?, &operation, ReceiptView::from)
+}
+
+/// Posts goods that may be of a lot, or have a serial number. `post` is told what is known of the lot that the entry names, and says what is posted, and
+/// how the lot's record becomes where goods come in: then it is written in the same transaction.
+async fn change_in_lot(
+    deps: &Deps,
+    item: &Item,
+    operation: &Operation,
+    entry: &Entry,
+    reference: Option<&str>,
+    post: impl AsyncFn(Option<&LotRecord>) -> Result<(Posting, Option<LotRecord>), Failure>,
+) -> Result<Changed<Receipt>, Failure> {
+    let store = &deps.store;
+    let (key, merchant) = (receipt_key(&entry.id), &entry.id.merchant());
+    let changed = store.change::<Receipt, Step<Receipt>>(&key, operation, async |_| {
+        let known = match &entry.goods.lot {
+            Some(code) => store.load::<LotRecord>(&lot_key(merchant, &entry.sku, code)).await?,
+            None => None,
+        };
+        let (Posting { movement, change, facts }, lot) = post(known.as_ref().map(|known| &known.body)).await?;
+        let mut also = match lot {
+            Some(lot) => store.write_of(known.as_ref(), Decision::of(lot), operation)?.0,
+            None => Vec::new(),
+        };
+        if let Some(serial) = serial_of(item, &entry.goods)? {
+            let known = store.load::<SerialRecord>(&serial_key(merchant, &entry.sku, serial)).await?;
+            let before = known.as_ref().map(|known| &known.body);
+            let record = match (movement.to, before) {
+                (Some(_), _) => SerialRecord::receive((merchant, &entry.sku, serial), &entry.location, before)?,
+                (None, Some(record)) => record.remove(&entry.location)?,
+                (None, None) => return Err(SerialRecord::not_in_stock(serial).at("/goods/serial").into()),
+            };
+            also.extend(store.write_of(known.as_ref(), Decision::of(record), operation)?.0);
+        }
+        let receipt = receipt(entry.clone(), movement, reference.map(str::to_owned));
+        Ok(Step { decision: Decision::of(receipt).with_stock([change]).with_facts(facts), also })
+    });
+    changed.await
 }
 
 fn receipt(entry: Entry, movement: domain::stock::Movement, reference: Option<String>) -> Receipt {
@@ -86,8 +141,8 @@ fn check_reference(reference: Option<&str>) -> Result<(), Problem> {
     reference.map_or(Ok(()), |text| check_text("/reference", text, REASON_BYTES_MAX)).map_err(refused)
 }
 
-/// Refuses an item or a location that the merchant has not.
-async fn require_known(deps: &Deps, merchant: &MerchantId, sku: &Sku, at: &LocationId) -> Result<(), Problem> {
+/// The item. Refuses one that the merchant has not, and a location that it has not.
+async fn require_known(deps: &Deps, merchant: &MerchantId, sku: &Sku, at: &LocationId) -> Result<Item, Problem> {
     let (item_key, location_key) = (item_key(merchant, sku), location_key(merchant, at));
     let (item, location) =
         tokio::try_join!(deps.store.load::<StoredItem>(&item_key), deps.store.load::<StoredLocation>(&location_key),)?;
@@ -107,5 +162,5 @@ async fn require_known(deps: &Deps, merchant: &MerchantId, sku: &Sku, at: &Locat
         let detail = "the location is closed: open it again first, with PUT /v1/locations/{location}";
         return Err(Problem::new(409, "location-closed", detail).at("/location"));
     }
-    Ok(())
+    Ok(item.body.item)
 }

@@ -12,10 +12,11 @@ pub(crate) fn operation(deps: &Deps, request: &Request, merchant: &MerchantId) -
     Ok(Operation::of_request(merchant, &request.route, "", &key, &request.body))
 }
 
-/// A rejection by the domain: a field at fault is 400, a state that does not allow it 409.
+/// A rejection by the domain: a field at fault is 400, a lot or serial number that is missing or not known 422, a state that does not allow it 409.
 pub(crate) fn refused(rejected: Rejected) -> Problem {
     match (rejected.code, &rejected.pointer) {
         ("invalid-field", Some(pointer)) => Problem::invalid(pointer.clone(), rejected.detail),
+        ("lot-needed" | "unknown-lot" | "serial-needed", _) => Problem { status: 422, ..rejected.into() },
         ("precondition-failed", _) => Problem { status: 412, ..rejected.into() },
         _ => rejected.into(),
     }

@@ -7,6 +7,7 @@
 mod audit;
 mod look;
 mod polls;
+mod recalls;
 mod stock;
 
 use look::Run;
@@ -61,7 +62,7 @@ pub async fn sweep(deps: &Deps) -> (Swept, Result<(), Failure>) {
     let mut run = Run::new(now);
     let mut outcome = Ok(());
     // Shards are taken page by page in turn, beginning with another one each minute: a full one starves no other.
-    let mut lanes: VecDeque<Lane> = [Table::Orders, Table::Shipments, Table::Returns]
+    let mut lanes: VecDeque<Lane> = [Table::Orders, Table::Shipments, Table::Returns, Table::Stock]
         .into_iter()
         .flat_map(|table| (0..deps.store.list_shards()).map(move |shard| (table, shard.to_string())))
         .map(|(table, shard)| Lane { table, shard, after: None })

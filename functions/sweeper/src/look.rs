@@ -1,17 +1,25 @@
 //! One look: load consistently, decide, store.
 
+use crate::recalls::look_at_recall;
 use crate::{Swept, polls};
+use domain::lot_record::LotRecord;
 use domain::order::Order;
 use domain::pick_task::PickTask;
 use domain::returns::{Return, ReturnKind};
 use domain::shipment::Shipment;
+use domain::stock::{Level, Lot};
 use domain::sweep::Parts;
 use domain::tracker::Tracker;
 use domain::{Decision, LocationId, MerchantId, Message, PickTaskId, Sku};
 use jiff::Timestamp;
-use platform::items::{WaitingOrder, order_key, pick_task_key, shipment_key};
-use platform::{Deps, Failure, Key, Operation, Stored, Versioned, Write};
+use platform::items::{
+    StoredLevel, WaitingOrder, is_lot_key, level_prefix, order_key, pick_task_key, shipment_key, stock_partition,
+};
+use platform::{Deps, Failure, Key, Operation, Stored, Table, Versioned, Write};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Most levels of an item: locations times lots.
+const LEVELS_MAX: usize = 1000;
 
 /// A run under way.
 pub(crate) struct Run {
@@ -31,16 +39,18 @@ impl Run {
 
 pub(crate) async fn look(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
     match key.sk.as_str() {
+        _ if is_lot_key(key) => look_at_lot(deps, run, key).await,
         "order" => look_at_order(deps, run, key).await,
         "shipment" => look_at_shipment(deps, run, key).await,
         "tracker" => look_at_tracker(deps, run, key).await,
         "return" => look_at_return(deps, run, key).await,
+        "recall" => look_at_recall(deps, run, key).await,
         other => Err(Failure::bug(format!("a `{other}` has no due instant"))),
     }
 }
 
 /// The item that an index entry stands for, if it is due indeed: index reads are hints.
-async fn due<T: Stored>(
+pub(crate) async fn due<T: Stored>(
     deps: &Deps,
     run: &Run,
     key: &Key,
@@ -108,6 +118,31 @@ async fn look_at_tracker(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fa
     Commit::default().with(deps, tracker, decision)?.apply(deps, run).await
 }
 
+/// Every level of a lot.
+pub(crate) async fn levels_of_lot(
+    deps: &Deps,
+    merchant: &MerchantId,
+    sku: &Sku,
+    lot: &Lot,
+) -> Result<Vec<(LocationId, Level)>, Failure> {
+    let partition = stock_partition(merchant, sku);
+    let stored = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await?;
+    let of_lot = stored.into_iter().filter_map(|(_, stored)| {
+        let level = stored.body.id()?;
+        (level.lot.as_ref() == Some(lot)).then(|| (level.location, stored.body.level()))
+    });
+    Ok(of_lot.collect())
+}
+
+/// What is available of a lot that has expired is available no more.
+async fn look_at_lot(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
+    let Some(record) = due(deps, run, key, |record: &LotRecord| record.next_look_at).await? else { return Ok(()) };
+    let LotRecord { merchant, sku, lot, .. } = &record.body;
+    let levels = levels_of_lot(deps, merchant, sku, lot).await?;
+    let decision = record.body.look(&levels, run.now);
+    Commit::default().with(deps, record, decision)?.apply(deps, run).await
+}
+
 async fn look_at_return(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
     let Some(back) = due(deps, run, key, Return::look_due_at).await? else { return Ok(()) };
     let shipment = deps.store.load::<Shipment>(&shipment_key(&back.body.id.shipment())).await?;
@@ -137,7 +172,8 @@ impl Commit {
             Operation::of(&["sweep"])
         } else {
             // What changes levels is told apart by those who follow them.
-            Operation::of(&["sweep", &decision.next.key().pk, &loaded.version.to_string()])
+            let key = decision.next.key();
+            Operation::of(&["sweep", &key.pk, &key.sk, &loaded.version.to_string()])
         };
         // Looks must not push out what callers repeat their requests by: an item remembers the last one only.
         loaded.operations.retain(|mark| *mark != operation.mark());

@@ -59,6 +59,9 @@ pub(crate) enum TakeWrite<'a> {
     Close,
 }
 
+/// The attribute of a level whose lot is recalled.
+pub(crate) const RECALLED: &str = "lot_recalled";
+
 /// The attribute of an open take.
 pub(crate) const TAKE_PREFIX: &str = "take:";
 
@@ -101,6 +104,10 @@ pub(crate) fn update(
     }
     if !matches!(take, TakeWrite::None) {
         names.insert("#take".to_owned(), format!("{TAKE_PREFIX}{operation}"));
+    }
+    if change.recalls_lot {
+        values.insert(":recalled".to_owned(), AttributeValue::Bool(true));
+        sets.push(format!("{RECALLED} = :recalled"));
     }
     let mut attribute = |name: &str, value: Option<String>| match value {
         Some(value) => {

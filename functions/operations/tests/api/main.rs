@@ -8,9 +8,11 @@ mod crash;
 mod edits;
 mod import;
 mod keys;
+mod lots;
 mod replenishment;
 mod routes;
 mod sellable;
+mod serials;
 mod stock;
 mod tenancy;
 

@@ -1,7 +1,7 @@
 //! Receipts, adjustments, levels, the ledger.
 
 use crate::{World, new_adjustment, new_item, new_receipt, refused, with};
-use domain::stock::{ActivityFact, Movement, StockChange, Term};
+use domain::stock::{ActivityFact, LevelId, Movement, StockChange, Term};
 use domain::{Decision, LocationId, MessageKind, OrderId, ReceiptId, Sku};
 use platform::items::{Receipt, StoredFacts, StoredMovement, WaitingOrder};
 use platform::level::MovementOutbox;
@@ -245,10 +245,11 @@ async fn a_level_shows_every_term_and_what_shops_are_told() {
 /// Copies what commits embedded to the ledger, as `facts` does.
 async fn copy_out(world: &World, sku: &Sku, location: &LocationId) {
     let store = &world.stack.deps.store;
+    let level = LevelId { sku: sku.clone(), location: location.clone(), lot: None };
     for record in world.stack.stream_records() {
         if let Some(text) = record.text("movement") {
             let outbox: MovementOutbox = serde_json::from_str(text).unwrap();
-            let movements = StoredMovement::all_of(&world.merchant, sku, location, outbox);
+            let movements = StoredMovement::all_of(&world.merchant, &level, outbox);
             store.put_all(Table::Movements, &movements).await.unwrap();
         }
         if let Some(text) = record.text("facts") {

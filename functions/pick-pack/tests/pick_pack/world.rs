@@ -79,7 +79,7 @@ impl World {
         let codes: BTreeSet<&str> = lines.iter().map(|(code, _)| *code).collect();
         let mut known = BTreeSet::new();
         for code in codes {
-            let sku = stack.item(&merchant, code).await;
+            let sku = stack.item_with(&merchant, code, |item| item.serial_tracked = code.starts_with("SERIAL")).await;
             stack.stock(&merchant, &sku, &location, 10).await;
             known.insert(sku);
         }
@@ -242,6 +242,7 @@ pub(crate) async fn allocate(
         content: content.clone(),
         now,
         hold_unpaid_stock_minutes: 0,
+        min_remaining_shelf_life_days: 0,
     };
     let received = Order::receive(&incoming, &facts).unwrap();
     let order = received.next.id.clone();

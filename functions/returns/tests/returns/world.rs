@@ -127,6 +127,7 @@ impl World {
             content: content.clone(),
             now: self.stack.now(),
             hold_unpaid_stock_minutes: 0,
+            min_remaining_shelf_life_days: 0,
         };
         let mut order = Order::receive(&incoming, &facts).unwrap().next;
         order.fulfilment = FulfilmentState::Fulfilled;

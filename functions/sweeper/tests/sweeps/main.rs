@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod expiry;
+mod lots;
 mod orders;
 mod parcels;
+mod recalls;
 mod stock;
 mod world;

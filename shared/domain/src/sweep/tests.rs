@@ -57,6 +57,7 @@ fn received(paid: bool) -> Order {
         content: "c".into(),
         now: start(),
         hold_unpaid_stock_minutes: 0,
+        min_remaining_shelf_life_days: 0,
     };
     Order::receive(&incoming, &facts).unwrap().next
 }

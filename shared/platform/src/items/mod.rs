@@ -3,14 +3,18 @@
 mod account;
 mod catalogue;
 mod close_out;
+mod count_task;
 mod idempotency;
+mod lot;
 mod movement;
 mod order;
 mod person;
 mod pick_task;
+mod recall;
 mod replenishment;
 mod returns;
 mod sellable;
+mod serial;
 mod shipment;
 mod stock;
 mod tracker;
@@ -23,14 +27,18 @@ pub use catalogue::{
     locations_partition,
 };
 pub use close_out::{CloseOutOutcome, CloseOutRecord, CloseOutResult, close_out_key};
+pub use count_task::{count_parts, count_task_key};
 pub use idempotency::IdempotencyRecord;
+pub use lot::{is_lot_key, lot_key};
 pub use movement::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, movements_partition, sort_instant};
 pub use order::order_key;
 pub use person::{PERSON_PREFIX, PersonRecord, people_partition, person_key};
 pub use pick_task::{WORK_INDEX, pick_task_key, work_parts};
+pub use recall::{RECALLED_PREFIX, recall_key, recall_partition};
 pub use replenishment::{ALERTS_PART, replenishment_key, stock_of};
 pub use returns::return_key;
 pub use sellable::{CHANGED_INDEX, StockTerms, derived_partition, sellable_key, sellable_prefix};
+pub use serial::serial_key;
 pub use shipment::shipment_key;
 pub use stock::{
     Receipt, StoredLevel, TakeRecord, WaitingOrder, level_prefix, receipt_key, stock_partition, waiting_partition,

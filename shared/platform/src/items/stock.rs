@@ -1,7 +1,7 @@
 //! Inventory levels, receipts, and the orders that wait for stock.
 
 use super::shard;
-use crate::level::{TAKE_PREFIX, level_key, level_of};
+use crate::level::{RECALLED, TAKE_PREFIX, level_key, level_of};
 use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::order::Order;
@@ -46,6 +46,12 @@ impl StoredLevel {
                 .filter_map(|term| Some((term, self.attributes.get(term.attribute())?.as_i64()?)))
                 .collect(),
         )
+    }
+
+    /// Whether its lot is recalled: nothing is promised from it.
+    #[must_use]
+    pub fn is_recalled(&self) -> bool {
+        self.attributes.get(RECALLED).and_then(serde_json::Value::as_bool).unwrap_or(false)
     }
 
     /// Its open takes by name.
