@@ -163,8 +163,22 @@ id!(
     /// A stock receipt or adjustment.
     ReceiptId, "rec", "receipt"
 );
+id!(
+    /// An audit of a merchant's stock.
+    AuditId, "aud", "stock audit"
+);
 
-owned_by_merchant!(ChannelId, CarrierAccountId, ApiKeyId, OrderId, PickTaskId, ShipmentId, ReturnId, ReceiptId);
+owned_by_merchant!(
+    ChannelId,
+    CarrierAccountId,
+    ApiKeyId,
+    OrderId,
+    PickTaskId,
+    ShipmentId,
+    ReturnId,
+    ReceiptId,
+    AuditId
+);
 
 impl MerchantId {
     /// The pseudo-merchant that owns what belongs to the whole deployment (administrators' keys, the list of merchants).
