@@ -9,6 +9,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::bench;
 use crate::demo::{self, api::Api, setup::Endpoints};
 use crate::host::{Declaration, Host, Options, Output, functions, now};
+use crate::simulation::command::{self, Many};
+use crate::simulation::faults::Profile;
+use crate::simulation::size::Size;
+use crate::simulation::{self, Plan};
 
 /// What the template is called.
 const TEMPLATE: &str = "template.yaml";
@@ -52,6 +56,8 @@ enum Command {
     Demo,
     /// Print the figures of the README: times, units and requests; takes a few minutes.
     Bench,
+    /// Simulate the whole system deterministically: one seed with its trace, or many with a summary.
+    Sim(SimArguments),
     /// Print the OpenAPI document of the whole API, as functions/operations/openapi.json holds it.
     Openapi,
     /// Run one function against a Lambda Runtime API; the host starts these by itself.
@@ -63,6 +69,29 @@ enum Command {
         #[arg(long)]
         end_with_input: bool,
     },
+}
+
+/// Options of the simulation.
+#[derive(Debug, Clone, Args)]
+struct SimArguments {
+    /// Replay this seed and print its trace.
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    seed: Option<u64>,
+    /// Run so many seeds and print a summary.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    first: u64,
+    /// What goes wrong; drawn from each seed unless said.
+    #[arg(long, value_parser = ["none", "standard"])]
+    profile: Option<String>,
+    /// Orders of each seed.
+    #[arg(long, value_name = "N", default_value_t = Size::default().orders)]
+    orders: usize,
+    /// Seeds at a time; as many as there are processors unless said.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
 }
 
 /// Why the program ends with a failure.
@@ -80,6 +109,10 @@ enum CliError {
     OpenApi(#[from] crate::openapi::OpenApiError),
     #[error(transparent)]
     Bench(#[from] bench::BenchError),
+    #[error(transparent)]
+    Simulation(#[from] simulation::SimulationError),
+    #[error("the simulation broke what must hold: see above")]
+    Broken,
     #[error("the demo stopped: {0}")]
     Demo(#[from] crate::demo::api::StepError),
     #[error("{what}: {source}")]
@@ -93,6 +126,7 @@ pub fn main() -> ExitCode {
         None => run_stack(&cli.stack),
         Some(Command::Demo) => run_demo(&cli.stack),
         Some(Command::Bench) => run_bench(&cli.stack),
+        Some(Command::Sim(arguments)) => run_simulation(&cli.stack, &arguments),
         Some(Command::Openapi) => crate::openapi::document_text().map(|text| print!("{text}")).map_err(CliError::from),
         Some(Command::Function { name, end_with_input }) => run_function(&name, end_with_input),
     };
@@ -111,14 +145,7 @@ impl StackArguments {
     /// # Errors
     /// When no template is found.
     fn options(&self) -> Result<Options, CliError> {
-        let template = match &self.template {
-            Some(path) => path.clone(),
-            None => {
-                let here =
-                    std::env::current_dir().map_err(|source| CliError::Io { what: "the current directory", source })?;
-                find_template(&here).ok_or(CliError::NoTemplate(here))?
-            }
-        };
+        let template = self.template()?;
         Ok(Options {
             fresh: self.fresh,
             api_port: self.port,
@@ -128,6 +155,20 @@ impl StackArguments {
             output: Output::Terminal,
             ..Options::new(Declaration::Template(template), &self.data)
         })
+    }
+}
+
+impl StackArguments {
+    /// The template that was named, or the nearest one.
+    ///
+    /// # Errors
+    /// When none is found.
+    fn template(&self) -> Result<PathBuf, CliError> {
+        if let Some(path) = &self.template {
+            return Ok(path.clone());
+        }
+        let here = std::env::current_dir().map_err(|source| CliError::Io { what: "the current directory", source })?;
+        find_template(&here).ok_or(CliError::NoTemplate(here))
     }
 }
 
@@ -195,6 +236,53 @@ fn run_bench(arguments: &StackArguments) -> Result<(), CliError> {
     let removed = std::fs::remove_dir_all(&scratch);
     outcome?;
     removed.map_err(|source| CliError::Io { what: "the benchmark's directory", source })
+}
+
+/// Replays one seed, or runs many.
+fn run_simulation(stack: &StackArguments, arguments: &SimArguments) -> Result<(), CliError> {
+    let template = stack.template()?;
+    let profile =
+        arguments.profile.as_deref().map(|name| if name == "none" { Profile::none() } else { Profile::standard() });
+    let size = Size { orders: arguments.orders, ..Size::default() };
+    if let Some(seed) = arguments.seed {
+        return replay_seed(&Plan { template, seed, profile, size, trace: true });
+    }
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = arguments.threads.unwrap_or(processors);
+    let many = Many {
+        template: &template,
+        first: arguments.first,
+        count: arguments.seeds,
+        profile: profile.as_ref(),
+        size,
+        threads,
+        progress: true,
+    };
+    let before = now();
+    let summary = command::run_many(&many)?;
+    let seconds = before.duration_until(now()).as_secs_f64().max(0.001);
+    println!("{summary}");
+    println!(
+        "{:.1} seeds a second, {:.0} steps a second",
+        summary.seeds as f64 / seconds,
+        summary.steps as f64 / seconds
+    );
+    if let Some(first) = summary.failed.first() {
+        println!("\nReplay the first failure with\n  {}", command::replay(first.seed, profile.as_ref()));
+    }
+    if summary.failed.is_empty() && summary.missing_marks().is_empty() { Ok(()) } else { Err(CliError::Broken) }
+}
+
+fn replay_seed(plan: &Plan) -> Result<(), CliError> {
+    let report = simulation::run(plan)?;
+    for line in &report.trace {
+        println!("{line}");
+    }
+    println!("\nseed {}: {} steps, {} orders, faults: {}", report.seed, report.steps, report.orders, report.profile);
+    for violation in &report.violations {
+        println!("BROKEN {} at step {}: {}", violation.invariant, violation.step, violation.evidence);
+    }
+    if report.violations.is_empty() { Ok(()) } else { Err(CliError::Broken) }
 }
 
 fn endpoints_of(host: &Host) -> Endpoints {

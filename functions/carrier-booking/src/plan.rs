@@ -1,7 +1,7 @@
 //! What is to be booked: from the packed task, or from the approved return.
 
 use crate::{account, purchase, request, settle};
-use domain::order::{FulfillmentOrder, FulfillmentOrderStatus, Order};
+use domain::order::{AllocatedGoods, FulfillmentOrder, FulfillmentOrderStatus, Order};
 use domain::pick_task::{PickTask, PickTaskState};
 use domain::returns::{Return, ReturnState};
 use domain::shipment::{Leg, Shipment, ShipmentPlan, ShippedLine};
@@ -59,8 +59,9 @@ pub(crate) async fn book_return(deps: &Deps, message: &Message, return_id: &Retu
     let sent = deps.store.require::<Shipment>(&shipment_key(&sent), &sent).await?.body;
     let (_, account) = account::default_of(deps, &back.merchant()).await?;
     let contents = back.lines.iter();
-    let contents = contents
-        .filter_map(|line| Some(ShippedLine { line: line.line?, sku: line.sku.clone(), quantity: line.quantity }));
+    let contents = contents.filter_map(|line| {
+        Some(ShippedLine { line: line.line?, sku: line.sku.clone(), lot: None, quantity: line.quantity })
+    });
     let plan = ShipmentPlan {
         id,
         order: order_id,
@@ -117,15 +118,11 @@ pub(crate) fn outbound(
     account: Option<&SealedCarrierAccount>,
 ) -> Result<ShipmentPlan, Failure> {
     let parcel = task.parcel.ok_or_else(|| Failure::bug(format!("{} is packed without a parcel", task.id)))?;
-    let sku_of = |line: u32| {
-        let held = task.lines.iter().find(|held| held.lines.iter().any(|own| own.line == line));
-        held.map(|held| held.sku.clone())
+    let shipped = |goods: AllocatedGoods| {
+        let AllocatedGoods { line, sku, lot, quantity } = goods;
+        ShippedLine { line, sku, lot, quantity }
     };
-    let contents = task
-        .shipping()
-        .into_iter()
-        .filter_map(|line| Some(ShippedLine { line: line.line, sku: sku_of(line.line)?, quantity: line.quantity }))
-        .collect();
+    let contents = task.contents().into_iter().map(shipped).collect();
     Ok(ShipmentPlan {
         id: task.id.shipment(),
         order: task.order.clone(),

@@ -1,7 +1,7 @@
 //! Claim, scan, short pick, put back: one command, one commit.
 
 use crate::read::{named, task_of};
-use crate::wire::{ClaimRequest, PutBackRequest, ScanRequest, ShortPickRequest, Task, actor, units};
+use crate::wire::{ClaimRequest, PutBackRequest, ScanRequest, ShortPickRequest, Task, actor, text, units};
 use domain::pick_task::PickTask;
 use domain::{Decision, PickTaskId, Rejected};
 use jiff::Timestamp;
@@ -87,7 +87,7 @@ pub(crate) async fn claim_pick_task(deps: &Deps, request: &Request) -> Result<Re
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key's scope does not allow it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such task", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Wrong item (with what is expected), more than is left, not claimed, another person's, or over", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Wrong item or lot (with what is expected), more than is left, not claimed, another person's, or over", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used with another body", body = Problem, content_type = "application/problem+json"),
     ),
     security(("api_key" = [])),
@@ -115,7 +115,7 @@ pub(crate) async fn scan_item(deps: &Deps, request: &Request) -> Result<Response
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key's scope does not allow it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such task", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "No item of the task, more than is left, not claimed, another person's, or over", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "No item or lot of the task, more than is left, not claimed, another person's, or over", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used with another body", body = Problem, content_type = "application/problem+json"),
     ),
     security(("api_key" = [])),
@@ -125,7 +125,9 @@ pub(crate) async fn report_short_pick(deps: &Deps, request: &Request) -> Result<
     let body = request.json::<ShortPickRequest>()?;
     let by = actor(body.actor)?;
     let missing = units("/quantity", body.quantity)?;
-    let changed = command(deps, request, &id, |task, now| task.short_pick(&body.sku, missing, &by, now)).await?;
+    let lot = body.lot.map(|lot| text("/lot", lot)).transpose()?;
+    let changed =
+        command(deps, request, &id, |task, now| task.short_pick(&body.sku, lot.as_deref(), missing, &by, now)).await?;
     answer(&changed, &Task::from(&changed.value.body))
 }
 

@@ -18,9 +18,8 @@ pub(crate) async fn create_pick_tasks(deps: &Deps, message: &Message, order: &Or
     let order = order.body;
     let is_open = |f: &&FulfillmentOrder| f.status == FulfillmentOrderStatus::Open;
     let open: Vec<&FulfillmentOrder> = order.fulfillment_orders.iter().filter(is_open).collect();
-    let skus: Vec<&Sku> =
-        open.iter().flat_map(|f| &f.lines).filter_map(|allocated| order.line(allocated.line)?.sku.as_ref()).collect();
-    let items = items(deps, &order.merchant(), skus.into_iter()).await?;
+    let skus: Vec<Sku> = open.iter().flat_map(|f| order.goods_of(f)).map(|goods| goods.sku).collect();
+    let items = items(deps, &order.merchant(), skus.iter()).await?;
     let operation = Operation::of_message(message);
     for fulfillment_order in open {
         let decision = PickTask::create(&order, fulfillment_order, &items, deps.clock.now()).map_err(broken)?;

@@ -3,7 +3,7 @@
 use domain::aggregate::{Actor, History};
 use domain::catalogue::Item;
 use domain::pick_task::{Parcel, PickTask, PickTaskState, Scan};
-use domain::stock::{Condition, DEFAULT_BIN, Goods};
+use domain::stock::{Condition, DEFAULT_BIN, Goods, Lot};
 use domain::{LocationId, OrderId, PickTaskId, Sku};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -39,7 +39,7 @@ pub struct ScanRequest {
     /// Bin the units were taken from, `MAIN` unless said otherwise.
     #[serde(default)]
     pub bin: Option<String>,
-    /// Lot.
+    /// Lot: needed where the line names one, and then that one.
     #[serde(default)]
     pub lot: Option<String>,
     /// Expiry date.
@@ -61,6 +61,9 @@ fn one() -> u32 {
 pub struct ShortPickRequest {
     /// The item.
     pub sku: Sku,
+    /// The lot, where several of the item are to be picked.
+    #[serde(default)]
+    pub lot: Option<String>,
     /// Units that were not found.
     #[schema(minimum = 1)]
     pub quantity: u32,
@@ -94,6 +97,9 @@ pub struct TaskLine {
     /// Its name; only in the answers to a claim and for one task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The lot to pick, where the item is kept by lot: a scan of another is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lot: Option<Lot>,
     /// Barcodes of one unit; the SKU can be scanned too.
     pub barcodes: Vec<String>,
     /// Units to pick.
@@ -138,6 +144,7 @@ impl From<&PickTask> for Task {
     fn from(task: &PickTask) -> Self {
         let lines = task.lines.iter().map(|line| TaskLine {
             sku: line.sku.clone(),
+            lot: line.lot.clone(),
             name: None,
             barcodes: line.barcodes.clone(),
             quantity: line.quantity(),
@@ -227,7 +234,10 @@ pub fn units(pointer: &str, units: u32) -> Result<u32, Problem> {
 }
 
 /// A short text as a scanner or a badge reader sends it, without the space around it.
-fn text(pointer: &str, text: String) -> Result<String, Problem> {
+///
+/// # Errors
+/// 400 naming the field.
+pub fn text(pointer: &str, text: String) -> Result<String, Problem> {
     let trimmed = text.trim();
     let bad = trimmed.is_empty() || trimmed.chars().count() > TEXT_CHARS_MAX || trimmed.chars().any(char::is_control);
     if bad {

@@ -1,7 +1,7 @@
 //! What locations could give, read consistently.
 
 use domain::allocation::{LotUnits, Offer};
-use domain::stock::{LevelId, Take, TakeId, Term};
+use domain::stock::{LevelId, Lot, Take, TakeId, Term};
 use domain::{LocationId, MerchantId, Sku};
 use futures_util::{StreamExt, TryStreamExt};
 use platform::items::{StoredLevel, StoredLocation, level_prefix, locations_partition, stock_partition};
@@ -15,8 +15,8 @@ const LEVELS_MAX: usize = 1000;
 /// Items read at the same time.
 const AT_ONCE: usize = 16;
 
-/// An item that a location does not really have.
-pub(crate) type Emptied = (Sku, LocationId);
+/// An item (or a lot of it) that a location does not really have.
+pub(crate) type Emptied = (Sku, LocationId, Option<Lot>);
 
 /// The levels of some items, as they were read.
 #[derive(Debug, Clone, Default)]
@@ -68,7 +68,7 @@ impl Levels {
         let offer = |stored: &StoredLocation| {
             let mut available = by_location.get(&stored.location.id)?.clone();
             for lots in available.values_mut() {
-                lots.sort_by_key(|lot| lot.lot.as_ref().map(domain::stock::Lot::sort_key));
+                lots.sort_by_key(|lot| lot.lot.as_ref().map(Lot::sort_key));
             }
             Some(Offer {
                 location: stored.location.id.clone(),
@@ -92,9 +92,11 @@ pub(crate) async fn locations(deps: &Deps, merchant: &MerchantId) -> Result<Vec<
 /// The offers without what is known not to be there.
 pub(crate) fn without(offers: &[Offer], emptied: &[Emptied]) -> Vec<Offer> {
     let mut offers = offers.to_vec();
-    for (sku, location) in emptied {
+    for (sku, location, lot) in emptied {
         for offer in offers.iter_mut().filter(|offer| offer.location == *location) {
-            offer.available.remove(sku);
+            if let Some(lots) = offer.available.get_mut(sku) {
+                lots.retain(|offered| offered.lot != *lot);
+            }
         }
     }
     offers

@@ -22,8 +22,9 @@ pub(crate) async fn release(deps: &Deps, message: &Message, id: &PickTaskId) -> 
                 return Ok(Decision::of(order.clone()).into());
             }
             let now = deps.clock.now();
-            let held = task.held();
-            let released = held.iter().map(|(sku, units)| StockChange::release(sku, &task.location, *units));
+            let released = task
+                .held()
+                .map(|line| StockChange::release(&line.sku, &task.location, line.held()).of_lot(line.lot.clone()));
             Ok(order.fulfillment_order_cancelled(task.number, now).with_stock(released).into())
         })
         .await

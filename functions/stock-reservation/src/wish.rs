@@ -26,7 +26,7 @@ impl Wish {
     pub(crate) fn base(&self, stored: &Order, now: Timestamp) -> Order {
         self.short.iter().fold(stored.clone(), |order, task| {
             let short = short_lines(&order, task);
-            if short.is_empty() { order } else { order.short_picked(task.number, &short, now) }
+            if short.is_empty() { order } else { order.short_picked(task.number, &short, task.contents(), now) }
         })
     }
 
@@ -35,7 +35,7 @@ impl Wish {
         let of_task = |task: &PickTask| {
             let location = task.location.clone();
             let short = task.lines.iter().filter(|line| line.short > 0);
-            short.map(move |line| (line.sku.clone(), location.clone())).collect::<Vec<_>>()
+            short.map(move |line| (line.sku.clone(), location.clone(), line.lot.clone())).collect::<Vec<_>>()
         };
         self.short.iter().flat_map(of_task).collect()
     }

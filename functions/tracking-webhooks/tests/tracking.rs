@@ -95,7 +95,7 @@ impl World {
             carrier_account: Some(self.account.clone()),
             service: "standard".into(),
             parcel: domain::pick_task::Parcel { weight_grams: 500, length_mm: 300, width_mm: 200, height_mm: 100 },
-            contents: vec![ShippedLine { line: 1, sku: self.parcel.sku.clone(), quantity: 2 }],
+            contents: vec![ShippedLine { line: 1, sku: self.parcel.sku.clone(), lot: None, quantity: 2 }],
             cash_on_delivery_minor: None,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use engine::Engine;
+use engine::dynamodb::adversity::Adversities;
 use fastrand::Rng;
 
 use super::clock::{Agenda, VirtualClock, lock};
@@ -81,13 +82,24 @@ impl Core {
 
     /// From now on this goes wrong.
     pub(crate) fn begin(&self, profile: Profile) {
-        self.say(format!("{profile:?}"));
+        self.say(format!("faults begin: {profile}"));
+        if profile.stale > 0.0 {
+            let per_mille = (profile.stale * 1000.0) as u16;
+            let lag = |max_ms| Some(engine::dynamodb::adversity::Lag { max_ms, per_mille });
+            self.engine.dynamodb().set_adversities(Adversities {
+                seed: self.draw(0, u64::MAX - 1),
+                stale_reads: lag(800),
+                index_lag: lag(2_000),
+                ..Adversities::default()
+            });
+        }
         *lock(&self.profile) = profile;
     }
 
     /// From now on nothing goes wrong, and what was frozen goes on.
     pub(crate) fn heal(&self) {
         *lock(&self.profile) = Profile::none();
+        self.engine.dynamodb().set_adversities(Adversities::default());
         self.say("all faults end here");
         self.reins.thaw_all();
     }

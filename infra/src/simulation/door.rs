@@ -8,6 +8,7 @@ use std::time::Duration;
 use partners::http::Request;
 use serde_json::Value;
 
+use super::clock::lock;
 use super::core::Core;
 use super::lambda::{Lambda, Outcome};
 use crate::host::gateway_event::{self, Arrival};
@@ -53,7 +54,17 @@ impl Door {
         let number = self.requests.get() + 1;
         self.requests.set(number);
         self.core.agenda.pass(self.core.draw_ms(5, 60)).await;
-        let answer = self.through(request, &format!("request-{number}")).await;
+        let lost = self.core.chance(self.core.profile().client_lost);
+        if lost && self.core.chance(0.5) {
+            self.core.fault("request of a client lost");
+            self.core.agenda.pass(Duration::from_secs(10)).await;
+            return None;
+        }
+        let mut answer = self.through(request, &format!("request-{number}")).await;
+        if lost {
+            self.core.fault("answer to a client lost");
+            answer = None;
+        }
         self.core.agenda.pass(self.core.draw_ms(5, 60)).await;
         if self.core.traces() {
             let path = request.url.strip_prefix(API).unwrap_or(&request.url);
@@ -87,12 +98,30 @@ impl Door {
         }
     }
 
+    /// A client that missed the answer sends the request once more: it must get the same one.
+    async fn perhaps_again(&self, request: &Request, first: &Answer) {
+        let writes = request.method.as_str() == "POST" && first.is_success();
+        if !writes || !self.core.chance(self.core.profile().client_twice) {
+            return;
+        }
+        self.core.fault("request sent twice");
+        let Some(second) = self.send(request).await else { return };
+        let same = second.is_success() && second.body["id"] == first.body["id"];
+        if second.status < 500 && second.status != 429 && !same {
+            let evidence = format!("{}: first {}, then {} {}", request.url, first.body, second.status, second.body);
+            lock(&self.lambda.invariants).broken("same key, same result", evidence);
+        }
+    }
+
     /// Sends a request again and again, as clients do, until something other than a failure of the server's comes back.
     pub(crate) async fn insist(&self, request: &Request) -> Answer {
         let mut pause = Duration::from_secs(1);
         loop {
             match self.send(request).await {
-                Some(answer) if answer.status < 500 && answer.status != 429 => return answer,
+                Some(answer) if answer.status < 500 && answer.status != 429 => {
+                    self.perhaps_again(request, &answer).await;
+                    return answer;
+                }
                 _ => {
                     self.core.mark("client sends again");
                     self.core.agenda.pass(pause + self.core.draw_ms(0, 1000)).await;

@@ -2,36 +2,111 @@
 
 use fastrand::Rng;
 
-/// Rates of faults: probabilities per invocation, message, call or request.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Profile {
-    /// What it is called.
-    pub name: &'static str,
-    /// Per invocation: the environment dies before or after one of its calls.
-    pub crash: f64,
-    /// Per message: it is delivered once more, while the first delivery is worked on.
-    pub duplicate: f64,
+macro_rules! profile {
+    ($($(#[$doc:meta])* $field:ident: $most:literal),+ $(,)?) => {
+        /// Rates of faults: probabilities per invocation, message, call or request.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Profile {
+            /// What it is called.
+            pub name: &'static str,
+            $($(#[$doc])* pub $field: f64),+
+        }
+
+        impl Profile {
+            /// Nothing goes wrong.
+            #[must_use]
+            pub fn none() -> Self {
+                Self { name: "none", $($field: 0.0),+ }
+            }
+
+            /// Each kind is off in two runs of three, and else has some rate up to its most.
+            #[must_use]
+            pub fn drawn(rng: &mut Rng) -> Self {
+                let mut rate = |most: f64| if rng.u8(0..3) == 0 { most * (0.1 + 0.9 * rng.f64()) } else { 0.0 };
+                Self { name: "drawn", $($field: rate($most)),+ }
+            }
+        }
+
+        impl std::fmt::Display for Profile {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name)?;
+                $(if self.$field > 0.0 {
+                    write!(f, ", {} {:.1} %", stringify!($field).replace('_', " "), self.$field * 100.0)?;
+                })+
+                Ok(())
+            }
+        }
+    };
+}
+
+profile! {
+    /// Per invocation: the environment dies before or after one of its calls, or before its answer.
+    crash: 0.2,
     /// Per invocation: frozen for longer than its messages stay invisible, then it goes on.
-    pub zombie: f64,
+    zombie: 0.12,
+    /// Per message: delivered once more, while the first delivery is worked on.
+    duplicate: 0.25,
+    /// Per message: received by nobody, and visible again after a while.
+    delay: 0.1,
+    /// Per message: done, but its deletion is lost.
+    lost_delete: 0.15,
+    /// Per batch of a stream: delivered once more.
+    stream_again: 0.2,
+    /// Per call of AWS: throttled.
+    throttle: 0.06,
+    /// Per call of AWS: the connection breaks before it took effect.
+    lost_call: 0.06,
+    /// Per call of AWS: it took effect, and its answer is lost; the SDK sends it again.
+    lost_answer: 0.06,
+    /// Per call of AWS: slower than the SDK waits for one attempt.
+    slow_call: 0.02,
+    /// Per call of a partner: an error of the server's, nothing done.
+    partner_error: 0.3,
+    /// Per call of a partner: told to wait.
+    partner_limited: 0.2,
+    /// Per call of a partner: done, but the answer is cut short.
+    partner_malformed: 0.2,
+    /// Per call of a partner: done, but no answer comes.
+    partner_silent: 0.25,
+    /// Per request of a client: it, or its answer, is lost.
+    client_lost: 0.15,
+    /// Per request of a client: sent once more after it was answered.
+    client_twice: 0.15,
+    /// Per webhook of the carrier: late, so that others come first.
+    webhook_late: 0.5,
+    /// Per event of a parcel: told with a date far ahead.
+    event_from_the_future: 0.1,
+    /// Per read that need not be consistent, and per query of an index: it sees the past.
+    stale: 0.3,
+    /// Per virtual minute: all environments of one function are replaced, whatever they do.
+    deploy: 0.1,
+    /// Per virtual minute: a message that nobody understands arrives.
+    poison: 0.1,
 }
 
 impl Profile {
-    /// Nothing goes wrong.
-    #[must_use]
-    pub fn none() -> Self {
-        Self { name: "none", crash: 0.0, duplicate: 0.0, zombie: 0.0 }
-    }
-
     /// The standard profile, by which costs are compared.
     #[must_use]
     pub fn standard() -> Self {
-        Self { name: "standard", crash: 0.05, duplicate: 0.05, zombie: 0.03 }
+        Self { name: "standard", crash: 0.05, duplicate: 0.05, zombie: 0.03, ..Self::none() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_seeds_draw_every_kind_and_leave_every_kind_out() {
+        let drawn: Vec<Profile> = (0..60).map(|seed| Profile::drawn(&mut Rng::with_seed(seed))).collect();
+        assert!(drawn.iter().any(|profile| profile.crash > 0.0) && drawn.iter().any(|profile| profile.crash == 0.0));
+        assert!(drawn.iter().any(|profile| profile.poison > 0.0) && drawn.iter().any(|profile| profile.poison == 0.0));
+        assert!(drawn.iter().all(|profile| profile.crash <= 0.2));
     }
 
-    /// Some kinds, each at some rate.
-    #[must_use]
-    pub fn drawn(rng: &mut Rng) -> Self {
-        let _ = rng;
-        Self { name: "drawn", ..Self::standard() }
+    #[test]
+    fn a_profile_names_what_is_on() {
+        assert_eq!(Profile::standard().to_string(), "standard, crash 5.0 %, zombie 3.0 %, duplicate 5.0 %");
+        assert_eq!(Profile::none().to_string(), "none");
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::Response;
-use testkit::connector::{Call, Gate, Service, Verdict, Wait};
+use http::{Response, StatusCode};
+use testkit::connector::{Call, Fault, Gate, Service, Verdict, Wait};
 
 use super::clock::lock;
 use super::core::Core;
@@ -34,6 +34,13 @@ pub(crate) struct Running {
     pub(crate) task: Option<TaskId>,
     pub(crate) calls: u32,
     pub(crate) fate: Fate,
+}
+
+impl Running {
+    /// Whether its death was to come at a call that it never made: then it dies with its work done and its answer unsent.
+    pub(crate) fn dies_before_its_answer(&self) -> bool {
+        self.fate.crash.is_some_and(|(call, _)| call > self.calls)
+    }
 }
 
 /// The gate of one environment.
@@ -71,6 +78,12 @@ impl EnvironmentGate {
         }
     }
 
+    fn fail(&self, kind: &'static str, fault: Fault) -> Verdict {
+        self.core.fault(kind);
+        self.core.say(format!("{}: {kind}", self.name));
+        Verdict::Fail(fault)
+    }
+
     /// What the call changed, seen before anything else happens.
     fn look(&self, call: &Call<'_>, answer: &Response<Vec<u8>>) {
         let step = self.core.step();
@@ -85,10 +98,19 @@ impl EnvironmentGate {
             }
         };
         let mut invariants = lock(&self.invariants);
-        for (table, record) in &new {
-            invariants.record(step, table, &record.event);
+        for record in &new {
+            invariants.record(step, &record.event);
         }
     }
+}
+
+fn throttled(service: Service) -> Fault {
+    let (status, code) = match service {
+        Service::DynamoDb | Service::DynamoDbStreams => (StatusCode::BAD_REQUEST, "ThrottlingException"),
+        Service::Sqs => (StatusCode::FORBIDDEN, "RequestThrottled"),
+        Service::S3 | Service::Partner => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
+    };
+    Fault::Answer { status, code: code.to_owned() }
 }
 
 fn side(when: When) -> &'static str {
@@ -104,7 +126,16 @@ impl Gate for EnvironmentGate {
             lock(&self.running).calls += 1;
             self.meet(When::Before).await;
             self.core.agenda.pass(self.core.draw_ms(1, 3)).await;
-            let _ = call;
+            if call.service == Service::Partner {
+                return Verdict::Pass;
+            }
+            let profile = self.core.profile();
+            if self.core.chance(profile.throttle) {
+                return self.fail("throttled", throttled(call.service));
+            }
+            if self.core.chance(profile.lost_call) {
+                return self.fail("call lost", Fault::Connection);
+            }
             Verdict::Pass
         })
     }
@@ -125,6 +156,23 @@ impl Gate for EnvironmentGate {
         Box::pin(async move {
             self.meet(When::After).await;
             self.core.agenda.pass(self.core.draw_ms(1, 3)).await;
+            let profile = self.core.profile();
+            if call.service == Service::Partner {
+                if self.core.chance(profile.partner_silent) {
+                    // Longer than anybody waits for a partner.
+                    self.core.fault("partner silent after doing the work");
+                    self.core.say(format!("{}: no answer comes", self.name));
+                    self.core.agenda.pass(Duration::from_secs(15)).await;
+                }
+                return Verdict::Pass;
+            }
+            if self.core.chance(profile.slow_call) {
+                self.core.fault("answer slower than an attempt may be");
+                self.core.agenda.pass(self.core.draw_ms(2_600, 4_000)).await;
+            }
+            if self.core.chance(profile.lost_answer) {
+                return self.fail("answer lost", Fault::Connection);
+            }
             Verdict::Pass
         })
     }

@@ -242,9 +242,16 @@ impl Lambda {
             return (0, environment.to_owned());
         };
         let (lambda, function, name) = (self.clone(), function.to_owned(), environment.to_owned());
+        let of_task = Arc::clone(&running);
         let task = self.spawner.spawn(async move {
             let answer = functions::invoke(&function, deps, event).await;
+            let dies_now = lock(&of_task).dies_before_its_answer();
             answering.put(match answer {
+                Ok(_) if dies_now => {
+                    lambda.core.fault("crash");
+                    lambda.core.say(format!("{name} dies before its answer"));
+                    Outcome::Crashed
+                }
                 Ok(answer) => Outcome::Answered(answer),
                 Err(error) => Outcome::Failed(error.to_string()),
             });
@@ -253,6 +260,16 @@ impl Lambda {
         let mut running = lock(&running);
         *running = Running { task: Some(task), calls: 0, fate: self.fate() };
         (task, environment.to_owned())
+    }
+
+    /// All environments of a function are replaced: what they do ends where it is.
+    pub(crate) fn deploy(&self, function: &str) {
+        let Some(pool) = self.pools.borrow_mut().get_mut(function).map(std::mem::take) else { return };
+        for environment in pool {
+            if let Some(task) = lock(&environment.running).task {
+                self.core.reins.kill(task);
+            }
+        }
     }
 
     fn fate(&self) -> Fate {

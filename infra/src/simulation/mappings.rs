@@ -92,10 +92,25 @@ async fn deliver(lambda: &Lambda, function: &str, source: &QueueSource, batch: V
             batch.iter().map(|message| trace::message(message.record["body"].as_str().unwrap_or_default())).collect();
         core.say(format!("{} -> {function}: {}", source.queue, kinds.join(", ")));
     }
-    let duplicate = core.profile().duplicate;
+    let profile = core.profile();
+    let batch: Vec<Message> = batch
+        .into_iter()
+        .filter(|message| {
+            let seconds = u32::try_from(core.draw(5, 120)).unwrap_or(5);
+            let delayed = core.chance(profile.delay)
+                && core.engine.queues().change_visibility(&source.queue, &message.receipt_handle, seconds).is_ok();
+            if delayed {
+                core.fault("message delayed");
+            }
+            !delayed
+        })
+        .collect();
+    if batch.is_empty() {
+        return;
+    }
     for message in &batch {
         // Delivered once more, to another environment, while this one works on it.
-        if core.chance(duplicate)
+        if core.chance(profile.duplicate)
             && core.engine.queues().change_visibility(&source.queue, &message.receipt_handle, 0).is_ok()
         {
             core.fault("message delivered twice");
@@ -112,6 +127,10 @@ async fn deliver(lambda: &Lambda, function: &str, source: &QueueSource, batch: V
     };
     core.agenda.pass(core.draw_ms(1, 10)).await;
     for handle in handles {
+        if core.chance(profile.lost_delete) {
+            core.fault("deletion of a message lost");
+            continue;
+        }
         // A message that was delivered again meanwhile stays, as on SQS.
         if let Err(error) = core.engine.queues().delete(&source.queue, handle) {
             core.say(format!("{}: not deleted: {error}", source.queue));
@@ -152,13 +171,8 @@ pub(crate) async fn stream(lambda: Lambda, function: String, source: StreamSourc
             Limits { retries_max: source.maximum_retry_attempts, bisect: source.bisect_batch_on_function_error };
         let mut progress = Progress::new(records.len(), limits);
         while let Some(part) = progress.part() {
-            let admitted: Vec<&Value> = records[part]
-                .iter()
-                .map(|record| &record.event)
-                .filter(|event| {
-                    source.filters.is_empty() || source.filters.iter().any(|pattern| filter::matches(pattern, event))
-                })
-                .collect();
+            let admitted: Vec<&Value> =
+                records[part].iter().map(|record| &record.event).filter(|event| admits(&source, event)).collect();
             let outcome = if admitted.is_empty() {
                 StreamOutcome::Done
             } else {
@@ -184,6 +198,51 @@ pub(crate) async fn stream(lambda: Lambda, function: String, source: StreamSourc
                 }
             }
             *lock(&position) = from + progress.done();
+        }
+        if core.chance(core.profile().stream_again) {
+            core.fault("stream records delivered twice");
+            let again: Vec<&Value> =
+                records.iter().map(|record| &record.event).filter(|event| admits(&source, event)).collect();
+            if !again.is_empty() {
+                lambda.invoke(&function, json!({ "Records": again })).await;
+            }
+        }
+    }
+}
+
+fn admits(source: &StreamSource, event: &Value) -> bool {
+    source.filters.is_empty() || source.filters.iter().any(|pattern| filter::matches(pattern, event))
+}
+
+/// Deploys in mid-flight, and messages that nobody understands: looked for every minute, for ever.
+pub(crate) async fn disorder(lambda: Lambda) {
+    let core = Arc::clone(&lambda.core);
+    let functions: Vec<&String> = lambda.declared.stack.functions.keys().collect();
+    let queues: Vec<&String> = lambda
+        .declared
+        .stack
+        .functions
+        .values()
+        .flat_map(|function| &function.queue_sources)
+        .map(|source| &source.queue)
+        .collect();
+    let chosen = |core: &super::core::Core, from: usize| usize::try_from(core.draw(0, from as u64 - 1)).unwrap_or(0);
+    loop {
+        core.agenda.pass(Duration::from_secs(60)).await;
+        let profile = core.profile();
+        if core.chance(profile.deploy) {
+            let function = functions[chosen(&core, functions.len())];
+            core.fault("deploy in mid-flight");
+            core.say(format!("{function} is deployed anew"));
+            lambda.deploy(function);
+        }
+        if core.chance(profile.poison) {
+            let queue = queues[chosen(&core, queues.len())];
+            core.fault("poison message");
+            let poison = engine::queues::OutgoingMessage::new(r#"{"kind":"poison"}"#);
+            if let Err(error) = core.engine.queues().send(queue, &poison) {
+                core.say(format!("{queue}: {error}"));
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod actors;
 mod clock;
+pub mod command;
 mod core;
 mod declared;
 mod door;

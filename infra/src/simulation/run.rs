@@ -16,12 +16,12 @@ use super::declared::{Declared, declared};
 use super::door::Door;
 use super::executor::{Ended, Executor};
 use super::faults::Profile;
-use super::invariants::{Invariants, Violation};
+use super::invariants::{Invariants, Rest, Violation};
 use super::lambda::Lambda;
 use super::mappings::{self, Arrivals, Position};
 use super::partners::{PARTNERS, Partners};
 use super::size::Size;
-use super::trace::Trace;
+use super::trace::{self, Trace};
 
 /// Which run to make.
 #[derive(Debug, Clone)]
@@ -51,6 +51,8 @@ pub struct Report {
     pub faults: std::collections::BTreeMap<&'static str, u64>,
     /// What the run has come by.
     pub marks: std::collections::BTreeMap<&'static str, u64>,
+    /// What went wrong.
+    pub profile: String,
     /// Virtual time, microseconds.
     pub lasted_us: u64,
     /// Orders that were accepted.
@@ -82,7 +84,7 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
     let core = Arc::new(Core::new(plan.seed, engine, clock.clone(), Profile::none(), trace));
     let invariants: Arc<Mutex<Invariants>> = Arc::default();
     let partners = Arc::new(Partners::new(clock));
-    let routes = vec![(PARTNERS.to_owned(), partners.handler())];
+    let routes = vec![(PARTNERS.to_owned(), partners.handler(Arc::clone(&core)))];
     let lambda = Lambda::new(Arc::clone(&core), declared, Arc::clone(&invariants), routes, plan.seed);
     let mut executor = Executor::new(core.agenda.clone(), core.reins.clone(), lambda.spawner.clone());
     let stage = Stage {
@@ -91,28 +93,56 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
         spawner: lambda.spawner.clone(),
         partners: Arc::clone(&partners),
         progress: Rc::default(),
+        invariants: Arc::clone(&invariants),
     };
     let positions = connect(&lambda, declared);
     let merchants = world(&mut executor, &stage, &plan.size)?;
     let units_before = write_units(&core);
+    // Conflicts of transactions and tokens that expire are no faults: DynamoDB has them every day.
+    core.engine.dynamodb().set_adversities(engine::dynamodb::adversity::Adversities::default());
     let mut drawn = Rng::with_seed(plan.seed);
     let profile = plan.profile.clone().unwrap_or_else(|| Profile::drawn(&mut drawn));
+    let told = profile.to_string();
     core.begin(profile);
+    lambda.spawner.spawn(mappings::disorder(lambda.clone()));
     actors::enter(&stage, &merchants, &plan.size);
 
+    let is_broken = || !lock(&invariants).violations().is_empty();
     let at_rest = || {
-        stage.progress.borrow().busy == 0
-            && lambda.busy() == 0
-            && caught_up(&core, &positions)
-            && queues_are_empty(&core, declared)
+        is_broken()
+            || stage.progress.borrow().busy == 0
+                && lambda.busy() == 0
+                && caught_up(&core, &positions)
+                && queues_are_empty(&core, declared)
+                && lock(&invariants).unsettled().is_none()
     };
     let heal_at_us = core.clock.now_us() + FAULTS_LAST_US;
     executor.run(heal_at_us, at_rest);
     core.heal();
     let give_up_us = core.clock.now_us() + CONVERGES_WITHIN_US;
-    let rest = executor.run(give_up_us, at_rest);
-    if rest == Ended::TimeIsUp {
-        lock(&invariants).machinery(0, "no rest");
+    let ended = executor.run(give_up_us, at_rest);
+    core.say(format!("the end: {ended:?}"));
+    if !is_broken() {
+        if ended != Ended::Done {
+            let busy = stage.progress.borrow().busy;
+            let what = format!(
+                "no rest within {} minutes: {busy} actors and {} invocations are busy, streams read: {}, queues empty: {}, {:?}",
+                CONVERGES_WITHIN_US / MINUTE_US,
+                lambda.busy(),
+                caught_up(&core, &positions),
+                queues_are_empty(&core, declared),
+                lock(&invariants).unsettled(),
+            );
+            lock(&invariants).broken("liveness", what);
+        }
+        let accepted = stage.progress.borrow().accepted.clone();
+        lock(&invariants).rest(&Rest {
+            engine: &core.engine,
+            purchases: partners.sandbox.purchases(),
+            accepted: &accepted,
+            movements_table: "movements",
+        });
+        dead_letters(&core, declared, &invariants);
     }
     let Counts { steps, faults, marks } = core.counts();
     let report = Report {
@@ -121,6 +151,7 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
         steps,
         faults,
         marks,
+        profile: told,
         lasted_us: core.clock.now_us() - START_US,
         orders: stage.progress.borrow().accepted.len(),
         write_units: write_units(&core) - units_before,
@@ -169,6 +200,28 @@ fn world(executor: &mut Executor, stage: &Stage, size: &Size) -> Result<Vec<Merc
     }
     merchants.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(merchants)
+}
+
+/// What was given up must say why; what SQS itself gave up after too many receives is counted.
+fn dead_letters(core: &Core, declared: &Declared, invariants: &Mutex<Invariants>) {
+    for queue in declared.stack.queues.iter().filter(|queue| queue.redrive.is_none()) {
+        while let Ok(letters) = core.engine.queues().receive(&queue.name, 10, Some(3600)) {
+            if letters.is_empty() {
+                break;
+            }
+            for letter in letters {
+                let told = letter.attributes.contains_key("reason") || letter.body.contains("\"condition\"");
+                if told {
+                    core.mark("dead letter with its reason");
+                } else if letter.dead_letter_source_arn.is_some() {
+                    core.mark("dead letter after too many receives");
+                } else {
+                    let evidence = format!("{}: {}", queue.name, trace::message(&letter.body));
+                    lock(invariants).broken("dead letters have reasons", evidence);
+                }
+            }
+        }
+    }
 }
 
 /// Write units of all tables and indexes so far.

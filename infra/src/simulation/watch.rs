@@ -35,11 +35,11 @@ impl Watch {
         Self { written, logs: Mutex::default() }
     }
 
-    /// Takes in what was written since the last time, and gives it, by table.
+    /// Takes in what was written since the last time, and gives it.
     ///
     /// # Errors
     /// The engine's.
-    pub(crate) fn take_in(&self, engine: &Engine) -> Result<Vec<(String, Arc<StreamRecord>)>, engine::EngineError> {
+    pub(crate) fn take_in(&self, engine: &Engine) -> Result<Vec<Arc<StreamRecord>>, engine::EngineError> {
         let tables = std::mem::take(&mut *lock(&self.written));
         let mut new = Vec::new();
         for table in tables {
@@ -52,7 +52,7 @@ impl Watch {
                 for record in records {
                     let record = Arc::new(record);
                     log.push(Arc::clone(&record));
-                    new.push((table.clone(), record));
+                    new.push(record);
                 }
                 if last {
                     break;

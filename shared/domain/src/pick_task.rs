@@ -33,11 +33,12 @@ pub use pick::{SCANS_MAX, Scan};
 use crate::aggregate::{Actor, History};
 use crate::ids::{FulfillmentOrderNumber, LocationId, MerchantId, OrderId, PickTaskId, Sku};
 use crate::message::{Message, MessageKind};
-use crate::order::AllocatedLine;
-use crate::stock::{Condition, DEFAULT_BIN, Goods, Movement, MovementKind, StockChange, Term};
+use crate::order::{AllocatedGoods, AllocatedLine};
+use crate::stock::{Condition, DEFAULT_BIN, Goods, Lot, Movement, MovementKind, StockChange, Term};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// How far a pick task is.
@@ -97,11 +98,15 @@ impl Scanned {
     }
 }
 
-/// One item of a pick task: order lines with the same SKU are one line here, since a scan cannot tell them apart.
+/// One item of a pick task, of one lot where it is kept by lot: order lines with the same goods are one line here, since a
+/// scan cannot tell them apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PickLine {
     /// The item.
     pub sku: Sku,
+    /// The lot that was promised: no other may be picked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lot: Option<Lot>,
     /// Barcodes of one unit; the SKU itself is one too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub barcodes: Vec<String>,
@@ -225,9 +230,22 @@ impl PickTask {
     /// A reader of `short_picked` compares it with the fulfilment order, so that repeated and merged messages do no harm.
     #[must_use]
     pub fn shipping(&self) -> Vec<AllocatedLine> {
-        let mut lines: Vec<AllocatedLine> = self.lines.iter().flat_map(PickLine::shipping).collect();
-        lines.sort_by_key(|line| line.line);
-        lines
+        by_order_line(self.lines.iter().flat_map(PickLine::shipping))
+    }
+
+    /// The same as goods: what is, or will be, in the parcel.
+    #[must_use]
+    pub fn contents(&self) -> Vec<AllocatedGoods> {
+        let goods = |line: &PickLine, of: AllocatedLine| AllocatedGoods {
+            line: of.line,
+            sku: line.sku.clone(),
+            lot: line.lot.clone(),
+            quantity: of.quantity,
+        };
+        let shipping = self.lines.iter().flat_map(|line| line.shipping().map(move |of| goods(line, of)));
+        let mut contents: Vec<AllocatedGoods> = shipping.collect();
+        contents.sort_by_key(|goods| goods.line);
+        contents
     }
 
     /// What the fulfilment order got and lost again, by order line.
@@ -235,21 +253,17 @@ impl PickTask {
     pub fn missing(&self) -> Vec<AllocatedLine> {
         let shipping = self.shipping();
         let ships = |number: u32| shipping.iter().find(|line| line.line == number).map_or(0, |line| line.quantity);
-        let mut lines: Vec<AllocatedLine> = self
-            .lines
-            .iter()
-            .flat_map(|line| &line.lines)
+        by_order_line(self.lines.iter().flat_map(|line| line.lines.clone()))
+            .into_iter()
             .map(|line| AllocatedLine { line: line.line, quantity: line.quantity - ships(line.line) })
             .filter(|line| line.quantity > 0)
-            .collect();
-        lines.sort_by_key(|line| line.line);
-        lines
+            .collect()
     }
 
-    /// What a cancelled task gives back: units of each item that are reserved for it. Missing units are not among them.
-    #[must_use]
-    pub fn held(&self) -> Vec<(Sku, u32)> {
-        self.lines.iter().map(|line| (line.sku.clone(), line.held())).filter(|(_, units)| *units > 0).collect()
+    /// What a cancelled task gives back: lines with the units ([`PickLine::held`]) that are reserved for it. Missing units
+    /// are not among them.
+    pub fn held(&self) -> impl Iterator<Item = &PickLine> {
+        self.lines.iter().filter(|line| line.held() > 0)
     }
 
     /// Name of its packing slip among the order's documents.
@@ -282,8 +296,19 @@ impl PickTask {
                     }),
                     ..Movement::new(kind, scan.quantity, Some(from), Some(to), self.id.as_str(), at)
                 });
-                StockChange::shift(&line.sku, &self.location, line.picked(), from, to).moved(movements)
+                StockChange::shift(&line.sku, &self.location, line.picked(), from, to)
+                    .of_lot(line.lot.clone())
+                    .moved(movements)
             })
             .collect()
     }
+}
+
+/// Units summed up by order line, in the order of the lines.
+fn by_order_line(lines: impl Iterator<Item = AllocatedLine>) -> Vec<AllocatedLine> {
+    let mut units: BTreeMap<u32, u32> = BTreeMap::new();
+    for line in lines {
+        *units.entry(line.line).or_default() += line.quantity;
+    }
+    units.into_iter().map(|(line, quantity)| AllocatedLine { line, quantity }).collect()
 }

@@ -31,6 +31,7 @@ use crate::ids::{CarrierAccountId, LocationId, MerchantId, OrderId, ReturnId, Sh
 use crate::message::{Message, MessageKind};
 use crate::money::Money;
 use crate::pick_task::Parcel;
+use crate::stock::Lot;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -72,6 +73,9 @@ pub struct ShippedLine {
     pub line: u32,
     /// The item.
     pub sku: Sku,
+    /// The lot, where the item is kept by lot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lot: Option<Lot>,
     /// Units.
     pub quantity: u32,
 }

@@ -98,7 +98,12 @@ fn handed_over(
         parcel: Parcel { weight_grams: 500, length_mm: 200, width_mm: 100, height_mm: 50 },
         contents: contents
             .iter()
-            .map(|(line, quantity)| ShippedLine { line: *line, sku: Sku::parse("TEA").unwrap(), quantity: *quantity })
+            .map(|(line, quantity)| ShippedLine {
+                line: *line,
+                sku: Sku::parse("TEA").unwrap(),
+                lot: None,
+                quantity: *quantity,
+            })
             .collect(),
         cash_on_delivery_minor: None,
     };

@@ -198,7 +198,7 @@ impl World {
             carrier_account: Some(self.account.clone()),
             service: "standard".to_owned(),
             parcel: PARCEL,
-            contents: vec![ShippedLine { line: 1, sku: self.tea.clone(), quantity: 2 }],
+            contents: vec![ShippedLine { line: 1, sku: self.tea.clone(), lot: None, quantity: 2 }],
             cash_on_delivery_minor: None,
         };
         self.put(Shipment::intend(plan, "claim".to_owned(), self.stack.now())).await.id

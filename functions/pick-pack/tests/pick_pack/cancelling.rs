@@ -51,7 +51,7 @@ async fn a_task_with_nothing_scanned_gives_back_at_once() {
     world.cancel().await;
     let task = world.task().await.body;
     assert_eq!(task.state, PickTaskState::Cancelled);
-    assert_eq!(task.held().iter().map(|(_, units)| units).sum::<u32>(), 2);
+    assert_eq!(task.held().map(domain::pick_task::PickLine::held).sum::<u32>(), 2);
     assert_eq!(kinds(&world).await.iter().filter(|kind| **kind == release(&world)).count(), 1);
     assert!(world.work().await.is_empty());
     world.refused("scans", scan("TEA", 1), 409, "order-cancelled").await;

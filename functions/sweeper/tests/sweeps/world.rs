@@ -110,7 +110,7 @@ impl World {
             carrier_account: Some(Stack::carrier_account_id(&self.merchant)),
             service: "standard".into(),
             parcel: Parcel { weight_grams: 500, length_mm: 200, width_mm: 100, height_mm: 50 },
-            contents: vec![ShippedLine { line: 1, sku: self.tea.clone(), quantity: 2 }],
+            contents: vec![ShippedLine { line: 1, sku: self.tea.clone(), lot: None, quantity: 2 }],
             cash_on_delivery_minor: None,
         };
         let mut shipment = Shipment::intend(plan, "claim".into(), self.stack.now()).next;

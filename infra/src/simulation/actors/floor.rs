@@ -48,12 +48,22 @@ async fn work(stage: &Stage, rng: &mut Rng, merchant: &Merchant, task: &Value, b
     }
     let mut weight_grams = 150;
     for line in claimed.body["lines"].as_array().into_iter().flatten() {
-        let remaining = line["remaining"].as_u64().unwrap_or(0);
+        let mut remaining = line["remaining"].as_u64().unwrap_or(0);
         if remaining == 0 {
             continue;
         }
         let sku = line["sku"].as_str().unwrap_or_default();
         stage.wait(rng.u64(2..=20)).await;
+        if remaining == line["quantity"] && rng.f64() < 0.06 {
+            let body = json!({"sku": sku, "quantity": 1, "actor": actor});
+            let short =
+                stage.post(&merchant.floor, &format!("{path}/short-picks"), &format!("short-{id}-{sku}"), &body).await;
+            stage.core.mark("unit not found");
+            if !short.is_success() || remaining == 1 {
+                continue;
+            }
+            remaining -= 1;
+        }
         // In one scan, or unit by unit.
         let scans = if rng.bool() { vec![remaining] } else { vec![1; usize::try_from(remaining).unwrap_or(1)] };
         let done = line["picked"].as_u64().unwrap_or(0);

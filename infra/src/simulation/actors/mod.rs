@@ -1,21 +1,26 @@
 //! The people and machines around the system: they use its public interfaces only.
 
 mod carrier;
+mod dock;
 mod floor;
+mod returner;
 mod setup;
 mod shopper;
 
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use fastrand::Rng;
 use partners::http::{Method, Request};
 use serde_json::Value;
 
+use super::clock::lock;
 use super::core::Core;
 use super::door::{API, Answer, Door};
 use super::executor::Spawner;
+use super::invariants::Invariants;
 use super::partners::Partners;
 use super::size::Size;
 
@@ -46,6 +51,10 @@ pub(crate) struct Progress {
     pub(crate) busy: usize,
     /// Orders that were accepted: a 2xx was seen.
     pub(crate) accepted: Vec<String>,
+    /// Under which e-mail address, by order.
+    pub(crate) emails: BTreeMap<String, String>,
+    /// Parcels that the carrier has.
+    pub(crate) handed_over: BTreeSet<String>,
 }
 
 /// What every actor has.
@@ -56,6 +65,7 @@ pub(crate) struct Stage {
     pub(crate) spawner: Spawner,
     pub(crate) partners: Arc<Partners>,
     pub(crate) progress: Rc<RefCell<Progress>>,
+    pub(crate) invariants: Arc<Mutex<Invariants>>,
 }
 
 impl Stage {
@@ -74,6 +84,11 @@ impl Stage {
     pub(crate) fn serve<F: Future<Output = ()> + 'static>(&self, actor: impl FnOnce(Stage, Rng) -> F) {
         self.progress.borrow_mut().busy += 1;
         self.spawner.spawn(actor(self.clone(), self.core.fork()));
+    }
+
+    /// Something that must never be was seen by a client.
+    pub(crate) fn broken(&self, invariant: &'static str, evidence: String) {
+        lock(&self.invariants).broken(invariant, evidence);
     }
 
     /// Until something was written to the table since `seen`: nobody walks to a list that cannot have changed.
@@ -118,9 +133,13 @@ pub(crate) fn enter(stage: &Stage, merchants: &[Merchant], size: &Size) {
             let (merchant, location) = (merchant.clone(), location.clone());
             stage.serve(|stage, rng| carrier::dispatcher(stage, rng, merchant, location));
         }
+        let (owner, within_s) = (merchant.clone(), size.spread_s);
+        stage.act(|stage, rng| dock::restock(stage, rng, owner, within_s));
     }
     for number in 0..size.orders {
         let merchant = merchants[number % merchants.len()].clone();
-        stage.act(|stage, rng| shopper::shopper(stage, rng, merchant, number, size.spread_s));
+        let stranger = merchants[(number + 1) % merchants.len()].clone();
+        let size = *size;
+        stage.act(|stage, rng| shopper::shopper(stage, rng, merchant, stranger, number, size));
     }
 }

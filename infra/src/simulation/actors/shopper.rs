@@ -2,23 +2,68 @@
 
 use domain::address::{Address, Person};
 use fastrand::Rng;
+use partners::http::Method;
 use serde_json::{Value, json};
 
-use super::{Merchant, Stage};
+use super::{Merchant, Stage, request};
 use crate::sandbox::{Payment, ShopOrder, shopify_order};
+use crate::simulation::door::Answer;
+use crate::simulation::size::Size;
 
-/// Places one order at some time within `spread_s` seconds.
-pub(crate) async fn shopper(stage: Stage, mut rng: Rng, merchant: Merchant, number: usize, spread_s: u64) {
-    stage.wait(rng.u64(0..=spread_s)).await;
+/// Places one order at some time; may change her mind, hold it, or be impersonated by another merchant's people.
+pub(crate) async fn shopper(
+    stage: Stage,
+    mut rng: Rng,
+    merchant: Merchant,
+    stranger: Merchant,
+    number: usize,
+    size: Size,
+) {
+    stage.wait(rng.u64(0..=size.spread_s)).await;
     let lines = basket(&mut rng, &merchant);
     let order = if rng.f64() < 0.7 {
         by_webhook(&stage, &mut rng, &merchant, number, &lines).await
     } else {
-        by_api(&stage, &merchant, number, &lines).await
+        by_api(&stage, &mut rng, &merchant, number, &lines).await
     };
-    if let Some(order) = order {
-        stage.progress.borrow_mut().accepted.push(order);
+    let Some(order) = order else { return };
+    {
+        let mut progress = stage.progress.borrow_mut();
+        progress.accepted.push(order.clone());
+        progress.emails.insert(order.clone(), person(number).email.unwrap_or_default());
     }
+    let path = format!("/v1/orders/{order}");
+    if stranger.id != merchant.id && rng.f64() < 0.2 {
+        let seen = stage.get(&stranger.operations, &path).await;
+        let touched =
+            stage.post(&stranger.operations, &format!("{path}/cancel"), &format!("steal-{number}"), &json!({})).await;
+        if seen.is_success() || touched.is_success() {
+            stage.broken("no tenant sees another", format!("{} saw or touched {order}", stranger.id));
+        }
+        stage.core.mark("stranger turned away");
+    }
+    if rng.f64() < 0.1 {
+        hold_and_release(&stage, &mut rng, &merchant, &path, number).await;
+    }
+    if rng.f64() < 0.2 {
+        stage.wait(rng.u64(0..=900)).await;
+        let body = json!({"reason": "customer"});
+        let answer =
+            stage.post(&merchant.operations, &format!("{path}/cancel"), &format!("cancel-{number}"), &body).await;
+        stage.core.mark(if answer.is_success() { "order cancelled" } else { "cancellation too late" });
+    }
+}
+
+async fn hold_and_release(stage: &Stage, rng: &mut Rng, merchant: &Merchant, path: &str, number: usize) {
+    let body = json!({"reason": "merchant_request"});
+    let key = format!("hold-{number}");
+    if !stage.post(&merchant.operations, &format!("{path}/holds"), &key, &body).await.is_success() {
+        return;
+    }
+    stage.core.mark("order held");
+    stage.wait(rng.u64(10..=600)).await;
+    let release = request(Method::Delete, &merchant.operations, &format!("{path}/holds/merchant_request"));
+    stage.door.insist(&release.with_header("idempotency-key", format!("release-{number}"))).await;
 }
 
 fn basket(rng: &mut Rng, merchant: &Merchant) -> Vec<(String, u32)> {
@@ -65,10 +110,32 @@ async fn by_webhook(
     stage.partners.owner_of_shop(merchant, "/shop/admin/orders", &order.body());
     let request = shopify_order(&order, &merchant.shop, &merchant.webhook_url, stage.core.clock.now());
     let answer = stage.door.insist(&request).await;
+    if rng.f64() < 0.1 {
+        let other = order.line("ITEM-1", "Another line", 1, 500);
+        let request = shopify_order(&other, &merchant.shop, &merchant.webhook_url, stage.core.clock.now());
+        refused(stage, &stage.door.insist(&request).await, "another body under the same order number");
+        let mut forger = merchant.shop.clone();
+        forger.secret.push('x');
+        let request = shopify_order(&other, &forger, &merchant.webhook_url, stage.core.clock.now());
+        refused(stage, &stage.door.insist(&request).await, "a forged webhook");
+    }
     answer.is_success().then(|| answer.text("/id"))
 }
 
-async fn by_api(stage: &Stage, merchant: &Merchant, number: usize, lines: &[(String, u32)]) -> Option<String> {
+fn refused(stage: &Stage, answer: &Answer, what: &str) {
+    if answer.is_success() {
+        stage.broken("same key, same result", format!("{what} was accepted: {}", answer.body));
+    }
+    stage.core.mark("wrong request refused");
+}
+
+async fn by_api(
+    stage: &Stage,
+    rng: &mut Rng,
+    merchant: &Merchant,
+    number: usize,
+    lines: &[(String, u32)],
+) -> Option<String> {
     let person = person(number);
     let address = &person.address;
     let total: u32 = lines.iter().map(|(_, quantity)| quantity * 990).sum();
@@ -85,6 +152,16 @@ async fn by_api(stage: &Stage, merchant: &Merchant, number: usize, lines: &[(Str
             "address": {"line1": address.line1, "city": address.city, "postal_code": address.postal_code, "country": "BG"},
         },
     });
-    let answer = stage.post(&merchant.operations, "/v1/orders", &format!("order-{number}"), &body).await;
+    let key = format!("order-{number}");
+    let answer = stage.post(&merchant.operations, "/v1/orders", &key, &body).await;
+    if rng.f64() < 0.2 {
+        let mut other = body;
+        other["source_id"] = json!(format!("other-{number}"));
+        refused(
+            stage,
+            &stage.post(&merchant.operations, "/v1/orders", &key, &other).await,
+            "another body under the same key",
+        );
+    }
     answer.is_success().then(|| answer.text("/id"))
 }

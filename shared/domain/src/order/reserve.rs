@@ -152,9 +152,15 @@ impl Order {
     }
 
     /// Takes `missing` units (by line) off the fulfilment order numbered `number`, since its location did not have them.
-    /// They are unallocated again. A fulfilment order that loses everything is cancelled.
+    /// They are unallocated again. A fulfilment order that loses everything is cancelled. `left` is what it still ships, as goods.
     #[must_use]
-    pub fn short_picked(&self, number: u32, missing: &[AllocatedLine], at: Timestamp) -> Self {
+    pub fn short_picked(
+        &self,
+        number: u32,
+        missing: &[AllocatedLine],
+        left: Vec<AllocatedGoods>,
+        at: Timestamp,
+    ) -> Self {
         let mut next = self.clone();
         if let Some(fulfillment_order) = next.fulfillment_orders.iter_mut().find(|f| f.number == number) {
             for short in missing {
@@ -163,6 +169,9 @@ impl Order {
                 }
             }
             fulfillment_order.lines.retain(|line| line.quantity > 0);
+            if !fulfillment_order.goods.is_empty() {
+                fulfillment_order.goods = left;
+            }
             if fulfillment_order.lines.is_empty() {
                 fulfillment_order.status = FulfillmentOrderStatus::Cancelled;
             }

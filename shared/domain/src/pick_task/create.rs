@@ -5,7 +5,7 @@ use crate::aggregate::{Decision, History};
 use crate::catalogue::Item;
 use crate::ids::{PickTaskId, Sku};
 use crate::message::MessageKind;
-use crate::order::{FulfillmentOrder, Order};
+use crate::order::{AllocatedGoods, AllocatedLine, FulfillmentOrder, Order};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -57,16 +57,20 @@ fn lines(
     fulfillment_order: &FulfillmentOrder,
     items: &BTreeMap<Sku, Item>,
 ) -> Result<Vec<PickLine>, PlanError> {
+    let has_item = |line: u32| order.line(line).is_some_and(|line| line.sku.is_some());
+    if let Some(broken) = fulfillment_order.lines.iter().find(|allocated| !has_item(allocated.line)) {
+        return Err(PlanError { line: broken.line });
+    }
     let mut lines: Vec<PickLine> = Vec::new();
-    for allocated in &fulfillment_order.lines {
-        let sku =
-            order.line(allocated.line).and_then(|line| line.sku.clone()).ok_or(PlanError { line: allocated.line })?;
-        match lines.iter_mut().find(|line| line.sku == sku) {
-            Some(line) => line.lines.push(allocated.clone()),
+    for AllocatedGoods { line, sku, lot, quantity } in order.goods_of(fulfillment_order) {
+        let allocated = AllocatedLine { line, quantity };
+        match lines.iter_mut().find(|line| line.sku == sku && line.lot == lot) {
+            Some(line) => line.lines.push(allocated),
             None => lines.push(PickLine {
                 barcodes: items.get(&sku).map(|item| item.barcodes.clone()).unwrap_or_default(),
                 sku,
-                lines: vec![allocated.clone()],
+                lot,
+                lines: vec![allocated],
                 short: 0,
                 scans: Vec::new(),
             }),

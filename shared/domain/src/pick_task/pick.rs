@@ -1,10 +1,10 @@
 //! Claim, scan, short pick.
 
-use super::{PickTask, PickTaskState, Scanned};
+use super::{PickLine, PickTask, PickTaskState, Scanned};
 use crate::aggregate::{Actor, Decision, Rejected};
 use crate::ids::Sku;
 use crate::message::MessageKind;
-use crate::stock::{DEFAULT_BIN, Goods, Movement, MovementKind, StockChange, Term};
+use crate::stock::{DEFAULT_BIN, Goods, Lot, Movement, MovementKind, StockChange, Term};
 use jiff::Timestamp;
 
 /// Most different scans (by station, bin, lot, expiry, serial) that a task keeps: an item has a size.
@@ -51,22 +51,22 @@ impl PickTask {
     /// Takes in a scan. The last one completes the pick: every scanned unit becomes `picked` in the same transaction.
     ///
     /// # Errors
-    /// `not-claimed`, `task-claimed`; `wrong-item` with what is expected; `over-scan` for more units than are left;
+    /// `not-claimed`, `task-claimed`; `wrong-item`, `wrong-lot` with what is expected; `over-scan` for more units than are left;
     /// `serial-scanned`; `too-many-scans`; `already-picked`, `order-cancelled`, `task-ended` when there is nothing to pick.
     pub fn scan(&self, scan: &Scan, actor: &Actor, at: Timestamp) -> Result<Decision<Self>, Rejected> {
         self.check_picking(actor)?;
-        // Two items may share a barcode by mistake: the one that is still wanted is meant.
-        let meant = |wanted: bool| {
-            let is_it = |line: &super::PickLine| line.is_meant_by(&scan.barcode) && (line.remaining() > 0 || !wanted);
-            self.lines.iter().position(is_it)
+        let index = self.meant(scan)?;
+        // Of an item that is kept by lot the ledger is told of the promised lot, also of an expiry that was not scanned.
+        let (lot, expiry) = match &self.lines[index].lot {
+            Some(lot) => (Some(lot.code.clone()), lot.expiry),
+            None => (scan.goods.lot.clone(), scan.goods.expiry),
         };
-        let index = meant(true).or_else(|| meant(false)).ok_or_else(|| self.wrong_item("/barcode"))?;
         let scanned = Scanned {
             quantity: scan.quantity,
             station: actor.station.clone(),
             bin: (scan.goods.bin != DEFAULT_BIN).then(|| scan.goods.bin.clone()),
-            lot: scan.goods.lot.clone(),
-            expiry: scan.goods.expiry,
+            lot,
+            expiry,
             serial: scan.goods.serial.clone(),
         };
         let mut next = self.clone();
@@ -97,24 +97,28 @@ impl PickTask {
     /// Reports units that are not where they should be: they become `count_suspect`, and the rest of the task goes on.
     ///
     /// # Errors
-    /// As [`PickTask::scan`]; `over-short` for more units than are left.
+    /// As [`PickTask::scan`]; `over-short` for more units than are left; `lot-needed` when several lots are to be picked.
     pub fn short_pick(
         &self,
         sku: &Sku,
+        lot: Option<&str>,
         quantity: u32,
         actor: &Actor,
         at: Timestamp,
     ) -> Result<Decision<Self>, Rejected> {
         self.check_picking(actor)?;
         let mut next = self.clone();
-        let line = next.lines.iter_mut().find(|line| line.sku == *sku).ok_or_else(|| self.wrong_item("/sku"))?;
+        let line = &mut next.lines[self.missed(sku, lot)?];
         if quantity == 0 || quantity > line.remaining() {
             let detail = format!("{} of {} left to pick: no more can be missing", line.remaining(), line.sku);
             return Err(Rejected::new("over-short", detail).at("/quantity"));
         }
         line.short += quantity;
-        next.history.record_by(at, "short_picked", Some(format!("{quantity} × {sku} missing")), actor);
+        let lot = line.lot.clone();
+        let of_lot = lot.as_ref().map(|lot| format!(" of lot {}", lot.code)).unwrap_or_default();
+        next.history.record_by(at, "short_picked", Some(format!("{quantity} × {sku}{of_lot} missing")), actor);
         let movement = Movement {
+            goods: Goods::default().in_lot(lot.as_ref()),
             actor: Some(actor.clone()),
             reason: Some("short pick".to_owned()),
             ..Movement::new(
@@ -126,8 +130,8 @@ impl PickTask {
                 at,
             )
         };
-        let change =
-            StockChange::shift(sku, &self.location, quantity, Term::Reserved, Term::CountSuspect).moved([movement]);
+        let change = StockChange::shift(sku, &self.location, quantity, Term::Reserved, Term::CountSuspect);
+        let change = change.of_lot(lot).moved([movement]);
         let message = self.message(MessageKind::ShortPicked { task: self.id.clone() });
         Ok(next.settled(actor, at).with_stock([change]).with_messages([message]))
     }
@@ -186,6 +190,41 @@ impl PickTask {
         }
     }
 
+    /// The line that a scan means. Two items may share a barcode by mistake: the one that is still wanted is meant.
+    fn meant(&self, scan: &Scan) -> Result<usize, Rejected> {
+        let of_barcode = |line: &&PickLine| line.is_meant_by(&scan.barcode);
+        let fits = |line: &PickLine| line.lot.as_ref().is_none_or(|lot| is_lot(lot, &scan.goods));
+        self.first(|line| of_barcode(&line) && fits(line)).ok_or_else(|| {
+            let mut expected = self.lines.iter().filter(of_barcode).peekable();
+            if expected.peek().is_some() { wrong_lot(expected) } else { self.wrong_item("/barcode") }
+        })
+    }
+
+    /// The line of which units are missing.
+    fn missed(&self, sku: &Sku, lot: Option<&str>) -> Result<usize, Rejected> {
+        let of_item = |line: &&PickLine| line.sku == *sku;
+        if !self.lines.iter().any(|line| of_item(&line)) {
+            return Err(self.wrong_item("/sku"));
+        }
+        let open = || self.lines.iter().filter(of_item).filter(|line| line.remaining() > 0);
+        if lot.is_none() && open().count() > 1 && open().all(|line| line.lot.is_some()) {
+            let detail = format!("several lots of it are to be picked: say which is missing: {}", lots(open()));
+            return Err(Rejected::new("lot-needed", detail).at("/lot"));
+        }
+        let fits = |line: &PickLine| match (lot, &line.lot) {
+            (Some(code), Some(own)) => own.code == code,
+            (None, Some(_)) => open().all(|line| line.lot.is_some()),
+            (_, None) => true,
+        };
+        self.first(|line| of_item(&line) && fits(line)).ok_or_else(|| wrong_lot(self.lines.iter().filter(of_item)))
+    }
+
+    /// The first line that fits: rather one of which units are left, and rather one of a lot.
+    fn first(&self, fits: impl Fn(&PickLine) -> bool) -> Option<usize> {
+        let fitting = self.lines.iter().enumerate().filter(|(_, line)| fits(line));
+        fitting.min_by_key(|(_, line)| (line.remaining() == 0, line.lot.is_none())).map(|(index, _)| index)
+    }
+
     fn wrong_item(&self, pointer: &str) -> Rejected {
         let expected: Vec<String> = self
             .lines
@@ -196,4 +235,26 @@ impl PickTask {
             .collect();
         Rejected::new("wrong-item", format!("not an item of this task: expected {}", expected.join(", "))).at(pointer)
     }
+}
+
+/// Whether goods are of this lot: its code must be scanned, its expiry may be.
+fn is_lot(lot: &Lot, goods: &Goods) -> bool {
+    goods.lot.as_deref() == Some(lot.code.as_str()) && (goods.expiry.is_none() || goods.expiry == lot.expiry)
+}
+
+fn wrong_lot<'a>(lines: impl Iterator<Item = &'a PickLine>) -> Rejected {
+    let detail = format!("not a lot that was promised: put it back; expected {}", lots(lines));
+    Rejected::new("wrong-lot", detail).at("/lot")
+}
+
+/// The lots of lines in words, those first of which units are left.
+fn lots<'a>(lines: impl Iterator<Item = &'a PickLine>) -> String {
+    let mut lines: Vec<&PickLine> = lines.collect();
+    lines.sort_by_key(|line| line.remaining() == 0);
+    let of = |line: &&PickLine| {
+        let lot = line.lot.as_ref()?;
+        let expires = lot.expiry.map(|expiry| format!(", expires {expiry}")).unwrap_or_default();
+        Some(format!("{} × {} lot {}{expires}", line.remaining(), line.sku, lot.code))
+    };
+    lines.iter().filter_map(of).take(EXPECTED_MAX).collect::<Vec<_>>().join("; ")
 }

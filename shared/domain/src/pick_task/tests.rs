@@ -6,8 +6,8 @@ use crate::catalogue::Item;
 use crate::ids::MerchantId;
 use crate::money::Currency;
 use crate::order::{
-    AllocationRule, DeliveryState, FulfillmentOrder, FulfillmentOrderStatus, FulfilmentState, MoneyState, Order,
-    OrderLine,
+    AllocatedGoods, AllocationRule, DeliveryState, FulfillmentOrder, FulfillmentOrderStatus, FulfilmentState,
+    MoneyState, Order, OrderLine,
 };
 use crate::stock::Level;
 use proptest::prelude::*;
@@ -23,6 +23,13 @@ fn person(badge: &str) -> Actor {
 
 fn sku(text: &str) -> Sku {
     Sku::parse(text).unwrap()
+}
+
+/// `TEA@A` is lot A of the tea: its SKU and its lot.
+fn goods(code: &str) -> (Sku, Option<Lot>) {
+    let (item, lot) = code.split_once('@').map_or((code, None), |(item, lot)| (item, Some(lot)));
+    let expiry = Some("2027-01-31".parse().unwrap());
+    (sku(item), lot.map(|code| Lot { code: code.to_owned(), expiry }))
 }
 
 fn order_of(lines: &[(&str, u32)]) -> Order {
@@ -54,7 +61,7 @@ fn order_of(lines: &[(&str, u32)]) -> Order {
             .map(|(number, (code, quantity))| OrderLine {
                 number,
                 source_line_id: number.to_string(),
-                sku: Some(sku(code)),
+                sku: Some(goods(code).0),
                 quantity: *quantity,
                 unit_price_minor: 100,
                 returned: 0,
@@ -66,7 +73,15 @@ fn order_of(lines: &[(&str, u32)]) -> Order {
             status: FulfillmentOrderStatus::Open,
             delivery: DeliveryState::None,
             lines: numbered().map(|(line, (_, quantity))| AllocatedLine { line, quantity: *quantity }).collect(),
-            goods: vec![],
+            goods: if lines.iter().any(|(code, _)| code.contains('@')) {
+                let of_lot = |(line, (code, quantity)): (u32, &(&str, u32))| {
+                    let (sku, lot) = goods(code);
+                    AllocatedGoods { line, sku, lot, quantity: *quantity }
+                };
+                numbered().map(of_lot).collect()
+            } else {
+                vec![]
+            },
             take: String::new(),
         }],
         waits_for: Vec::new(),
@@ -83,7 +98,9 @@ fn task_of(lines: &[(&str, u32)]) -> PickTask {
 }
 
 fn scan_of(barcode: &str, quantity: u32) -> Scan {
-    Scan { barcode: barcode.to_owned(), quantity, goods: Goods::default() }
+    let (sku, lot) = goods(barcode);
+    let lot = lot.map(|lot| lot.code);
+    Scan { barcode: sku.to_string(), quantity, goods: Goods { lot, ..Goods::default() } }
 }
 
 const PARCEL: Parcel = Parcel { weight_grams: 500, length_mm: 200, width_mm: 150, height_mm: 100 };
@@ -102,7 +119,10 @@ fn apply(task: &PickTask, command: &Command) -> Result<Decision<PickTask>, Rejec
     match command {
         Command::Claim(badge) => task.claim(&person(badge), at()),
         Command::Scan(code, quantity, badge) => task.scan(&scan_of(code, *quantity), &person(badge), at()),
-        Command::ShortPick(code, quantity, badge) => task.short_pick(&sku(code), *quantity, &person(badge), at()),
+        Command::ShortPick(code, quantity, badge) => {
+            let (sku, lot) = goods(code);
+            task.short_pick(&sku, lot.map(|lot| lot.code).as_deref(), *quantity, &person(badge), at())
+        }
         Command::Pack => task.pack(PARCEL, &person("packer"), at()),
         Command::Cancel(label) => Ok(task.request_cancel(*label, at())),
         Command::PutBack => task.put_back(&person("packer"), at()),
@@ -181,7 +201,7 @@ fn every_state_answers_every_command_as_the_table_says() {
     }
 }
 
-const CODES: [&str; 3] = ["TEA", "CUP", "JAR"];
+const CODES: [&str; 5] = ["TEA", "CUP", "JAR", "TEA@A", "TEA@B"];
 const BADGES: [&str; 2] = ["ann", "bob"];
 
 fn command() -> impl Strategy<Value = Command> {
@@ -225,22 +245,24 @@ proptest! {
         let mut task = task_of(&lines);
         let quantity = task.lines.iter().map(PickLine::quantity).sum::<u32>();
         prop_assert_eq!(quantity, lines.iter().map(|(_, units)| units).sum::<u32>());
-        let mut levels: BTreeMap<Sku, Level> = task
+        let mut levels: BTreeMap<(Sku, Option<Lot>), Level> = task
             .lines
             .iter()
             .map(|line| {
                 let units = i64::from(line.quantity());
-                (line.sku.clone(), Level(BTreeMap::from([(Term::OnHand, units), (Term::Reserved, units)])))
+                ((line.sku.clone(), line.lot.clone()), Level(BTreeMap::from([(Term::OnHand, units), (Term::Reserved, units)])))
             })
             .collect();
         for command in commands {
             let Ok(decision) = apply(&task, &command) else { continue };
             prop_assert!(is_legal(task.state, decision.next.state), "{:?} → {:?}", task.state, decision.next.state);
             for change in &decision.stock {
-                let level = levels.get_mut(&change.sku).unwrap();
+                let level = levels.get_mut(&(change.sku.clone(), change.lot.clone())).unwrap();
                 let moved: u32 = change.movements.iter().map(|movement| movement.quantity).sum();
                 prop_assert_eq!(i64::from(moved), change.deltas.values().copied().max().unwrap_or(0));
                 prop_assert!(change.movements.iter().all(|movement| movement.actor.is_some()));
+                let of_it = |movement: &Movement| change.lot.is_none() || movement.goods.of_lot() == change.lot;
+                prop_assert!(change.movements.iter().all(of_it));
                 *level = level.after(change).expect("no term becomes negative");
                 prop_assert!(level.is_sound());
             }
@@ -248,7 +270,7 @@ proptest! {
             let all_picked = task.remaining() == 0 && task.picked() > 0;
             for line in &task.lines {
                 prop_assert_eq!(line.picked() + line.short + line.remaining(), line.quantity());
-                let level = &levels[&line.sku];
+                let level = &levels[&(line.sku.clone(), line.lot.clone())];
                 prop_assert_eq!(level.get(Term::CountSuspect), i64::from(line.short));
                 let picked = if all_picked { line.picked() } else { 0 };
                 prop_assert_eq!(level.get(Term::Picked), i64::from(picked));
@@ -256,11 +278,12 @@ proptest! {
             }
             // The readers' views add up to what was allocated.
             prop_assert_eq!(units(&task.shipping()) + units(&task.missing()), quantity);
-            prop_assert_eq!(task.held().iter().map(|(_, units)| units).sum::<u32>(), units(&task.shipping()));
+            prop_assert_eq!(task.held().map(PickLine::held).sum::<u32>(), units(&task.shipping()));
+            prop_assert_eq!(task.contents().iter().map(|goods| goods.quantity).sum::<u32>(), units(&task.shipping()));
             match task.state {
                 PickTaskState::Packed | PickTaskState::Picked => prop_assert_eq!(units(&task.shipping()), task.picked()),
                 PickTaskState::Cancelled => prop_assert_eq!(task.picked(), 0),
-                PickTaskState::ShortPicked => prop_assert!(task.held().is_empty()),
+                PickTaskState::ShortPicked => prop_assert_eq!(task.held().count(), 0),
                 PickTaskState::InProgress | PickTaskState::PutBack => prop_assert!(task.picked() > 0),
                 PickTaskState::Released | PickTaskState::Assigned => prop_assert_eq!(task.picked(), 0),
             }
@@ -277,7 +300,7 @@ fn lines_with_the_same_sku_are_picked_as_one_and_go_short_from_the_last() {
     let task = task_of(&[("TEA", 2), ("CUP", 1), ("TEA", 3)]);
     assert_eq!(task.lines.len(), 2);
     let task = task.claim(&person("ann"), at()).unwrap().next;
-    let decision = task.short_pick(&sku("TEA"), 4, &person("ann"), at()).unwrap();
+    let decision = task.short_pick(&sku("TEA"), None, 4, &person("ann"), at()).unwrap();
     assert_eq!(kinds(&decision), vec![MessageKind::ShortPicked { task: task.id.clone() }]);
     let line = |line, quantity| AllocatedLine { line, quantity };
     assert_eq!(decision.next.shipping(), vec![line(1, 1), line(2, 1)]);
@@ -302,6 +325,45 @@ fn a_barcode_means_its_item_and_movements_say_where_the_units_were() {
         got,
         vec![(MovementKind::Pick, 2, goods, Some(ann.clone())), (MovementKind::Pick, 1, Goods::default(), Some(ann)),]
     );
+}
+
+#[test]
+fn the_scan_must_match_the_lot_that_was_promised() {
+    let ann = person("ann");
+    let task = task_of(&[("TEA@A", 2), ("TEA@B", 1), ("CUP", 1)]).claim(&ann, at()).unwrap().next;
+    assert_eq!(task.lines.len(), 3);
+    for wrong in ["TEA", "TEA@C"] {
+        let refused = task.scan(&scan_of(wrong, 1), &ann, at()).unwrap_err();
+        assert_eq!((refused.code, refused.pointer.as_deref()), ("wrong-lot", Some("/lot")), "{wrong}");
+        assert!(refused.detail.contains("2 × TEA lot A, expires 2027-01-31; 1 × TEA lot B"), "{refused}");
+    }
+    let mut other = scan_of("TEA@A", 1);
+    other.goods.expiry = Some("2027-02-01".parse().unwrap());
+    assert_eq!(task.scan(&other, &ann, at()).unwrap_err().code, "wrong-lot");
+    assert_eq!(task.scan(&scan_of("TEA@B", 2), &ann, at()).unwrap_err().code, "over-scan");
+    let task = ["TEA@B", "TEA@A", "CUP"]
+        .into_iter()
+        .fold(task, |task, code| task.scan(&scan_of(code, 1), &ann, at()).unwrap().next);
+    let done = task.scan(&scan_of("TEA@A", 1), &ann, at()).unwrap();
+    let levels: Vec<_> =
+        done.stock.iter().map(|change| (change.lot.clone(), change.movements[0].goods.of_lot())).collect();
+    let (a, b) = (goods("TEA@A").1, goods("TEA@B").1);
+    assert_eq!(levels, [(a.clone(), a), (b.clone(), b), (None, None)]);
+}
+
+#[test]
+fn what_is_missing_is_said_of_a_lot_where_there_are_several() {
+    let ann = person("ann");
+    let task = task_of(&[("TEA@A", 2), ("TEA@B", 1)]).claim(&ann, at()).unwrap().next;
+    let short = |lot, units| task.short_pick(&sku("TEA"), lot, units, &ann, at());
+    let code = |lot, units| short(lot, units).unwrap_err().code;
+    assert_eq!((code(None, 1), code(Some("C"), 1), code(Some("B"), 2)), ("lot-needed", "wrong-lot", "over-short"));
+    let decision = short(Some("B"), 1).unwrap();
+    assert_eq!(decision.stock[0].lot, goods("TEA@B").1);
+    let left: Vec<_> =
+        decision.next.contents().into_iter().map(|goods| (goods.line, goods.lot, goods.quantity)).collect();
+    assert_eq!(left, [(1, goods("TEA@A").1, 2)]);
+    assert!(decision.next.short_pick(&sku("TEA"), None, 1, &ann, at()).is_ok(), "one lot is left");
 }
 
 #[test]
@@ -363,7 +425,7 @@ fn the_task_of_an_order_that_is_being_cancelled_is_born_cancelled() {
     let decision = PickTask::create(&order, &order.fulfillment_orders[0], &BTreeMap::new(), at()).unwrap();
     assert_eq!(decision.next.state, PickTaskState::Cancelled);
     assert_eq!(kinds(&decision), vec![MessageKind::Release { task: decision.next.id.clone() }]);
-    assert_eq!(decision.next.held(), vec![(sku("TEA"), 2)]);
+    assert_eq!(decision.next.held().map(PickLine::held).collect::<Vec<_>>(), [2]);
 }
 
 #[test]

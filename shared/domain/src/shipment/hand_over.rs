@@ -4,7 +4,7 @@ use super::{Leg, Shipment, ShipmentState};
 use crate::aggregate::{Actor, Decision, Rejected};
 use crate::ids::Sku;
 use crate::message::MessageKind;
-use crate::stock::{ActivityFact, Movement, MovementKind, StockChange, Term};
+use crate::stock::{ActivityFact, Goods, Lot, Movement, MovementKind, StockChange, Term};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -41,16 +41,17 @@ impl Shipment {
         next.state = ShipmentState::HandedOver;
         next.handed_over_at = Some(at);
         next.history.record_by(at, "handed_over", None, actor);
-        let mut units: BTreeMap<&Sku, u32> = BTreeMap::new();
+        let mut units: BTreeMap<(&Sku, Option<&Lot>), u32> = BTreeMap::new();
         for line in &self.contents {
-            *units.entry(&line.sku).or_default() += line.quantity;
+            *units.entry((&line.sku, line.lot.as_ref())).or_default() += line.quantity;
         }
-        let stock = units.into_iter().filter(|(_, quantity)| *quantity > 0).map(|(sku, quantity)| {
+        let stock = units.into_iter().filter(|(_, quantity)| *quantity > 0).map(|((sku, lot), quantity)| {
             let movement = Movement {
+                goods: Goods::default().in_lot(lot),
                 actor: Some(actor.clone()),
                 ..Movement::new(MovementKind::Ship, quantity, Some(Term::Picked), None, self.id.as_str(), at)
             };
-            StockChange::remove(sku, &self.location, quantity, Term::Picked).moved([movement])
+            StockChange::remove(sku, &self.location, quantity, Term::Picked).of_lot(lot.cloned()).moved([movement])
         });
         let fact = ActivityFact {
             activity: "ship".to_owned(),

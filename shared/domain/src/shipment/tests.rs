@@ -16,7 +16,7 @@ fn start() -> Timestamp {
 }
 
 fn plan() -> ShipmentPlan {
-    let line = |line, sku: &str, quantity| ShippedLine { line, sku: Sku::parse(sku).unwrap(), quantity };
+    let line = |line, sku: &str, quantity| ShippedLine { line, sku: Sku::parse(sku).unwrap(), lot: None, quantity };
     ShipmentPlan {
         id: PickTaskId::of(&order(), 1).shipment(),
         order: order(),

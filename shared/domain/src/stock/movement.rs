@@ -172,6 +172,16 @@ pub struct ActivityFact {
 }
 
 impl Goods {
+    /// The same goods, of `lot` where there is one.
+    #[must_use]
+    pub fn in_lot(mut self, lot: Option<&Lot>) -> Self {
+        if let Some(lot) = lot {
+            self.lot = Some(lot.code.clone());
+            self.expiry = lot.expiry;
+        }
+        self
+    }
+
     /// The lot, as levels are kept by it.
     #[must_use]
     pub fn of_lot(&self) -> Option<Lot> {

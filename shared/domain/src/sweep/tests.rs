@@ -83,7 +83,7 @@ fn shipment(order: &Order, number: u32, state: ShipmentState) -> Shipment {
         carrier_account: Some(CarrierAccountId::derive(&order.merchant(), &["sandbox"])),
         service: "standard".into(),
         parcel: Parcel { weight_grams: 500, length_mm: 200, width_mm: 100, height_mm: 50 },
-        contents: vec![ShippedLine { line: 1, sku: sku(), quantity: 3 }],
+        contents: vec![ShippedLine { line: 1, sku: sku(), lot: None, quantity: 3 }],
         cash_on_delivery_minor: None,
     };
     let mut shipment = Shipment::intend(plan, "mine".into(), start()).next;
@@ -181,7 +181,7 @@ fn units_that_a_task_lacks_are_taken_off_its_fulfilment_order() {
     let mut parts = parts(&order, [PickTaskState::Picked, PickTaskState::Released], None);
     parts.tasks.get_mut(&1).unwrap().lines[0].short = 1;
     assert_eq!(owed(&order, &parts), [MessageKind::ShortPicked { task: first_task(&order) }]);
-    let settled = order.short_picked(1, &[AllocatedLine { line: 1, quantity: 1 }], start());
+    let settled = order.short_picked(1, &[AllocatedLine { line: 1, quantity: 1 }], vec![], start());
     assert!(!owed(&settled, &parts).contains(&MessageKind::ShortPicked { task: first_task(&order) }));
 }
 

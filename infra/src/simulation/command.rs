@@ -1,0 +1,207 @@
+//! `cargo local sim`: one seed with its trace, or many with a summary.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::clock::lock;
+use super::faults::Profile;
+use super::size::Size;
+use super::{Plan, Report, SimulationError, run};
+
+/// What the random runs must have come by: a run of [`MARKS_ARE_DUE_AFTER`] seeds fails when one was never hit.
+pub const REQUIRED: [&str; 14] = [
+    "cancellation too late",
+    "client sends again",
+    "dead letter with its reason",
+    "goods received",
+    "order cancelled",
+    "order held",
+    "parcel delivered",
+    "parcel handed over",
+    "parcel refused",
+    "return inspected",
+    "return parcel arrived",
+    "stranger turned away",
+    "unit not found",
+    "wrong request refused",
+];
+/// From so many seeds on every required mark must have been hit.
+pub const MARKS_ARE_DUE_AFTER: u64 = 300;
+/// Write units per order in the standard profile, by those without faults: no more than this.
+pub const COST_BOUND: f64 = 1.2;
+
+/// Many runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Many<'a> {
+    /// The template.
+    pub template: &'a Path,
+    /// The first seed.
+    pub first: u64,
+    /// How many.
+    pub count: u64,
+    /// What goes wrong; drawn from each seed when absent.
+    pub profile: Option<&'a Profile>,
+    /// How large each world is.
+    pub size: Size,
+    /// How many at a time.
+    pub threads: usize,
+    /// Whether progress is shown on standard error.
+    pub progress: bool,
+}
+
+/// What many runs came to.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Seeds that ran.
+    pub seeds: u64,
+    /// Steps of all.
+    pub steps: u64,
+    /// Virtual hours of all.
+    pub hours: f64,
+    /// Orders of all.
+    pub orders: usize,
+    /// Write units of all.
+    pub write_units: f64,
+    /// Faults by kind.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// What was come by.
+    pub marks: BTreeMap<&'static str, u64>,
+    /// Reports of seeds that broke something, without their traces.
+    pub failed: Vec<Report>,
+}
+
+impl Summary {
+    fn add(&mut self, report: Report) {
+        self.seeds += 1;
+        self.steps += report.steps;
+        self.hours += report.lasted_us as f64 / 3.6e9;
+        self.orders += report.orders;
+        self.write_units += report.write_units;
+        for (kind, count) in &report.faults {
+            *self.faults.entry(kind).or_default() += count;
+        }
+        for (mark, count) in &report.marks {
+            *self.marks.entry(mark).or_default() += count;
+        }
+        if !report.violations.is_empty() {
+            self.failed.push(report);
+        }
+    }
+
+    /// Required marks that were not hit, once there were seeds enough.
+    #[must_use]
+    pub fn missing_marks(&self) -> Vec<&'static str> {
+        if self.seeds < MARKS_ARE_DUE_AFTER {
+            return Vec::new();
+        }
+        REQUIRED.into_iter().filter(|mark| !self.marks.contains_key(mark)).collect()
+    }
+
+    /// Write units of one order.
+    #[must_use]
+    pub fn units_per_order(&self) -> f64 {
+        self.write_units / (self.orders.max(1) as f64)
+    }
+}
+
+/// Runs many seeds.
+///
+/// # Errors
+/// [`SimulationError`], when a run could not be made at all.
+pub fn run_many(many: &Many<'_>) -> Result<Summary, SimulationError> {
+    let next = AtomicU64::new(many.first);
+    let end = many.first + many.count;
+    let outcome: Mutex<(Summary, Option<SimulationError>)> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..many.threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end || lock(&outcome).1.is_some() {
+                        return;
+                    }
+                    let plan = Plan {
+                        template: many.template.to_owned(),
+                        seed,
+                        profile: many.profile.cloned(),
+                        size: many.size,
+                        trace: false,
+                    };
+                    let report = run(&plan);
+                    let mut outcome = lock(&outcome);
+                    match report {
+                        Ok(report) => outcome.0.add(report),
+                        Err(error) => outcome.1 = Some(error),
+                    }
+                    if many.progress {
+                        show_progress(outcome.0.seeds, many.count, outcome.0.failed.len());
+                    }
+                }
+            });
+        }
+    });
+    let (mut summary, error) = outcome.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if many.progress {
+        eprintln!();
+    }
+    // Seeds end in any order: the same seeds give the same summary.
+    summary.failed.sort_by_key(|report| report.seed);
+    match error {
+        Some(error) => Err(error),
+        None => Ok(summary),
+    }
+}
+
+/// One line that is written over, on a terminal only.
+fn show_progress(done: u64, count: u64, failed: usize) {
+    const WIDTH: u64 = 40;
+    let mut standard_error = std::io::stderr();
+    if !standard_error.is_terminal() {
+        return;
+    }
+    let full = usize::try_from(done * WIDTH / count.max(1)).unwrap_or(0);
+    let bar = format!("{:<40}", "#".repeat(full));
+    // A bar that cannot be drawn is no reason to stop.
+    let _ = write!(standard_error, "\r[{bar}] {done}/{count} seeds, {failed} failed");
+    let _ = standard_error.flush();
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "seeds                  {:>12}", self.seeds)?;
+        writeln!(f, "failed                 {:>12}", self.failed.len())?;
+        writeln!(f, "steps                  {:>12}", self.steps)?;
+        writeln!(f, "simulated hours        {:>12.1}", self.hours)?;
+        writeln!(f, "orders                 {:>12}", self.orders)?;
+        writeln!(f, "write units per order  {:>12.2}", self.units_per_order())?;
+        writeln!(f, "\nfaults injected")?;
+        for (kind, count) in &self.faults {
+            writeln!(f, "  {kind:<40} {count:>9}")?;
+        }
+        writeln!(f, "\nwhat the runs came by (* required)")?;
+        for (mark, count) in &self.marks {
+            let required = if REQUIRED.contains(mark) { "*" } else { " " };
+            writeln!(f, "{required} {mark:<40} {count:>9}")?;
+        }
+        for mark in self.missing_marks() {
+            writeln!(f, "* {mark:<40}     NEVER")?;
+        }
+        for report in &self.failed {
+            writeln!(f, "\nseed {} ({})", report.seed, report.profile)?;
+            for violation in &report.violations {
+                writeln!(f, "  {} at step {}: {}", violation.invariant, violation.step, violation.evidence)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The command that replays a seed.
+#[must_use]
+pub fn replay(seed: u64, profile: Option<&Profile>) -> String {
+    let profile = profile.map(|profile| format!(" --profile {}", profile.name)).unwrap_or_default();
+    format!("cargo local sim --seed {seed}{profile}")
+}
