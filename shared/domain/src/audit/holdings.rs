@@ -50,7 +50,7 @@ impl Order {
 
 impl PickTask {
     fn level_of(&self, line: &PickLine) -> LevelId {
-        LevelId { sku: line.sku.clone(), location: self.location.clone(), lot: None }
+        LevelId { sku: line.sku.clone(), location: self.location.clone(), lot: line.lot.clone() }
     }
 
     /// Units become picked all at once, by the task's last scan; a cancelled task holds its units until they are released.

@@ -225,12 +225,13 @@ impl World {
                 let scan = Scan { barcode: sku().as_str().to_owned(), quantity: 1, goods: Goods::default() };
                 claimed.scan(&scan, &actor(), now()).ok()?
             }
-            6 => task.claim(&actor(), now()).ok()?.next.short_pick(&sku(), 1, &actor(), now()).ok()?,
+            6 => task.claim(&actor(), now()).ok()?.next.short_pick(&sku(), None, 1, &actor(), now()).ok()?,
             7 => {
                 let ships: u32 = task.shipping().iter().map(|line| line.quantity).sum();
                 let counted: u32 = order.fulfillment_order(number)?.lines.iter().map(|line| line.quantity).sum();
                 let missing = counted.checked_sub(ships).filter(|units| *units > 0)?;
-                order = order.short_picked(number, &[AllocatedLine { line: 1, quantity: missing }], now());
+                order =
+                    order.short_picked(number, &[AllocatedLine { line: 1, quantity: missing }], task.contents(), now());
                 self.put(index, order, parts);
                 return Some(());
             }
@@ -255,7 +256,7 @@ impl World {
         let contents = task
             .shipping()
             .iter()
-            .map(|line| ShippedLine { line: line.line, sku: sku(), quantity: line.quantity })
+            .map(|line| ShippedLine { line: line.line, sku: sku(), lot: None, quantity: line.quantity })
             .collect();
         let plan = ShipmentPlan {
             id: PickTaskId::of(&order.id, number).shipment(),
