@@ -1,16 +1,18 @@
 //! Connected shops. Their secrets go in, sealed, and never out.
 
 use crate::fields::{base_url, domain_name, seal, seal_all};
-use crate::requests::{created, existing_merchant, operation, refused};
-use crate::wire::{ChannelView, NewChannel};
-use crate::wire::{CreateRefusals, ForMerchant, Idempotent, PageQuery, Refusals};
+use crate::requests::{created, edit, edited, existing_merchant, operation, refused};
+use crate::wire::{ChannelEdit, ChannelView, NewChannel};
+use crate::wire::{CreateRefusals, EditRefusals, ForMerchant, Idempotent, IfMatch, PageQuery, Refusals};
 use domain::account::{Channel, Scope};
 use domain::{ChannelId, Decision};
+use partners::shops::Platform;
 use partners::{shops, standard_webhooks};
 use platform::auth::authenticate;
 use platform::items::{SealedChannel, key_prefix};
 use platform::listing::{Page, PageRequest};
 use platform::partition::PartitionList;
+use platform::secrets::Sealed;
 use platform::{Deps, Problem, Request, Response, Table};
 
 /// Connect a shop.
@@ -33,25 +35,13 @@ pub(crate) async fn create_channel(deps: &Deps, request: &Request) -> Result<Res
 
 fn sealed(deps: &Deps, id: ChannelId, new: NewChannel) -> Result<SealedChannel, Problem> {
     let platform = shops::find(&new.platform).ok_or_else(|| unknown_platform(&new.platform))?;
-    let is_called = platform.fulfilments.is_some() || platform.stock.is_some();
-    let api_url = match (&new.api_url, is_called) {
-        (Some(url), _) => base_url("/api_url", url)?,
-        (None, false) => String::new(),
-        (None, true) => return Err(Problem::invalid("/api_url", "this platform is called: send its base URL")),
-    };
-    if platform.orders.is_none() {
-        // Its orders come by our own API, signed by Standard Webhooks.
-        for (index, secret) in new.webhook_secrets.iter().enumerate() {
-            standard_webhooks::secret_bytes(secret)
-                .map_err(|error| Problem::invalid(format!("/webhook_secrets/{index}"), error.to_string()))?;
-        }
-    }
-    let access_token = match (&new.access_token, is_called) {
+    let api_url = checked_url(platform, new.api_url.as_deref())?;
+    let access_token = match (&new.access_token, is_called(platform)) {
         (Some(token), _) => Some(seal(deps, id.as_str(), "/access_token", token)?),
         (None, false) => None,
         (None, true) => return Err(Problem::invalid("/access_token", "this platform is called: send its token")),
     };
-    let webhook_secrets = seal_all(deps, id.as_str(), &new.webhook_secrets, 1)?;
+    let webhook_secrets = sealed_secrets(deps, platform, &id, &new.webhook_secrets)?;
     let channel = Channel {
         id,
         platform: new.platform,
@@ -64,6 +54,35 @@ fn sealed(deps: &Deps, id: ChannelId, new: NewChannel) -> Result<SealedChannel, 
     };
     channel.check().map_err(refused)?;
     Ok(SealedChannel { webhook_secrets, access_token, channel })
+}
+
+/// Whether we call the platform's API.
+fn is_called(platform: &Platform) -> bool {
+    platform.fulfilments.is_some() || platform.stock.is_some()
+}
+
+fn checked_url(platform: &Platform, url: Option<&str>) -> Result<String, Problem> {
+    match (url, is_called(platform)) {
+        (Some(url), _) => base_url("/api_url", url),
+        (None, false) => Ok(String::new()),
+        (None, true) => Err(Problem::invalid("/api_url", "this platform is called: send its base URL")),
+    }
+}
+
+fn sealed_secrets(
+    deps: &Deps,
+    platform: &Platform,
+    id: &ChannelId,
+    secrets: &[String],
+) -> Result<Vec<Sealed>, Problem> {
+    if platform.orders.is_none() {
+        // Its orders come by our own API, signed by Standard Webhooks.
+        for (index, secret) in secrets.iter().enumerate() {
+            standard_webhooks::secret_bytes(secret)
+                .map_err(|error| Problem::invalid(format!("/webhook_secrets/{index}"), error.to_string()))?;
+        }
+    }
+    seal_all(deps, id.as_str(), secrets, 1)
 }
 
 fn unknown_platform(name: &str) -> Problem {
@@ -103,4 +122,47 @@ pub(crate) async fn channel(deps: &Deps, request: &Request) -> Result<Response, 
     principal.may_see(&id.merchant(), "this channel")?;
     let stored = deps.store.require::<SealedChannel>(&SealedChannel::key_of(&id), "this channel").await?;
     Ok(Response::json(200, &ChannelView::from(stored.body.channel))?.with_version(stored.version))
+}
+
+/// Edit a shop, or rotate its secrets.
+///
+/// Secrets and token stay as they are when they are left out. Platform and domain cannot be changed: connect another shop.
+#[utoipa::path(
+    put, path = "/v1/channels/{channel}", tag = "operations",
+    params(("channel" = String, Path, description = "Its id"), Idempotent, IfMatch), request_body = ChannelEdit,
+    responses((status = 200, description = "As it is now; its version in `ETag`", body = ChannelView), Refusals, EditRefusals),
+    security(("api_key" = [])),
+)]
+pub(crate) async fn edit_channel(deps: &Deps, request: &Request) -> Result<Response, Problem> {
+    let principal = authenticate(deps, request, &[]).await?;
+    let id: ChannelId = request.parameter("channel")?;
+    principal.may_see(&id.merchant(), "this channel")?;
+    let sent: ChannelEdit = request.json()?;
+    let key = SealedChannel::key_of(&id);
+    // The platform never changes, so that what is checked and sealed once holds for every try.
+    let stored = deps.store.require::<SealedChannel>(&key, "this channel").await?.body.channel;
+    let platform = shops::find(&stored.platform).ok_or_else(|| unknown_platform(&stored.platform))?;
+    let api_url = checked_url(platform, sent.api_url.as_deref())?;
+    let secrets = sent.webhook_secrets.as_deref();
+    let secrets = secrets.map(|secrets| sealed_secrets(deps, platform, &id, secrets)).transpose()?;
+    let token = sent.access_token.as_deref();
+    let token = token.map(|token| seal(deps, id.as_str(), "/access_token", token)).transpose()?;
+    let of = (&key, id.as_str(), "this channel");
+    let merchant = id.merchant();
+    let changed = edit(deps, request, &merchant, of, async |stored: &SealedChannel| {
+        let mut next = stored.clone();
+        next.channel.name = sent.name.clone();
+        next.channel.api_url = api_url.clone();
+        next.channel.shop_location = sent.shop_location.clone();
+        next.channel.min_remaining_shelf_life_days = sent.min_remaining_shelf_life_days;
+        next.channel.check()?;
+        if let Some(secrets) = &secrets {
+            next.webhook_secrets = secrets.clone();
+        }
+        if token.is_some() {
+            next.access_token = token.clone();
+        }
+        Ok(next)
+    });
+    edited(changed.await?, |sealed| ChannelView::from(sealed.channel))
 }

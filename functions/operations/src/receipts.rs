@@ -95,9 +95,13 @@ async fn require_known(deps: &Deps, merchant: &MerchantId, sku: &Sku, at: &Locat
         let detail = "there is no item with this SKU: create it first, with POST /v1/items or an import";
         return Err(Problem::new(422, "unknown-item", detail).at("/sku"));
     }
-    if location.is_none() {
+    let Some(location) = location else {
         let detail = "there is no location with this code: create it first, with POST /v1/locations";
         return Err(Problem::new(422, "unknown-location", detail).at("/location"));
+    };
+    if location.body.location.closed {
+        let detail = "the location is closed: open it again first, with PUT /v1/locations/{location}";
+        return Err(Problem::new(409, "location-closed", detail).at("/location"));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use domain::{MerchantId, Rejected};
 use platform::auth::Principal;
 use platform::items::{CatalogueRequest, merchant_key};
-use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Step, Stored, Versioned, Write};
+use platform::{Changed, Deps, Failure, Key, Operation, Problem, Request, Response, Step, Stored, Versioned, Write};
 use serde::Serialize;
 
 /// The operation that a request of `merchant` causes.
@@ -16,6 +16,7 @@ pub(crate) fn operation(deps: &Deps, request: &Request, merchant: &MerchantId) -
 pub(crate) fn refused(rejected: Rejected) -> Problem {
     match (rejected.code, &rejected.pointer) {
         ("invalid-field", Some(pointer)) => Problem::invalid(pointer.clone(), rejected.detail),
+        ("precondition-failed", _) => Problem { status: 412, ..rejected.into() },
         _ => rejected.into(),
     }
 }
@@ -26,6 +27,44 @@ pub(crate) fn failed(failure: Failure) -> Problem {
         Failure::Rejected(rejected) => refused(rejected),
         other => other.into(),
     }
+}
+
+/// Refuses an edit of another version than the one that `If-Match` asks for.
+pub(crate) fn at_version(expected: Option<u64>, version: u64) -> Result<(), Failure> {
+    match expected {
+        Some(expected) if expected != version => Err(Failure::Rejected(Rejected::new(
+            "precondition-failed",
+            "it has changed since the version in If-Match: read it again and decide anew",
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Edits an object of `merchant` (`subject` is its id), once for the request's key, and only at the version that `If-Match`
+/// asks for.
+pub(crate) async fn edit<T: Stored>(
+    deps: &Deps,
+    request: &Request,
+    merchant: &MerchantId,
+    (key, subject, what): (&Key, &str, &str),
+    decide: impl AsyncFn(&T) -> Result<T, Failure>,
+) -> Result<Changed<T>, Problem> {
+    let idempotency_key = request.idempotency_key(&*deps.ids)?;
+    let operation = Operation::of_request(merchant, &request.route, subject, &idempotency_key, &request.body);
+    let expected = request.if_match()?;
+    let changed = deps.store.change(key, &operation, async |loaded: Option<&Versioned<T>>| {
+        let loaded = loaded.ok_or_else(|| Failure::NotFound(what.to_owned()))?;
+        at_version(expected, loaded.version)?;
+        decide(&loaded.body).await.map(domain::Decision::of)
+    });
+    changed.await.map_err(failed)
+}
+
+/// 200 with the version, saying whether it is the answer to a repetition.
+pub(crate) fn edited<T, V: Serialize>(changed: Changed<T>, view: impl FnOnce(T) -> V) -> Result<Response, Problem> {
+    let mut response = answer(changed, view)?;
+    response.status = 200;
+    Ok(response)
 }
 
 /// The merchant that is acted for. One that a key of the platform names must exist: nothing is created for nobody.

@@ -2,8 +2,8 @@
 
 use domain::account::Scope;
 use domain::order::{AllocatedLine, Order};
-use domain::returns::Return;
-use domain::{OrderId, Rejected, ReturnId};
+use domain::returns::{Return, ReturnKind};
+use domain::{Rejected, ReturnId};
 use jiff::Timestamp;
 use platform::auth::{Principal, authenticate};
 use platform::items::{order_key, return_key};
@@ -59,19 +59,17 @@ pub(crate) async fn change_return<S: Into<Step<Return>>>(
     Ok(changed)
 }
 
-/// The write that gives units of an order free for another return.
+/// The write that gives units of a return's order free for another return.
 pub(crate) async fn release_units(
     deps: &Deps,
-    order: &OrderId,
+    back: &Return,
     units: &[AllocatedLine],
     operation: &Operation,
     at: Timestamp,
 ) -> Result<Vec<Write>, Failure> {
-    if units.is_empty() {
-        return Ok(Vec::new());
-    }
+    let Some(order) = back.order.as_ref().filter(|_| !units.is_empty()) else { return Ok(Vec::new()) };
     let order = deps.store.require::<Order>(&order_key(order), "the return's order").await?;
-    let ended = order.body.return_ended(units, at);
+    let ended = order.body.return_ended(units, back.kind == ReturnKind::Refused, at);
     Ok(deps.store.write_of(Some(&order), ended, operation)?.0)
 }
 

@@ -149,10 +149,7 @@ pub(crate) async fn inspect_return(deps: &Deps, request: &Request) -> Result<Res
             None => None,
         };
         let decision = back.inspect(&found, order.as_ref(), &body.actor, now)?;
-        let also = match &back.order {
-            Some(order) => release_units(deps, order, &decision.next.missing(), &operation, now).await?,
-            None => Vec::new(),
-        };
+        let also = release_units(deps, back, &decision.next.missing(), &operation, now).await?;
         Ok(Step { decision, also })
     });
     answer(200, &changed.await.map_err(refused)?)
@@ -160,9 +157,16 @@ pub(crate) async fn inspect_return(deps: &Deps, request: &Request) -> Result<Res
 
 async fn check_location(deps: &Deps, merchant: &MerchantId, location: &LocationId) -> Result<(), Problem> {
     let stored = deps.store.load::<StoredLocation>(&location_key(merchant, location)).await?;
-    stored.map(drop).ok_or_else(|| {
-        Problem::new(422, "unknown-location", "there is no such location: see GET /v1/locations").at("/location")
-    })
+    match stored {
+        Some(stored) if stored.body.location.closed => {
+            Err(Problem::new(409, "location-closed", "the location is closed: receive it elsewhere").at("/location"))
+        }
+        Some(_) => Ok(()),
+        None => {
+            let detail = "there is no such location: see GET /v1/locations";
+            Err(Problem::new(422, "unknown-location", detail).at("/location"))
+        }
+    }
 }
 
 async fn check_items(deps: &Deps, merchant: &MerchantId, arrivals: &[Arrival]) -> Result<(), Problem> {

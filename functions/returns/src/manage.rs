@@ -126,11 +126,10 @@ pub(crate) async fn decline_return(deps: &Deps, request: &Request) -> Result<Res
     let now = deps.clock.now();
     let changed = change_return(deps, request, &id, &operation, async |loaded| {
         let decision = loaded.body.decline(reason, actor, now)?;
-        let also = match &loaded.body.order {
-            Some(order) if decision.next.state != loaded.body.state => {
-                release_units(deps, order, &loaded.body.claimed(), &operation, now).await?
-            }
-            _ => Vec::new(),
+        let also = if decision.next.state != loaded.body.state {
+            release_units(deps, &loaded.body, &loaded.body.claimed(), &operation, now).await?
+        } else {
+            Vec::new()
         };
         Ok(Step { decision, also })
     });

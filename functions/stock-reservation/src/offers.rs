@@ -82,11 +82,11 @@ impl Levels {
     }
 }
 
-/// The merchant's locations.
+/// The merchant's locations that are open.
 pub(crate) async fn locations(deps: &Deps, merchant: &MerchantId) -> Result<Vec<StoredLocation>, Failure> {
     let partition = locations_partition(merchant);
     let found = deps.store.query::<StoredLocation>(Table::Catalogue, &partition, "", LOCATIONS_MAX).await?;
-    Ok(found.into_iter().map(|(_, stored)| stored.body).collect())
+    Ok(found.into_iter().map(|(_, stored)| stored.body).filter(|stored| !stored.location.closed).collect())
 }
 
 /// The offers without what is known not to be there.

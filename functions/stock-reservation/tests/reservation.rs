@@ -267,3 +267,125 @@ async fn a_message_that_comes_before_its_order_is_visible_comes_again() {
     message.version = 1;
     assert!(matches!(world.deliver(message).await, Err(Failure::Unavailable { .. })));
 }
+
+#[tokio::test]
+async fn nothing_is_allocated_from_a_closed_location() {
+    let world = world(AllocationRule::Split).await;
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 5).await;
+    let key = platform::items::location_key(&world.merchant, &world.sofia);
+    let set_closed = async |closed: bool| {
+        let decide = async |stored: Option<&platform::Versioned<platform::items::StoredLocation>>| {
+            let mut next = stored.unwrap().body.clone();
+            next.location.closed = closed;
+            Ok::<_, Failure>(domain::Decision::of(next))
+        };
+        let operation = Operation::of(&["test", "closed", &closed.to_string()]);
+        world.stack.deps.store.change(&key, &operation, decide).await.unwrap();
+    };
+    set_closed(true).await;
+    let order = world.order("1", &[(&world.tea, 2)]).await;
+    world.settle().await;
+    assert_eq!(world.stored(&order).await.fulfilment, FulfilmentState::Backordered);
+    set_closed(false).await;
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 1).await;
+    world.settle().await;
+    assert_eq!(world.stored(&order).await.fulfilment, FulfilmentState::Allocated);
+}
+
+impl World {
+    /// An unpaid order for which stock is held for thirty minutes.
+    async fn unpaid(&self, number: &str, units: u32) -> OrderId {
+        let order = self.order(number, &[(&self.tea, units)]).await;
+        let now = self.stack.now();
+        self.change(&order, "unpaid", |order| {
+            let mut next = order.clone();
+            next.hold_unpaid_stock_minutes = 30;
+            next.place_hold(Hold { reason: HoldReason::AwaitingPayment, note: None }, now).unwrap()
+        })
+        .await;
+        order
+    }
+
+    async fn change(&self, order: &OrderId, name: &str, decide: impl Fn(&Order) -> domain::Decision<Order>) {
+        let decide =
+            async |stored: Option<&platform::Versioned<Order>>| Ok::<_, Failure>(decide(&stored.unwrap().body));
+        let operation = Operation::of(&["test", order.as_str(), name]);
+        self.stack.deps.store.change(&order_key(order), &operation, decide).await.unwrap();
+    }
+
+    async fn release(&self, order: &OrderId, reason: HoldReason) {
+        let now = self.stack.now();
+        self.change(order, &format!("{reason:?}"), |order| order.release_hold(reason, now).unwrap()).await;
+    }
+}
+
+#[tokio::test]
+async fn stock_is_held_for_an_unpaid_order_and_a_late_payment_takes_none_from_others() {
+    use domain::order::FulfillmentOrderStatus as Status;
+    let world = world(AllocationRule::Split).await;
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 2).await;
+    let unpaid = world.unpaid("1", 2).await;
+    let other = world.order("2", &[(&world.tea, 2)]).await;
+    world.settle().await;
+    assert_eq!(world.stored(&unpaid).await.fulfillment_orders[0].status, Status::OnHold);
+    assert_eq!(world.stored(&other).await.fulfilment, FulfilmentState::Backordered, "what is held is nobody else's");
+    world.stack.clock.advance(std::time::Duration::from_secs(1800));
+    let now = world.stack.now();
+    world.change(&unpaid, "expire", |order| order.expire_reservation(now).unwrap().order).await;
+    world.settle().await;
+    assert_eq!(world.stored(&other).await.fulfilment, FulfilmentState::Allocated, "given back, it fills who waits");
+    world.release(&unpaid, HoldReason::AwaitingPayment).await;
+    world.settle().await;
+    assert_eq!(world.stored(&unpaid).await.fulfilment, FulfilmentState::Received, "a person decides");
+    world.release(&unpaid, HoldReason::InventoryOutOfStock).await;
+    world.settle().await;
+    assert_eq!(world.stored(&unpaid).await.fulfilment, FulfilmentState::Backordered, "no oversell");
+    assert_eq!(world.level(&world.tea, &world.sofia, Term::Reserved).await, 2);
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 2).await;
+    world.settle().await;
+    let paid = world.stored(&unpaid).await;
+    assert_eq!((paid.fulfilment, paid.fulfillment_orders[1].status), (FulfilmentState::Allocated, Status::Open));
+}
+
+#[tokio::test]
+async fn a_payment_in_time_opens_what_was_held() {
+    use domain::order::FulfillmentOrderStatus as Status;
+    let world = world(AllocationRule::Split).await;
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 2).await;
+    let unpaid = world.unpaid("1", 2).await;
+    world.settle().await;
+    world.release(&unpaid, HoldReason::AwaitingPayment).await;
+    let order = world.stored(&unpaid).await;
+    assert_eq!((order.fulfillment_orders[0].status, order.reserved_until), (Status::Open, None));
+    assert_eq!(world.level(&world.tea, &world.sofia, Term::Reserved).await, 2);
+}
+
+#[tokio::test]
+async fn a_higher_priority_is_filled_before_an_older_order_and_an_edit_gives_another_place() {
+    use domain::order::Edit;
+    let world = world(AllocationRule::Split).await;
+    let (old, young) = (world.order("1", &[(&world.tea, 1)]).await, {
+        world.stack.clock.advance(std::time::Duration::from_secs(60));
+        world.order("2", &[(&world.tea, 1)]).await
+    });
+    world.settle().await;
+    let entry = |order: &Order| {
+        let shards = world.stack.deps.store.list_shards();
+        platform::items::WaitingOrder::new(order, world.tea.clone(), 0, 0, shards)
+    };
+    let before = world.stored(&young).await;
+    let now = world.stack.now();
+    world
+        .change(&young, "urgent", |order| {
+            let edit = Edit { priority: Some(5), ..Edit::default() };
+            order.edit(&edit, &Default::default(), &Default::default(), now).unwrap().order
+        })
+        .await;
+    let left = platform::Write::Delete(platform::Stored::key(&entry(&before)));
+    world.stack.deps.store.apply(vec![left]).await.unwrap();
+    world.settle().await;
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 1).await;
+    world.settle().await;
+    assert_eq!(world.stored(&young).await.fulfilment, FulfilmentState::Allocated);
+    assert_eq!(world.stored(&old).await.fulfilment, FulfilmentState::Backordered);
+}

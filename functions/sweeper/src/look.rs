@@ -3,7 +3,7 @@
 use crate::{Swept, polls};
 use domain::order::{FulfillmentOrder, Order};
 use domain::pick_task::PickTask;
-use domain::returns::Return;
+use domain::returns::{Return, ReturnKind};
 use domain::shipment::Shipment;
 use domain::stock::LevelId;
 use domain::sweep::Parts;
@@ -134,7 +134,7 @@ async fn look_at_return(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fai
     let mut commit = Commit::default();
     if let (true, Some(order)) = (look.expired, &back.body.order) {
         let order = deps.store.require::<Order>(&order_key(order), order).await?;
-        let ended = order.body.return_ended(&back.body.claimed(), run.now);
+        let ended = order.body.return_ended(&back.body.claimed(), back.body.kind == ReturnKind::Refused, run.now);
         commit.add(deps, order, ended)?;
     }
     if let (Some(stored), Some(decision)) = (shipment, look.shipment) {

@@ -157,6 +157,9 @@ pub struct Location {
     /// Locations with a lower number are preferred when several could ship.
     #[serde(default)]
     pub priority: u32,
+    /// Closed: it has no stock, receives none, and nothing is allocated from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
 }
 
 impl Channel {
@@ -238,6 +241,7 @@ mod tests {
             },
             phone: None,
             priority: 0,
+            closed: false,
         };
         change(&mut location);
         assert_eq!(location.check().err().and_then(|rejected| rejected.pointer).as_deref(), expect);

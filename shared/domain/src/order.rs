@@ -2,6 +2,7 @@
 
 mod cancel;
 mod cash_on_delivery;
+mod edit;
 mod hold;
 mod progress;
 pub mod receive;
@@ -12,6 +13,7 @@ mod reserve;
 mod tests;
 
 pub use cancel::CancelReason;
+pub use edit::{Edit, Edited, LineEdit};
 pub use receive::{IntakeFacts, OrderRejection};
 pub use reservation::{EXTENSION_MAX, Expiry};
 pub use reserve::{Allocation, AllocationRule};
@@ -123,6 +125,9 @@ pub struct OrderLine {
     /// Units for which a return was requested or received.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub returned: u32,
+    /// Those of the returned units that come back without having reached the shopper.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub undelivered: u32,
 }
 
 fn is_zero(units: &u32) -> bool {
@@ -178,6 +183,9 @@ pub struct FulfillmentOrder {
     /// Where its parcel is.
     #[serde(default)]
     pub delivery: DeliveryState,
+    /// Its parcel was turned round by the carrier, and a return claims what is in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub comes_back: bool,
     /// What it ships.
     pub lines: Vec<AllocatedLine>,
     /// The same as goods, where that says more than the lines: kits, and items that are kept by lot.

@@ -20,6 +20,7 @@
 
 mod cancel;
 mod create;
+mod edit;
 mod pack;
 mod pick;
 #[cfg(test)]

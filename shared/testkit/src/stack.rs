@@ -207,7 +207,8 @@ impl Stack {
             country: "BG".to_owned(),
             ..Address::default()
         };
-        let location = Location { id: id.clone(), name: code.to_owned(), address, phone: None, priority: 0 };
+        let location =
+            Location { id: id.clone(), name: code.to_owned(), address, phone: None, priority: 0, closed: false };
         self.create(StoredLocation { merchant: merchant.clone(), location }).await;
         id
     }

@@ -3,6 +3,7 @@
 use super::spec::{ForMerchant, Idempotent, IfMatch, Refusals};
 use super::wire::{CancelRequest, ExtensionRequest, HoldRequest, NOTE_BYTES_MAX, OrderSummary};
 use super::{by_name, order_of, refused};
+use crate::requests::at_version;
 use domain::account::Scope;
 use domain::order::{Hold, HoldReason, Order};
 use domain::pick_task::PickTask;
@@ -32,12 +33,7 @@ pub(super) async fn change_order<S: Into<Step<Order>>>(
     let stored_at = order_key(id);
     let changed = deps.store.change(&stored_at, &operation, async |loaded: Option<&Versioned<Order>>| {
         let loaded = loaded.ok_or_else(|| Failure::NotFound("this order".to_owned()))?;
-        if expected.is_some_and(|version| version != loaded.version) {
-            return Err(Failure::Rejected(Rejected::new(
-                "precondition-failed",
-                "the order has changed since the version in If-Match: read it again and decide anew",
-            )));
-        }
+        at_version(expected, loaded.version)?;
         decide(loaded, &operation).await.map(Into::<Step<Order>>::into)
     });
     let changed = changed.await.map_err(refused)?;

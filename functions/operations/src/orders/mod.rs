@@ -1,5 +1,6 @@
 //! Orders, holds, close-out, documents, dead letters.
 
+mod change;
 mod close_out;
 mod dead_letters;
 mod detail;
@@ -28,6 +29,7 @@ pub(crate) async fn route(deps: &Deps, request: &Request) -> Option<Result<Respo
     Some(match request.route.as_str() {
         "GET /v1/orders" => list::list_orders(deps, request).await,
         "GET /v1/orders/{order}" => detail::get_order(deps, request).await,
+        "PATCH /v1/orders/{order}" => change::edit_order(deps, request).await,
         "POST /v1/orders/{order}/cancel" => edit::cancel_order(deps, request).await,
         "POST /v1/orders/{order}/holds" => edit::place_hold(deps, request).await,
         "DELETE /v1/orders/{order}/holds/{reason}" => edit::release_hold(deps, request).await,
@@ -49,6 +51,7 @@ pub(crate) async fn route(deps: &Deps, request: &Request) -> Option<Result<Respo
     paths(
         list::list_orders,
         detail::get_order,
+        change::edit_order,
         edit::cancel_order,
         edit::place_hold,
         edit::release_hold,

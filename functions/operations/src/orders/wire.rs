@@ -1,11 +1,11 @@
 //! What comes in and goes out of the orders' routes.
 
 use crate::wire::Address;
-use domain::address::{self, Person};
+use domain::address::Person;
 use domain::aggregate::Actor;
 use domain::order::{
-    AllocationRule, CancelReason, DeliveryState, FulfillmentOrder, FulfilmentState, Hold, HoldReason, MoneyState,
-    Order, OrderLine,
+    AllocationRule, CancelReason, DeliveryState, Edit, FulfillmentOrder, FulfilmentState, Hold, HoldReason, LineEdit,
+    MoneyState, Order, OrderLine,
 };
 use domain::pick_task::{PickTask, PickTaskState};
 use domain::returns::{Refund, Return, ReturnKind, ReturnLine, ReturnState};
@@ -37,6 +37,42 @@ pub(crate) struct ExtensionRequest {
     /// The new end, UTC: not before the present one, at most 90 days from now.
     #[schema(value_type = String, format = DateTime)]
     pub until: Timestamp,
+}
+
+/// What of an order is to be another; what is absent stays.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EditRequest {
+    /// Who is served first when stock is short: 0 to 9999, higher first.
+    #[serde(default)]
+    pub priority: Option<u32>,
+    /// Lines with other quantities.
+    #[serde(default)]
+    pub lines: Vec<LineEditRequest>,
+    /// What the shopper pays in all, minor units.
+    #[serde(default)]
+    pub total_minor: Option<i64>,
+    /// What the courier must collect, minor units: needed when the lines of an order that is paid at the door change.
+    #[serde(default)]
+    pub cash_on_delivery_minor: Option<i64>,
+}
+
+impl From<EditRequest> for Edit {
+    fn from(sent: EditRequest) -> Self {
+        let EditRequest { priority, lines, total_minor, cash_on_delivery_minor } = sent;
+        let lines = lines.into_iter().map(|LineEditRequest { line, quantity }| LineEdit { line, quantity }).collect();
+        Self { priority, lines, total_minor, cash_on_delivery_minor }
+    }
+}
+
+/// Another quantity of a line.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LineEditRequest {
+    /// The line's number.
+    pub line: u32,
+    /// Units that are ordered from now on, 0 to 100000; 0 removes the line.
+    pub quantity: u32,
 }
 
 /// A hold to place.
@@ -73,9 +109,7 @@ pub(crate) struct RecipientRequest {
 impl From<RecipientRequest> for Person {
     fn from(sent: RecipientRequest) -> Self {
         let RecipientRequest { name, company, email, phone, address } = sent;
-        let Address { line1, line2, city, region, postal_code, country } = address;
-        let address = address::Address { line1, line2, city, region, postal_code, country };
-        Self { name, company, email, phone, address }
+        Self { name, company, email, phone, address: address.into() }
     }
 }
 

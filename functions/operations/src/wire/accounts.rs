@@ -2,7 +2,7 @@
 
 use domain::account::{ApiKey, CarrierAccount, Channel, RETURN_WINDOW_DAYS_DEFAULT, Scope};
 use domain::order::AllocationRule;
-use domain::{ApiKeyId, MerchantId};
+use domain::{ApiKeyId, CarrierAccountId, MerchantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,6 +24,23 @@ pub struct NewMerchant {
     /// Minutes for which stock is held for an order that is not paid yet: 0 to 43200. With 0 an unpaid order is not reserved.
     #[serde(default)]
     pub hold_unpaid_stock_minutes: u32,
+}
+
+/// A merchant as it is to be.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MerchantEdit {
+    /// Its name, printed on packing slips: 1 to 200 characters.
+    pub name: String,
+    /// What to do when one location cannot fill an order; orders that are there keep theirs.
+    pub allocation_rule: AllocationRule,
+    /// Days after delivery within which a return may be requested: 0 to 3650.
+    pub return_window_days: u32,
+    /// Minutes for which stock is held for an order that is not paid yet: 0 to 43200; orders that are there keep theirs.
+    pub hold_unpaid_stock_minutes: u32,
+    /// The carrier account that parcels are booked with; null: none.
+    #[serde(default)]
+    pub default_carrier_account: Option<CarrierAccountId>,
 }
 
 fn return_window_days_default() -> u32 {
@@ -57,6 +74,29 @@ pub struct NewChannel {
     /// For `own` each is `whsec_` and the base64 of 24 to 64 bytes. Never shown again.
     pub webhook_secrets: Vec<String>,
     /// Token for the shop's API. Never shown again. Not for `own`.
+    #[serde(default)]
+    pub access_token: Option<String>,
+}
+
+/// A connected shop as it is to be. Platform and domain stay.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelEdit {
+    /// Name for people.
+    pub name: String,
+    /// Base URL of the shop's API: `https`, or `http` on this machine only. Not for `own`.
+    #[serde(default)]
+    pub api_url: Option<String>,
+    /// The shop's own id of the location whose stock is published, where the platform wants one.
+    #[serde(default)]
+    pub shop_location: Option<String>,
+    /// Days for which goods with an expiry date must still keep to be sold here: 0 to 3650.
+    #[serde(default)]
+    pub min_remaining_shelf_life_days: u32,
+    /// Secrets that the shop's webhooks are signed with, newest first: 1 to 5, several while one is rotated. Left out: they stay.
+    #[serde(default)]
+    pub webhook_secrets: Option<Vec<String>>,
+    /// Token for the shop's API. Left out: it stays.
     #[serde(default)]
     pub access_token: Option<String>,
 }

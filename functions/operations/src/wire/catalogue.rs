@@ -47,11 +47,46 @@ pub struct NewLocation {
     pub priority: u32,
 }
 
+impl From<Address> for domain::address::Address {
+    fn from(sent: Address) -> Self {
+        let Address { line1, line2, city, region, postal_code, country } = sent;
+        Self { line1, line2, city, region, postal_code, country }
+    }
+}
+
 impl From<NewLocation> for Location {
     fn from(new: NewLocation) -> Self {
-        let Address { line1, line2, city, region, postal_code, country } = new.address;
-        let address = domain::address::Address { line1, line2, city, region, postal_code, country };
-        Self { id: new.id, name: new.name, address, phone: new.phone, priority: new.priority }
+        let NewLocation { id, name, address, phone, priority } = new;
+        Self { id, name, address: address.into(), phone, priority, closed: false }
+    }
+}
+
+/// A warehouse as it is to be.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LocationEdit {
+    /// Name for people.
+    pub name: String,
+    /// Where parcels are sent from.
+    #[schema(inline)]
+    pub address: Address,
+    /// Telephone for the carrier.
+    #[serde(default)]
+    pub phone: Option<String>,
+    /// Locations with a lower number are preferred when several could ship.
+    #[serde(default)]
+    pub priority: u32,
+    /// Whether it is closed: refused while anything is in it. A closed one receives nothing, and nothing is allocated from it.
+    #[serde(default)]
+    pub closed: bool,
+}
+
+impl LocationEdit {
+    /// The location with this code as it is to be.
+    #[must_use]
+    pub fn of(self, id: LocationId) -> Location {
+        let Self { name, address, phone, priority, closed } = self;
+        Location { id, name, address: address.into(), phone, priority, closed }
     }
 }
 

@@ -6,9 +6,12 @@ mod sellable;
 mod stock;
 
 pub use accounts::{
-    CarrierAccountView, ChannelView, IssuedKey, KeyView, NewCarrierAccount, NewChannel, NewKey, NewMerchant,
+    CarrierAccountView, ChannelEdit, ChannelView, IssuedKey, KeyView, MerchantEdit, NewCarrierAccount, NewChannel,
+    NewKey, NewMerchant,
 };
-pub use catalogue::{Address, ImportLine, ImportOutcome, ImportReport, ItemView, LocationView, NewItem, NewLocation};
+pub use catalogue::{
+    Address, ImportLine, ImportOutcome, ImportReport, ItemView, LocationEdit, LocationView, NewItem, NewLocation,
+};
 pub use sellable::{SellableOfItem, SellableView};
 pub use stock::{AdjustmentKind, Goods, LevelView, MovementView, NewAdjustment, NewReceipt, ReceiptView, StockView};
 
@@ -55,6 +58,16 @@ pub(crate) struct ForMerchant {
     sklad_merchant: Option<String>,
 }
 
+/// The header by which an edit says which version it is an edit of.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes a header; it is read by `platform::Request`")]
+pub(crate) struct IfMatch {
+    /// `ETag` of an earlier answer: the edit is refused with 412 when the object has changed since.
+    #[param(rename = "If-Match")]
+    if_match: Option<String>,
+}
+
 /// Which page of a list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -89,6 +102,19 @@ impl IntoResponses for CreateRefusals {
         described([
             ("409", "It is there already, or the state does not allow it"),
             ("413", "More than 1 MiB"),
+            ("422", "The Idempotency-Key was used with another body, or a named object does not exist"),
+        ])
+    }
+}
+
+/// The refusals of an edit, beside [`Refusals`].
+pub(crate) struct EditRefusals;
+
+impl IntoResponses for EditRefusals {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::response::Response>> {
+        described([
+            ("409", "The state does not allow it"),
+            ("412", "Changed since the version in If-Match"),
             ("422", "The Idempotency-Key was used with another body, or a named object does not exist"),
         ])
     }

@@ -5,6 +5,7 @@
 mod accounts;
 mod catalogue;
 mod crash;
+mod edits;
 mod import;
 mod keys;
 mod routes;

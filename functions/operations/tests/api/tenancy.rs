@@ -1,5 +1,6 @@
 //! Another merchant's key, on every route: nothing is seen, nothing is changed.
 
+use crate::edits::{channel_edit, location_edit, merchant_edit};
 use crate::routes::ROUTES;
 use crate::{SCOPES, World, new_adjustment, new_carrier_account, new_channel, new_item, new_location, new_receipt};
 use domain::stock::Term;
@@ -39,6 +40,7 @@ fn aimed(route: &str, world: &World, owned: &Owned) -> RequestBuilder {
         .path("carrier_account", &owned.carrier_account)
         .path("key", &owned.key)
         .path("sku", "SECRET-SKU")
+        .path("location", "SECRET-LOCATION")
         .query("channel", &owned.channel)
         .query("sku", "SECRET-SKU")
         .query("location", "SECRET-LOCATION")
@@ -46,6 +48,9 @@ fn aimed(route: &str, world: &World, owned: &Owned) -> RequestBuilder {
     match route {
         "POST /v1/receipts" => request.json(&new_receipt("SECRET-SKU", "SECRET-LOCATION", 1)),
         "POST /v1/adjustments" => request.json(&new_adjustment("SECRET-SKU", "SECRET-LOCATION", -1)),
+        "PUT /v1/merchants/{merchant}" => request.json(&merchant_edit()),
+        "PUT /v1/channels/{channel}" => request.json(&channel_edit()),
+        "PUT /v1/locations/{location}" => request.json(&location_edit()),
         _ => request,
     }
 }
@@ -71,6 +76,7 @@ async fn another_merchants_key_sees_and_changes_nothing_on_any_route() {
             || route.contains("{key}")
             || route.contains("{merchant}")
             || route.contains("{sku}")
+            || route.contains("{location}")
         {
             let foreign = aimed(route, &world, &owned).key(ADMINISTRATOR_KEY).header("sklad-merchant", &world.other);
             assert_eq!(world.send(foreign).await.status, 404, "{route}");

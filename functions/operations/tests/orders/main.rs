@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+mod changes;
 mod close_out;
 mod dead_letters;
 mod detail;

@@ -137,6 +137,7 @@ impl World {
             location: self.sofia.clone(),
             status: if handed_over { FulfillmentOrderStatus::Closed } else { FulfillmentOrderStatus::InProgress },
             delivery: order.delivery,
+            comes_back: false,
             lines: vec![AllocatedLine { line: 1, quantity: 2 }, AllocatedLine { line: 2, quantity: 1 }],
             goods: vec![],
             take: String::new(),

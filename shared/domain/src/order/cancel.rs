@@ -84,7 +84,7 @@ impl Order {
         Decision::of(next)
     }
 
-    fn record_if_cancelled(&mut self, at: Timestamp) {
+    pub(super) fn record_if_cancelled(&mut self, at: Timestamp) {
         match self.fulfilment {
             FulfilmentState::Cancelled => self.history.record(at, "cancelled", None),
             FulfilmentState::PartiallyCancelled => self.history.record(at, "partially_cancelled", None),

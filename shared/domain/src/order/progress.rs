@@ -49,7 +49,7 @@ impl Order {
 
     /// Cash on delivery: expected until every parcel has an outcome and none is still to come; then collected if any was
     /// delivered, otherwise not due. What a person or a payout decided since stays.
-    fn settle_money(&mut self) {
+    pub(super) fn settle_money(&mut self) {
         let open = matches!(self.money, MoneyState::Expected | MoneyState::Collected | MoneyState::NotDue);
         if self.cash_on_delivery_minor.is_none() || !open {
             return;
@@ -108,7 +108,9 @@ impl Order {
                     .filter(|allocated| allocated.line == line.number)
                     .map(|allocated| allocated.quantity)
                     .sum();
-                AllocatedLine { line: line.number, quantity: delivered.saturating_sub(line.returned) }
+                // What a refused parcel brings back is none of what was delivered.
+                let claimed = line.returned.saturating_sub(line.undelivered);
+                AllocatedLine { line: line.number, quantity: delivered.saturating_sub(claimed) }
             })
             .filter(|line| line.quantity > 0)
             .collect()
@@ -145,13 +147,34 @@ impl Order {
         Ok((ReturnId::of(&self.id, next.returns), Decision::of(next)))
     }
 
-    /// A declined or expired return gives its units free for another one.
+    /// As [`Order::open_return`], for all of a parcel that never reached the shopper: once, however often it is told.
+    ///
+    /// # Errors
+    /// `not-returnable` when its units are being returned already.
+    pub fn open_undelivered(&self, number: u32, at: Timestamp) -> Result<(ReturnId, Decision<Self>), Rejected> {
+        let parcel = self.fulfillment_order(number).filter(|parcel| !parcel.comes_back);
+        let parcel = parcel.ok_or_else(|| Rejected::new("not-returnable", "all of this parcel is being returned"))?;
+        let (id, mut decision) = self.open_return(&parcel.lines, at)?;
+        for asked in &parcel.lines {
+            let lines = decision.next.lines.iter_mut();
+            lines.filter(|line| line.number == asked.line).for_each(|line| line.undelivered += asked.quantity);
+        }
+        let parcels = decision.next.fulfillment_orders.iter_mut();
+        parcels.filter(|parcel| parcel.number == number).for_each(|parcel| parcel.comes_back = true);
+        Ok((id, decision))
+    }
+
+    /// A declined or expired return, or one of which less came, gives units free for another one; `undelivered` says that
+    /// they had never reached the shopper.
     #[must_use]
-    pub fn return_ended(&self, lines: &[AllocatedLine], at: Timestamp) -> Decision<Self> {
+    pub fn return_ended(&self, lines: &[AllocatedLine], undelivered: bool, at: Timestamp) -> Decision<Self> {
         let mut next = self.clone();
         for ended in lines {
             if let Some(line) = next.lines.iter_mut().find(|line| line.number == ended.line) {
                 line.returned = line.returned.saturating_sub(ended.quantity);
+                if undelivered {
+                    line.undelivered = line.undelivered.saturating_sub(ended.quantity);
+                }
             }
         }
         next.history.record(at, "return_ended", None);

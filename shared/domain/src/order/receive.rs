@@ -66,6 +66,7 @@ impl Order {
                 quantity: line.quantity,
                 unit_price_minor: line.unit_price_minor,
                 returned: 0,
+                undelivered: 0,
             })
             .collect();
         let holds = holds(incoming, &facts.known_skus);

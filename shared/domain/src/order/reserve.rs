@@ -68,6 +68,7 @@ impl Order {
                 location: allocation.location,
                 status,
                 delivery: DeliveryState::None,
+                comes_back: false,
                 lines: allocation.lines,
                 take: take.clone(),
             });
@@ -179,6 +180,8 @@ impl Order {
         let units: u32 = missing.iter().map(|line| line.quantity).sum();
         next.history.record(at, "short_picked", Some(format!("{units} missing at fulfilment order {number}")));
         next.settle_fulfilment();
+        // Nothing of it was there to be put back: that ends a cancellation too.
+        next.record_if_cancelled(at);
         next
     }
 }

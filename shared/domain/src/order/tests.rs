@@ -24,6 +24,7 @@ pub(super) fn received() -> Order {
         quantity,
         unit_price_minor: 500,
         returned: 0,
+        undelivered: 0,
     };
     Order {
         id: OrderId::derive(&MerchantId::derive(&["acme"]), &["1001"]),

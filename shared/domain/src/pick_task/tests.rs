@@ -65,6 +65,7 @@ fn order_of(lines: &[(&str, u32)]) -> Order {
                 quantity: *quantity,
                 unit_price_minor: 100,
                 returned: 0,
+                undelivered: 0,
             })
             .collect(),
         fulfillment_orders: vec![FulfillmentOrder {
@@ -72,6 +73,7 @@ fn order_of(lines: &[(&str, u32)]) -> Order {
             location: LocationId::parse("SOF1").unwrap(),
             status: FulfillmentOrderStatus::Open,
             delivery: DeliveryState::None,
+            comes_back: false,
             lines: numbered().map(|(line, (_, quantity))| AllocatedLine { line, quantity: *quantity }).collect(),
             goods: if lines.iter().any(|(code, _)| code.contains('@')) {
                 let of_lot = |(line, (code, quantity)): (u32, &(&str, u32))| {

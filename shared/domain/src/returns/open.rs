@@ -117,7 +117,7 @@ impl Return {
                 Some(ReturnLine::announced(shipped.line, sku, shipped.quantity, None))
             })
             .collect();
-        let (id, order_after) = order.open_return(&parcel.lines, at)?;
+        let (id, order_after) = order.open_undelivered(parcel.number, at)?;
         let mut next = Self::new(id, order, ReturnKind::Refused, lines, parcel.location.clone(), at);
         next.state = ReturnState::InTransit;
         next.shipment = Some(shipment.clone());

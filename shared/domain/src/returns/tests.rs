@@ -34,6 +34,7 @@ fn order(delivery: DeliveryState) -> Order {
         quantity,
         unit_price_minor,
         returned: 0,
+        undelivered: 0,
     };
     Order {
         id: OrderId::derive(&merchant, &["shop", "1"]),
@@ -62,6 +63,7 @@ fn order(delivery: DeliveryState) -> Order {
             location: sofia(),
             status: FulfillmentOrderStatus::Closed,
             delivery,
+            comes_back: false,
             lines: vec![AllocatedLine { line: 1, quantity: 2 }, AllocatedLine { line: 2, quantity: 1 }],
             goods: vec![],
             take: String::new(),
@@ -197,6 +199,34 @@ fn no_unit_is_returned_twice() {
 }
 
 #[test]
+fn what_a_refused_parcel_brings_back_is_none_of_what_was_delivered() {
+    // Of three teas two were delivered, and one was refused at the door.
+    let mut split = delivered();
+    split.lines[0].quantity = 3;
+    let refused = FulfillmentOrder {
+        number: 2,
+        delivery: DeliveryState::Refused,
+        lines: vec![AllocatedLine { line: 1, quantity: 1 }],
+        ..split.fulfillment_orders[0].clone()
+    };
+    split.fulfillment_orders.push(refused);
+    let shipment = split.shipment(2);
+    let returnable =
+        |order: &Order| order.returnable().iter().find(|line| line.line == 1).map_or(0, |line| line.quantity);
+    let back = Return::refused(&split, &shipment, day(1)).unwrap();
+    let order = back.order.next;
+    assert_eq!(returnable(&order), 2, "both that were delivered");
+    assert_eq!(Return::refused(&order, &shipment, day(1)).unwrap_err().code, "not-returnable", "opened once");
+    let asked = Return::request(&order, &asks(None, &[("TEA", 1)]), &facts(), day(2)).unwrap();
+    let one_left = asked.order.next;
+    assert_eq!(returnable(&one_left), 1);
+    // The refused unit never came: it is neither returned nor returnable.
+    let lost = one_left.return_ended(&back.back.next.claimed(), true, day(9)).next;
+    assert_eq!((returnable(&lost), lost.lines[0].returned, lost.lines[0].undelivered), (1, 1, 0));
+    assert_eq!(refusal(&lost, None, &[("TEA", 2)], &facts(), day(10)).0, "not-returnable");
+}
+
+#[test]
 fn a_refused_parcel_comes_back_whole_once_and_without_refund() {
     let order = order(DeliveryState::Refused);
     let parcel = ShipmentId::of(&order.id, 1);
@@ -306,7 +336,7 @@ fn a_withdrawal_is_not_declined_and_an_ended_return_not_approved() {
     assert_eq!(declined.approve(None, day(3)).unwrap_err().code, "return-ended");
     let (freed, order) = (declined.claimed(), delivered());
     let claimed = order.open_return(&freed, day(1)).unwrap().1.next;
-    assert_eq!(claimed.return_ended(&freed, day(3)).next.lines, order.lines);
+    assert_eq!(claimed.return_ended(&freed, false, day(3)).next.lines, order.lines);
 }
 
 /// Every command and event, as data.
