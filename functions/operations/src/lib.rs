@@ -2,6 +2,7 @@
 
 mod about;
 mod api_keys;
+mod audits;
 mod carrier_accounts;
 mod channels;
 mod fields;
@@ -60,6 +61,10 @@ impl Function for Operations {
             "POST /v1/adjustments" => receipts::create_adjustment(deps, &request).await,
             "GET /v1/stock-levels" => levels::list_stock_levels(deps, &request).await,
             "GET /v1/stock-levels/{sku}" => levels::stock_level(deps, &request).await,
+            "POST /v1/stock-audits" => audits::create_stock_audit(deps, &request).await,
+            "GET /v1/stock-audits" => audits::list_stock_audits(deps, &request).await,
+            "GET /v1/stock-audits/{audit}" => audits::stock_audit(deps, &request).await,
+            "POST /v1/stock-audits/{audit}/repair" => audits::repair_stock_audit(deps, &request).await,
             "GET /v1/sellable-stock" => sellable_stock::list_sellable_stock(deps, &request).await,
             "GET /v1/sellable-stock/{sku}" => sellable_stock::sellable_stock(deps, &request).await,
             "GET /v1/movements" => movements::list_movements(deps, &request).await,
@@ -111,6 +116,10 @@ pub async fn run() -> Result<(), platform::function::Error> {
         receipts::create_adjustment,
         levels::list_stock_levels,
         levels::stock_level,
+        audits::create_stock_audit,
+        audits::list_stock_audits,
+        audits::stock_audit,
+        audits::repair_stock_audit,
         sellable_stock::list_sellable_stock,
         sellable_stock::sellable_stock,
         movements::list_movements,

@@ -9,7 +9,7 @@ mod ledger;
 mod schedule;
 
 use crate::look::Run;
-use domain::audit::{Drift, Found, Look, Looked, StockAudit};
+use domain::audit::{Drift, Look, Looked, StockAudit};
 use domain::stock::LevelId;
 use domain::{MerchantId, Sku};
 use evidence::Slice;
@@ -76,8 +76,11 @@ async fn carry_on(deps: &Deps, run: &mut Run, entry: &RunningAudit) -> Result<()
 /// Stores a look. `None` when another run was faster: then it is that one's to go on.
 async fn store(deps: &Deps, audit: &Versioned<StockAudit>, looked: Looked) -> Result<Option<Vec<Drift>>, Failure> {
     let (decision, proven) = audit.body.looked(looked, deps.clock.now());
-    let operation = Operation::of(&["audit", audit.body.id.as_str(), &audit.version.to_string()]);
-    let (writes, _) = deps.store.write_of(Some(audit), decision, &operation)?;
+    let operation = Operation::of(&["audit"]);
+    // Looks must not push out what callers repeat their requests by.
+    let mut audit = audit.clone();
+    audit.operations.retain(|mark| *mark != operation.mark());
+    let (writes, _) = deps.store.write_of(Some(&audit), decision, &operation)?;
     match deps.store.apply(writes).await {
         Ok(()) => Ok(Some(proven)),
         Err(Failure::Conflict(_)) => Ok(None),

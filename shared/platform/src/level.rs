@@ -6,7 +6,7 @@ use crate::store::{Item, Key, Outbox, json};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::audit::Restored;
 use domain::stock::{Level, LevelId, Lot, Movement, StockChange, Take, Term};
-use domain::{LocationId, MerchantId, Message, MessageKind, Sku};
+use domain::{LocationId, MerchantId, MessageKind, Sku};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 

@@ -150,7 +150,7 @@ async fn a_movement_whose_record_was_lost_is_copied_and_no_drift() {
 
 #[tokio::test]
 async fn work_beside_the_audit_is_no_drift() {
-    for yields in 0..30 {
+    for yields in 0..16 {
         let world = stocked().await;
         let work = async {
             for _ in 0..yields {
