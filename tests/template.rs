@@ -264,7 +264,10 @@ fn facts_is_woken_by_movements_facts_and_what_may_be_sold() {
             admits_record("facts", "stock", &json!({ "eventName": event, "dynamodb": { "Keys": keys } }))
         })
     };
-    assert!(waiting("INSERT") && waiting("REMOVE"), "an order that waits is less to sell, one that is filled or gone is not");
+    assert!(
+        waiting("INSERT") && waiting("REMOVE"),
+        "an order that waits is less to sell, one that is filled or gone is not"
+    );
     let mut receipt = item("receipt");
     receipt["movement"] = json!({ "S": "{}" });
     assert!(admits("facts", "stock", &receipt));

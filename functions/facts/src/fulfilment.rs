@@ -39,10 +39,11 @@ pub(crate) async fn report(deps: &Deps, message: &Message, id: &ShipmentId) -> R
     // What shoppers know it by; a carrier that was taken out of the code keeps the account's name.
     let carrier = carriers::find(&carrier_account.carrier)
         .map_or(carrier_account.name, |carrier| carrier.display_name.to_owned());
-    let lines = shipment
-        .contents
-        .iter()
-        .filter_map(|content| Some((order.line(content.line)?.source_line_id.clone(), content.quantity)))
+    // The shop knows kits, not what is in them.
+    let contents = shipment.contents.iter().map(|content| (content.line, &content.sku, content.quantity));
+    let lines = domain::kit::lines_of(contents, |line| order.kit_of(line))
+        .into_iter()
+        .filter_map(|shipped| Some((order.line(shipped.line)?.source_line_id.clone(), shipped.quantity)))
         .collect();
     let report = FulfilmentReport {
         order: order.source_id.clone(),

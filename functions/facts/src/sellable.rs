@@ -28,7 +28,7 @@ enum Unchanged {
     Left,
 }
 
-/// What `channel` may sell of an item, computed for a message and stored; `None` for an item that the catalogue does not know.
+/// What `channel` may sell of an item, computed for a message and stored; `None` for an item that the catalogue does not know, and for a kit.
 pub(crate) async fn compute(
     deps: &Deps,
     operation: &Operation,
@@ -57,8 +57,10 @@ async fn store(
 ) -> Result<Option<Versioned<Sellable>>, Failure> {
     let id = &channel.channel.id;
     let merchant = id.merchant();
-    // Items are never taken out of the catalogue, so that this needs no repetition.
-    if deps.store.load::<StoredItem>(&item_key(&merchant, sku)).await?.is_none() {
+    // Items are never taken out of the catalogue, so that this needs no repetition. A kit has no levels to compute it from:
+    // better no figure than none for sale.
+    let item = deps.store.load::<StoredItem>(&item_key(&merchant, sku)).await?;
+    if item.is_none_or(|item| item.body.item.is_kit()) {
         return Ok(None);
     }
     let days = channel.channel.min_remaining_shelf_life_days;

@@ -3,6 +3,7 @@
 mod rows;
 
 use crate::items::terms_changed;
+use crate::kits;
 use crate::requests::{existing_merchant, operation};
 use crate::wire::{CreateRefusals, ForMerchant, Idempotent, Refusals};
 use crate::wire::{ImportLine, ImportOutcome, ImportReport};
@@ -16,13 +17,15 @@ use std::collections::BTreeMap;
 
 /// Items written in one transaction, which takes 100 writes: each may have the mark of its terms beside it.
 const BATCH: usize = 50;
+/// Most kits of one import: they are written one after another within the API's time.
+const KITS_MAX: usize = 500;
 /// How often a batch is decided again when somebody else changes the same items.
 const TRIES_MAX: u32 = 5;
 
 /// Create and change many items.
 ///
 /// The first line names the columns: `sku`, `name`, and any of `barcodes` (separated by `|`), `weight_grams`,
-/// `non_returnable`, `shop_item`, `safety_stock`, `lead_time_days`, `reorder_point`. A column that is left out stays as it is; an empty cell clears it.
+/// `non_returnable`, `shop_item`, `safety_stock`, `lead_time_days`, `reorder_point`, `kit` (its components, as `TEA*2|CUP*1`; at most 500 lines name one). A column that is left out stays as it is; an empty cell clears it.
 #[utoipa::path(
     post, path = "/v1/items/import", tag = "operations", params(Idempotent, ForMerchant),
     request_body(content = String, content_type = "text/csv", description = "UTF-8, at most 1 MiB and 10,000 lines"),
@@ -57,7 +60,15 @@ pub(crate) async fn import_items(deps: &Deps, request: &Request) -> Result<Respo
         }
         report.lines.push(entry);
     }
-    for batch in good.chunks(BATCH) {
+    // A kit's components may stand below it: items first, then kits, each with its components in a transaction of its own.
+    let (kits, items): (Vec<_>, Vec<_>) = good.into_iter().partition(|(_, patch)| patch.names_kit());
+    let (kits, too_many) = kits.split_at(kits.len().min(KITS_MAX));
+    for (index, _) in too_many {
+        let Some(entry) = report.lines.get_mut(*index) else { continue };
+        entry.column = Some("kit".to_owned());
+        entry.reason = Some(format!("an import has at most {KITS_MAX} lines with a kit: send the rest as another"));
+    }
+    for batch in items.chunks(BATCH).chain(kits.chunks(1)) {
         let outcomes = write(deps, merchant, &operation, batch).await?;
         for ((index, _), outcome) in batch.iter().zip(outcomes) {
             let Some(entry) = report.lines.get_mut(*index) else { continue };
@@ -114,10 +125,22 @@ async fn write(
                 continue;
             }
             let terms = terms_changed(deps, merchant, current.map(|current| &current.body.item), &item)?;
-            let next = StoredItem { merchant: merchant.clone(), item };
+            let kits = current.map_or(0, |current| current.body.kits);
+            let next = StoredItem { merchant: merchant.clone(), item, kits };
             if current.is_some_and(|current| current.body == next) {
                 outcomes.push(Ok(ImportOutcome::Unchanged));
                 continue;
+            }
+            let before = current.map(|current| &current.body);
+            if before.map_or(&[][..], |before| &before.item.kit) != next.item.kit {
+                match kits::follow(deps, before, &next, operation).await {
+                    Ok(counted) => writes.extend(counted),
+                    Err(Failure::Rejected(rejected)) => {
+                        outcomes.push(Err(rejected));
+                        continue;
+                    }
+                    Err(failure) => return Err(failure.into()),
+                }
             }
             outcomes.push(Ok(if current.is_some() { ImportOutcome::Updated } else { ImportOutcome::Created }));
             writes.extend(deps.store.write_of(current, Decision::of(next), operation)?.0);

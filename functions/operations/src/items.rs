@@ -1,6 +1,6 @@
 //! Items of a merchant's catalogue, one by one. Many at once: [`crate::import`].
 
-use crate::requests::{answer, create_named, existing_merchant, refused};
+use crate::requests::{answer, create_named, existing_merchant, failed, refused};
 use crate::wire::{CreateRefusals, ForMerchant, Idempotent, PageQuery, Refusals};
 use crate::wire::{ItemView, NewItem};
 use domain::account::Scope;
@@ -17,7 +17,9 @@ pub(crate) const READERS: &[Scope] = &[Scope::Merchant, Scope::Floor, Scope::Ope
 
 /// Create an item.
 ///
-/// One that is there already is changed by an import.
+/// One that is there already is changed by an import. A kit is sold as one item and kept in stock as its components: they are
+/// received, reserved and picked, all or none of a kit, and at one location. Its components are items that are no kits; an item
+/// that has stock, or is a component itself, does not become one.
 #[utoipa::path(
     post, path = "/v1/items", tag = "operations", params(Idempotent, ForMerchant), request_body = NewItem,
     responses((status = 201, description = "Created", body = ItemView), Refusals, CreateRefusals),
@@ -29,9 +31,12 @@ pub(crate) async fn create_item(deps: &Deps, request: &Request) -> Result<Respon
     let item = Item::from(request.json::<NewItem>()?);
     item.check().map_err(refused)?;
     let exists = Problem::new(409, "item-exists", "there is an item with this SKU: POST /v1/items/import changes it");
-    let also = terms_changed(deps, merchant, None, &item)?;
-    let stored = StoredItem { merchant: merchant.clone(), item };
-    let changed = create_named(deps, request, merchant, stored, also.into_iter().collect(), exists.at("/sku")).await?;
+    let terms = terms_changed(deps, merchant, None, &item)?;
+    let stored = StoredItem { merchant: merchant.clone(), item, kits: 0 };
+    let operation = Operation::of(&["item", &deps.ids.random(16)]);
+    let mut also = crate::kits::follow(deps, None, &stored, &operation).await.map_err(failed)?;
+    also.extend(terms);
+    let changed = create_named(deps, request, merchant, stored, also, exists.at("/sku")).await?;
     let version = changed.value.version;
     answer(changed, |stored| ItemView { item: stored.item, version })
 }

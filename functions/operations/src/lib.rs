@@ -8,6 +8,7 @@ mod channels;
 mod fields;
 mod import;
 mod items;
+mod kits;
 mod levels;
 mod locations;
 mod merchants;

@@ -91,9 +91,13 @@ async fn require_known(deps: &Deps, merchant: &MerchantId, sku: &Sku, at: &Locat
     let (item_key, location_key) = (item_key(merchant, sku), location_key(merchant, at));
     let (item, location) =
         tokio::try_join!(deps.store.load::<StoredItem>(&item_key), deps.store.load::<StoredLocation>(&location_key),)?;
-    if item.is_none() {
+    let Some(item) = item else {
         let detail = "there is no item with this SKU: create it first, with POST /v1/items or an import";
         return Err(Problem::new(422, "unknown-item", detail).at("/sku"));
+    };
+    if item.body.item.is_kit() {
+        let detail = "this item is a kit, which has no stock: count its components, see GET /v1/items/{sku}";
+        return Err(Problem::new(422, "item-is-kit", detail).at("/sku"));
     }
     let Some(location) = location else {
         let detail = "there is no location with this code: create it first, with POST /v1/locations";

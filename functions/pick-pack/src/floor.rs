@@ -101,7 +101,8 @@ pub(crate) async fn scan_item(deps: &Deps, request: &Request) -> Result<Response
 
 /// Report units that are not where they should be.
 ///
-/// They are reserved elsewhere if they can be; the rest of the task goes on.
+/// They are reserved elsewhere if they can be; the rest of the task goes on. A kit that they belong to is given up with all its
+/// components: what of them is scanned already is `surplus`, to be put back.
 #[utoipa::path(
     post, path = "/v1/pick-tasks/{task}/short-picks", tag = "pick-pack",
     params(
@@ -131,7 +132,9 @@ pub(crate) async fn report_short_pick(deps: &Deps, request: &Request) -> Result<
     answer(&changed, &Task::from(&changed.value.body))
 }
 
-/// Say that the scanned units of a cancelled order lie in their bins again.
+/// Say that scanned units lie in their bins again.
+///
+/// Of a cancelled order that is every one. Of any other it is the `surplus` of kits that lack a component, and the task goes on.
 #[utoipa::path(
     post, path = "/v1/pick-tasks/{task}/put-back", tag = "pick-pack",
     params(
@@ -140,7 +143,7 @@ pub(crate) async fn report_short_pick(deps: &Deps, request: &Request) -> Result<
     ),
     request_body(content = PutBackRequest, content_type = "application/json"),
     responses(
-        (status = 200, description = "The task is cancelled; its units become available", body = Task),
+        (status = 200, description = "The units become available, a cancelled order's when its task is `cancelled`", body = Task),
         (status = 400, description = "A field is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key's scope does not allow it", body = Problem, content_type = "application/problem+json"),

@@ -8,7 +8,7 @@ use domain::account::Merchant;
 use domain::address::Person;
 use domain::order::Order;
 use domain::pick_task::PickTask;
-use domain::{OrderId, Rejected};
+use domain::{OrderId, Rejected, Sku};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use platform::documents::document_key;
@@ -77,12 +77,13 @@ async fn draw(deps: &Deps, order: &Order, task: &PickTask, now: Timestamp) -> Re
         Rejected::new("recipient-missing", "the order has nobody to send it to: give it an address, or cancel it")
     })?;
     let merchant = deps.store.require::<Merchant>(&merchant_key(&task.merchant()), "the task's merchant").await?.body;
-    let picked = || task.lines.iter().filter(|line| line.picked() > 0);
-    let items = items(deps, &merchant.id, picked().map(|line| &line.sku)).await?;
-    let lines = picked().map(|line| SlipLine {
-        sku: line.sku.as_str(),
-        title: items.get(&line.sku).map_or(line.sku.as_str(), |item| item.name.as_str()),
-        quantity: line.picked(),
+    let contents = in_the_parcel(order, task);
+    let items = items(deps, &merchant.id, contents.iter().map(|content| &content.sku)).await?;
+    let lines = contents.iter().map(|content| SlipLine {
+        sku: content.sku.as_str(),
+        title: items.get(&content.sku).map_or(content.sku.as_str(), |item| item.name.as_str()),
+        quantity: content.quantity,
+        in_kit: content.in_kit,
     });
     let slip = PackingSlip {
         shop_name: &merchant.name,
@@ -93,6 +94,42 @@ async fn draw(deps: &Deps, order: &Order, task: &PickTask, now: Timestamp) -> Re
         lines: lines.collect(),
     };
     packing_slip::pdf(&slip).map_err(|error| Failure::bug(format!("a packing slip cannot be drawn: {error}")))
+}
+
+/// A line of the slip.
+struct Content {
+    sku: Sku,
+    quantity: u32,
+    in_kit: bool,
+}
+
+/// Items by the unit, in the order in which they were picked; then kits, each followed by what is in it.
+fn in_the_parcel(order: &Order, task: &PickTask) -> Vec<Content> {
+    let mut contents: Vec<Content> = Vec::new();
+    let goods = task.contents();
+    let by_the_unit = |sku: &Sku| {
+        let units = goods.iter().filter(|goods| goods.sku == *sku && task.kit_of(goods.line).is_empty());
+        units.map(|goods| goods.quantity).sum::<u32>()
+    };
+    for line in &task.lines {
+        let quantity = by_the_unit(&line.sku);
+        if quantity > 0 && !contents.iter().any(|content| content.sku == line.sku) {
+            contents.push(Content { sku: line.sku.clone(), quantity, in_kit: false });
+        }
+    }
+    for shipped in task.shipping() {
+        let kit = task.kit_of(shipped.line);
+        let Some(sku) = order.line(shipped.line).and_then(|line| line.sku.clone()).filter(|_| !kit.is_empty()) else {
+            continue;
+        };
+        contents.push(Content { sku, quantity: shipped.quantity, in_kit: false });
+        contents.extend(kit.iter().map(|component| Content {
+            sku: component.sku.clone(),
+            quantity: shipped.quantity * component.quantity,
+            in_kit: true,
+        }));
+    }
+    contents
 }
 
 fn party(person: &Person) -> Party<'_> {

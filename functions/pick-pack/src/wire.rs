@@ -81,7 +81,7 @@ pub struct PackRequest {
     pub actor: Actor,
 }
 
-/// Every scanned unit of a cancelled order lies in its bin again.
+/// Every scanned unit of a cancelled order, or the surplus of kits that lack a component, lies in its bin again.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutBackRequest {
@@ -110,6 +110,8 @@ pub struct TaskLine {
     pub short: u32,
     /// Units left to scan.
     pub remaining: u32,
+    /// Units scanned for a kit that lacks another component: put them back, then say so by put-back.
+    pub surplus: u32,
 }
 
 /// A pick task.
@@ -151,6 +153,7 @@ impl From<&PickTask> for Task {
             picked: line.picked(),
             short: line.short,
             remaining: line.remaining(),
+            surplus: line.surplus(),
         });
         Self {
             id: task.id.clone(),

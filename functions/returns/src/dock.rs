@@ -13,7 +13,7 @@ use platform::items::{
     StoredItem, StoredLocation, item_key, location_key, merchant_key, order_key, return_key, tracker_key,
 };
 use platform::{Changed, Deps, Failure, Problem, Request, Response, Step};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 const DOCK: [Scope; 2] = [Scope::Floor, Scope::Operations];
 
@@ -171,13 +171,18 @@ async fn check_location(deps: &Deps, merchant: &MerchantId, location: &LocationI
 
 async fn check_items(deps: &Deps, merchant: &MerchantId, arrivals: &[Arrival]) -> Result<(), Problem> {
     let keys: Vec<_> = arrivals.iter().map(|arrival| item_key(merchant, &arrival.sku)).collect();
-    let known: BTreeSet<_> =
-        deps.store.load_many::<StoredItem>(&keys).await?.into_iter().map(|stored| stored.body.item.sku).collect();
-    match arrivals.iter().position(|arrival| !known.contains(&arrival.sku)) {
-        None => Ok(()),
-        Some(index) => Err(Problem::new(422, "unknown-sku", "the catalogue has no such item: create it first")
-            .at(format!("/lines/{index}/sku"))),
+    let items = deps.store.load_many::<StoredItem>(&keys).await?;
+    let is_kit: BTreeMap<_, _> =
+        items.into_iter().map(|item| (item.body.item.sku.clone(), item.body.item.is_kit())).collect();
+    for (index, arrival) in arrivals.iter().enumerate() {
+        let (code, detail) = match is_kit.get(&arrival.sku) {
+            Some(false) => continue,
+            Some(true) => ("item-is-kit", "a kit has no stock: count its components"),
+            None => ("unknown-sku", "the catalogue has no such item: create it first"),
+        };
+        return Err(Problem::new(422, code, detail).at(format!("/lines/{index}/sku")));
     }
+    Ok(())
 }
 
 /// The return that the parcel belongs to, as far as that can be known.

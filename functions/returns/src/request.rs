@@ -32,7 +32,7 @@ use std::collections::BTreeSet;
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key's scope does not allow it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No order with this number and e-mail address", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`not-delivered`, `return-window-closed`, `item-not-returnable`, `unknown-line`, `not-returnable`, `order-ambiguous`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`not-delivered`, `return-window-closed`, `item-not-returnable`, `unknown-line`, `part-of-kit`, `not-returnable`, `order-ambiguous`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used with another body", body = Problem, content_type = "application/problem+json"),
     ),
     security(("api_key" = [])),
@@ -100,8 +100,12 @@ async fn opened_by(deps: &Deps, order: &Order, operation: &Operation) -> Result<
 }
 
 async fn non_returnable(deps: &Deps, merchant: &MerchantId, order: &Order) -> Result<BTreeSet<Sku>, Failure> {
-    let keys: Vec<_> =
-        order.lines.iter().filter_map(|line| line.sku.as_ref()).map(|sku| item_key(merchant, sku)).collect();
+    let keys: Vec<_> = order
+        .lines
+        .iter()
+        .flat_map(|line| line.sku.iter().chain(line.kit.iter().map(|component| &component.sku)))
+        .map(|sku| item_key(merchant, sku))
+        .collect();
     let items = deps.store.load_many::<StoredItem>(&keys).await?;
     Ok(items
         .into_iter()

@@ -48,6 +48,11 @@ impl Levels {
         Ok(Self(levels))
     }
 
+    /// Adds levels of other items.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Whether any unit is available.
     pub(crate) fn has_any(&self, skus: &[Sku]) -> bool {
         self.0.iter().any(|(id, level)| level.available > 0 && skus.contains(&id.sku))
@@ -73,8 +78,9 @@ impl Levels {
             Some(Offer {
                 location: stored.location.id.clone(),
                 country: stored.location.address.country.clone(),
-                serves: Vec::new(),
-                cost: stored.location.priority,
+                serves: stored.location.serves.clone(),
+                cost: stored.location.parcel_cost_minor,
+                priority: stored.location.priority,
                 available,
             })
         };

@@ -10,13 +10,13 @@
 use crate::offers::{Levels, without};
 use crate::takes::{self, AT_ONCE};
 use crate::wish::{Wish, visible};
-use domain::allocation::{Need, Offer, Wanted, allocate};
+use domain::allocation::{Component, Need, Offer, Wanted, allocate};
 use domain::order::{AllocatedGoods, Order};
 use domain::stock::{LevelId, Take, TakeId, TakenFor};
 use domain::{Decision, MerchantId, Sku};
 use futures_util::{StreamExt, TryStreamExt};
 use jiff::tz::TimeZone;
-use platform::items::{StoredLocation, WaitingOrder, order_key};
+use platform::items::{StoredItem, StoredLocation, WaitingOrder, item_key, order_key};
 use platform::{Deps, Failure, Replaced, Versioned};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,9 +84,15 @@ async fn round(
     locations: &mut Option<Vec<StoredLocation>>,
     fates: &mut [Option<Fate>],
 ) -> Result<(), Failure> {
-    let orders = load(deps, wishes, open, fates).await?;
+    let mut orders = load(deps, wishes, open, fates).await?;
     let skus: BTreeSet<Sku> = orders.iter().flat_map(|(_, loaded, base)| skus_of(&loaded.body, base)).collect();
-    let levels = settled_levels(deps, merchant, &skus).await?;
+    let (kits, mut levels) =
+        futures_util::try_join!(kits(deps, merchant, &orders), settled_levels(deps, merchant, &skus))?;
+    if !kits.is_empty() {
+        orders = orders.into_iter().map(|(wish, loaded, base)| (wish, loaded, exploded(base, &kits))).collect();
+        let needed: BTreeSet<Sku> = orders.iter().flat_map(|(_, loaded, base)| skus_of(&loaded.body, base)).collect();
+        levels.add(settled_levels(deps, merchant, &needed.difference(&skus).cloned().collect()).await?);
+    }
     let known = match locations {
         Some(known) => known,
         None => locations.insert(crate::offers::locations(deps, merchant).await?),
@@ -158,6 +164,26 @@ async fn load(
     Ok(orders)
 }
 
+/// The kits among the items that orders need, as the catalogue has them now.
+async fn kits(
+    deps: &Deps,
+    merchant: &MerchantId,
+    orders: &[(usize, Versioned<Order>, Order)],
+) -> Result<BTreeMap<Sku, Vec<Component>>, Failure> {
+    let bases = orders.iter().map(|(_, _, base)| base).filter(|base| base.may_reserve().is_ok());
+    let keys: Vec<_> = bases.flat_map(Order::unexploded).map(|sku| item_key(merchant, sku)).collect();
+    let items = deps.store.load_many::<StoredItem>(&keys).await?;
+    Ok(items
+        .into_iter()
+        .map(|stored| (stored.body.item.sku, stored.body.item.kit))
+        .filter(|(_, kit)| !kit.is_empty())
+        .collect())
+}
+
+fn exploded(base: Order, kits: &BTreeMap<Sku, Vec<Component>>) -> Order {
+    if base.may_reserve().is_ok() { base.exploded(kits) } else { base }
+}
+
 /// The items whose levels matter to an order: what it needs, and what it claimed.
 fn skus_of(stored: &Order, base: &Order) -> Vec<Sku> {
     let needs = needs_of(base).into_iter().flat_map(|need| need.components).map(|component| component.sku);
@@ -172,7 +198,9 @@ fn needs_of(order: &Order) -> Vec<Need> {
     }
     let need = |line: &domain::order::OrderLine| {
         let quantity = order.unallocated(line);
-        (quantity > 0).then_some(Need::of_item(line.number, line.sku.clone()?, quantity))
+        let need = Need::of_item(line.number, line.sku.clone()?, quantity);
+        let need = if line.kit.is_empty() { need } else { Need { components: line.kit.clone(), ..need } };
+        (quantity > 0).then_some(need)
     };
     order.lines.iter().filter_map(need).collect()
 }

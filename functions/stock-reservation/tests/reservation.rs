@@ -7,7 +7,7 @@ use domain::incoming::{IncomingLine, IncomingOrder};
 use domain::order::{AllocationRule, FulfilmentState, Hold, HoldReason, IntakeFacts, Order};
 use domain::stock::Term;
 use domain::{Currency, LocationId, MerchantId, Message, MessageKind, Money, OrderId, Sku};
-use platform::items::order_key;
+use platform::items::{StoredLocation, location_key, order_key};
 use platform::{Failure, Function, Operation};
 use stock_reservation::StockReservation;
 use testkit::Stack;
@@ -388,4 +388,25 @@ async fn a_higher_priority_is_filled_before_an_older_order_and_an_edit_gives_ano
     world.settle().await;
     assert_eq!(world.stored(&young).await.fulfilment, FulfilmentState::Allocated);
     assert_eq!(world.stored(&old).await.fulfilment, FulfilmentState::Backordered);
+}
+
+#[tokio::test]
+async fn the_cheaper_of_two_near_locations_ships_and_the_timeline_says_why() {
+    let world = world(AllocationRule::Split).await;
+    for (location, cost, priority) in [(&world.sofia, 500, 0), (&world.varna, 300, 9)] {
+        world.stack.stock(&world.merchant, &world.tea, location, 5).await;
+        let (key, operation) = (location_key(&world.merchant, location), Operation::of(&["cost", location.as_str()]));
+        let changed = world.stack.deps.store.change::<StoredLocation, _>(&key, &operation, async |loaded| {
+            let mut next = loaded.unwrap().body.clone();
+            (next.location.parcel_cost_minor, next.location.priority) = (cost, priority);
+            Ok(domain::Decision::of(next))
+        });
+        changed.await.unwrap();
+    }
+    let order = world.order("1", &[(&world.tea, 1)]).await;
+    world.settle().await;
+    let stored = world.stored(&order).await;
+    assert_eq!(stored.fulfillment_orders[0].location, world.varna);
+    let notes: Vec<_> = stored.history.0.iter().filter_map(|entry| entry.note.as_deref()).collect();
+    assert!(notes.contains(&"VAR1: 1 of 2 locations, same country, cost 300"), "{notes:?}");
 }

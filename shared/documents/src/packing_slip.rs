@@ -36,6 +36,8 @@ pub struct SlipLine<'a> {
     pub title: &'a str,
     /// Units in the parcel.
     pub quantity: u32,
+    /// Whether it says what is in the kit of the line before: it is indented and not counted again.
+    pub in_kit: bool,
 }
 
 const SIZE_MM: (f32, f32) = (210.0, 297.0);
@@ -50,6 +52,8 @@ const FOOTER_MM: f32 = 287.0;
 const SKU_WIDTH_MM: f32 = 42.0;
 const TITLE_LEFT_MM: f32 = LEFT_MM + SKU_WIDTH_MM + 3.0;
 const TITLE_WIDTH_MM: f32 = 112.0;
+/// How far what is in a kit is indented.
+const KIT_INDENT_MM: f32 = 4.0;
 const TITLE_LINES_MAX: usize = 3;
 
 const BARS_HEIGHT_MM: f32 = 14.0;
@@ -159,8 +163,9 @@ impl Sheet<'_> {
 
     fn line(&mut self, line: &SlipLine<'_>) {
         let fonts = self.fonts;
-        let sku = fonts.wrap(BODY, line.sku, SKU_WIDTH_MM);
-        let title = fonts.wrap_cut(BODY, line.title, TITLE_WIDTH_MM, TITLE_LINES_MAX);
+        let indent_mm = if line.in_kit { KIT_INDENT_MM } else { 0.0 };
+        let sku = fonts.wrap(BODY, line.sku, SKU_WIDTH_MM - indent_mm);
+        let title = fonts.wrap_cut(BODY, line.title, TITLE_WIDTH_MM - indent_mm, TITLE_LINES_MAX);
         let rows = sku.len().max(title.len()).max(1);
         let height_mm = rows as f32 * BODY.leading_mm() + 2.4;
         if self.y_mm + height_mm > BOTTOM_MM {
@@ -170,9 +175,10 @@ impl Sheet<'_> {
         let baseline_mm = self.y_mm + BODY.leading_mm();
         let bottom_mm = self.y_mm + height_mm;
         let page = &mut self.page;
-        page.lines(LEFT_MM, baseline_mm, BODY, &sku);
-        page.lines(TITLE_LEFT_MM, baseline_mm, BODY, &title);
-        page.text_right(fonts, RIGHT_MM, baseline_mm, BODY_BOLD, &line.quantity.to_string());
+        page.lines(LEFT_MM + indent_mm, baseline_mm, BODY, &sku);
+        page.lines(TITLE_LEFT_MM + indent_mm, baseline_mm, BODY, &title);
+        let style = if line.in_kit { BODY } else { BODY_BOLD };
+        page.text_right(fonts, RIGHT_MM, baseline_mm, style, &line.quantity.to_string());
         page.rule(LEFT_MM, bottom_mm - 0.1, WIDTH_MM, 0.1);
         self.y_mm = bottom_mm;
     }
@@ -182,8 +188,9 @@ impl Sheet<'_> {
         if self.y_mm + 10.0 > BOTTOM_MM {
             self.next_page();
         }
-        let units: u64 = self.slip.lines.iter().map(|line| u64::from(line.quantity)).sum();
-        let text = format!("Lines: {} · Units in total: {units}", self.slip.lines.len());
+        let counted = || self.slip.lines.iter().filter(|line| !line.in_kit);
+        let units: u64 = counted().map(|line| u64::from(line.quantity)).sum();
+        let text = format!("Lines: {} · Units in total: {units}", counted().count());
         let y_mm = self.y_mm + 7.0;
         self.page.text_right(fonts, RIGHT_MM, y_mm, HEADING, &text);
     }

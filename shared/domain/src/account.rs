@@ -7,6 +7,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// Most countries that a location serves beside its own: there are no more.
+const SERVES_MAX: usize = 300;
+/// Dearest parcel, minor units.
+const PARCEL_COST_MINOR_MAX: u32 = 1_000_000;
 /// Longest name that people give to something, in characters.
 pub const NAME_CHARS_MAX: usize = 200;
 /// Longest window for returns, days.
@@ -154,7 +158,14 @@ pub struct Location {
     /// Telephone for the carrier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
-    /// Locations with a lower number are preferred when several could ship.
+    /// Countries that it serves as if they were its own, ISO 3166-1 alpha-2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub serves: Vec<String>,
+    /// What a parcel from here costs, minor units of the currency that all of the merchant's locations are compared in. Of
+    /// several locations that are equally near the cheaper one ships.
+    #[serde(default)]
+    pub parcel_cost_minor: u32,
+    /// Of several locations that are equally near and equally dear the one with the lower number ships.
     #[serde(default)]
     pub priority: u32,
     /// Closed: it has no stock, receives none, and nothing is allocated from it.
@@ -220,6 +231,24 @@ impl Location {
         for (field, text) in parts.into_iter().filter_map(|(field, text)| Some((field, text?))) {
             check_name(&format!("/address/{field}"), text)?;
         }
+        if self.serves.len() > SERVES_MAX {
+            return Err(invalid("/serves", format!("a location serves at most {SERVES_MAX} countries")));
+        }
+        for (index, country) in self.serves.iter().enumerate() {
+            let pointer = format!("/serves/{index}");
+            if country.len() != 2 || !country.bytes().all(|letter| letter.is_ascii_uppercase()) {
+                return Err(invalid(&pointer, "a country is two capital letters, by ISO 3166-1"));
+            }
+            if self.serves[..index].contains(country) {
+                return Err(invalid(&pointer, "this country is listed twice: leave one out"));
+            }
+        }
+        if self.parcel_cost_minor > PARCEL_COST_MINOR_MAX {
+            return Err(invalid(
+                "/parcel_cost_minor",
+                format!("a parcel costs 0 to {PARCEL_COST_MINOR_MAX} minor units"),
+            ));
+        }
         self.phone.as_ref().map_or(Ok(()), |phone| check_text("/phone", phone, 40))
     }
 }
@@ -240,6 +269,8 @@ mod tests {
                 ..Address::default()
             },
             phone: None,
+            serves: Vec::new(),
+            parcel_cost_minor: 0,
             priority: 0,
             closed: false,
         };
@@ -256,5 +287,11 @@ mod tests {
         check(|location| location.address.country = "bg".to_owned(), Some("/address/country"));
         check(|location| location.address.line2 = Some("a\nb".to_owned()), Some("/address/line2"));
         check(|location| location.phone = Some(" ".to_owned()), Some("/phone"));
+        check(|location| location.serves = vec!["RO".to_owned(), "GR".to_owned()], None);
+        check(|location| location.serves = vec!["RO".to_owned(), "gr".to_owned()], Some("/serves/1"));
+        check(|location| location.serves = vec!["ROU".to_owned()], Some("/serves/0"));
+        check(|location| location.serves = vec!["RO".to_owned(); 2], Some("/serves/1"));
+        check(|location| location.serves = vec!["RO".to_owned(); 301], Some("/serves"));
+        check(|location| location.parcel_cost_minor = PARCEL_COST_MINOR_MAX + 1, Some("/parcel_cost_minor"));
     }
 }

@@ -1,5 +1,5 @@
 //! Which location gives what: a pure choice. Fewest parcels first, then the nearest region, then the cost of a parcel, then
-//! the location's code, so that the same facts give the same answer; every allocation says why.
+//! the merchant's priority, then the location's code, so that the same facts give the same answer; every allocation says why.
 //!
 //! A kit is one unit of its line and several of its components, all from one location, or none. Of an item that is kept by
 //! lot the first to expire goes first, and none goes that the channel would find too old.
@@ -63,8 +63,10 @@ pub struct Offer {
     pub country: String,
     /// Countries that it serves as if they were its own.
     pub serves: Vec<String>,
-    /// What a parcel from here costs, relative to other locations; lower is preferred.
+    /// What a parcel from here costs, minor units, as the merchant says; lower is preferred.
     pub cost: u32,
+    /// What decides between locations that are as near and as dear; lower is preferred.
+    pub priority: u32,
     /// Available units by item and lot, first to expire first.
     pub available: BTreeMap<Sku, Vec<LotUnits>>,
 }
@@ -151,7 +153,7 @@ impl Offer {
 #[must_use]
 pub fn allocate(wanted: &Wanted<'_>, offers: &[Offer]) -> Vec<Allocation> {
     let mut offers: Vec<&Offer> = offers.iter().filter(|offer| covers(offer, wanted) > 0).collect();
-    offers.sort_by_key(|offer| (offer.nearness(wanted.country), offer.cost, offer.location.clone()));
+    offers.sort_by_key(|offer| (offer.nearness(wanted.country), offer.cost, offer.priority, offer.location.clone()));
     let units: u64 = wanted.needs.iter().map(|need| u64::from(need.quantity)).sum();
     let most_parcels = match wanted.rule {
         AllocationRule::ShipComplete => 1,
@@ -295,6 +297,7 @@ mod tests {
             country: country.to_owned(),
             serves: Vec::new(),
             cost: 0,
+            priority: 0,
             available: available.iter().map(|(name, units)| (sku(name), plain(*units))).collect(),
         }
     }
@@ -347,6 +350,26 @@ mod tests {
         assert_eq!(chosen[0].reason.to_string(), "1 of 2 locations, serves the country, cost 5");
         let chosen = allocate(&[need(1, "tea", 1)], &[far, serving], AllocationRule::Split, Some("FR"));
         assert_eq!(places(&chosen), ["A"], "the cheaper of two that are equally far");
+    }
+
+    #[test]
+    fn fewest_parcels_come_before_nearness_nearness_before_cost_and_cost_before_priority() {
+        let check = |change: fn(&mut Offer), expect: &str| {
+            let near = Offer { cost: 5, priority: 5, ..offer("B", "BG", &[("tea", 1)]) };
+            let mut other = Offer { country: "BG".to_owned(), ..near.clone() };
+            other.location = LocationId::parse("C").unwrap();
+            change(&mut other);
+            let chosen = allocate(&[need(1, "tea", 1)], &[near, other], AllocationRule::Split, Some("BG"));
+            assert_eq!(places(&chosen), [expect]);
+        };
+        check(|_| {}, "B");
+        check(|other| other.priority = 4, "C");
+        check(|other| (other.cost, other.priority) = (6, 0), "B");
+        check(|other| (other.cost, other.priority) = (4, 9), "C");
+        check(|other| (other.cost, other.country) = (0, "DE".to_owned()), "B");
+        let far = offer("C", "DE", &[("tea", 2)]);
+        let two = [offer("A", "BG", &[("tea", 1)]), offer("B", "BG", &[("tea", 1)]), far];
+        assert_eq!(places(&allocate(&[need(1, "tea", 2)], &two, AllocationRule::Split, Some("BG"))), ["C"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::account::{check_name, check_text};
 use crate::aggregate::Rejected;
+use crate::allocation::Component;
 use crate::ids::Sku;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,6 +17,10 @@ pub const WEIGHT_GRAMS_MAX: u32 = 1_000_000;
 pub const SAFETY_STOCK_MAX: u32 = 1_000_000;
 /// Longest lead time, days.
 pub const LEAD_TIME_DAYS_MAX: u32 = 365;
+/// Most items that a kit is made of.
+pub const COMPONENTS_MAX: usize = 20;
+/// Most units of one item in a kit.
+pub const COMPONENT_UNITS_MAX: u32 = 1_000;
 /// Highest reorder point, units.
 pub const REORDER_POINT_MAX: u32 = 10_000_000;
 
@@ -47,14 +52,45 @@ pub struct Item {
     /// Units at or below which the item is to be ordered again; absent: what sells within the lead time, and the safety stock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reorder_point: Option<u32>,
+    /// What one kit is made of; empty for an item that is no kit. A kit has no stock: its components have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kit: Vec<Component>,
 }
 
 impl Item {
+    /// Whether it is sold as one and kept in stock as its components.
+    #[must_use]
+    pub fn is_kit(&self) -> bool {
+        !self.kit.is_empty()
+    }
+
+    /// Whether the kit is one by itself; whether its components are items, and no kits, is asked of the catalogue.
+    fn check_kit(&self) -> Result<(), Rejected> {
+        let invalid = |pointer: String, detail: String| Err(Rejected::new("invalid-field", detail).at(pointer));
+        if self.kit.len() > COMPONENTS_MAX {
+            return invalid("/kit".to_owned(), format!("a kit is made of at most {COMPONENTS_MAX} items"));
+        }
+        for (index, component) in self.kit.iter().enumerate() {
+            let pointer = format!("/kit/{index}/sku");
+            if component.sku == self.sku {
+                return Err(Rejected::new("kit-contains-kit", "a kit cannot contain itself: leave it out").at(pointer));
+            }
+            if self.kit[..index].iter().any(|earlier| earlier.sku == component.sku) {
+                return invalid(pointer, "this item is listed twice: list it once, with all its units".to_owned());
+            }
+            if !(1..=COMPONENT_UNITS_MAX).contains(&component.quantity) {
+                let detail = format!("a kit contains 1 to {COMPONENT_UNITS_MAX} units of an item");
+                return invalid(format!("/kit/{index}/quantity"), detail);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the fields are within their limits. A barcode that two items share is not found here: the scan at the pick task,
     /// which knows the item, is what tells them apart.
     ///
     /// # Errors
-    /// `invalid-field`, with the pointer of the first field at fault.
+    /// `invalid-field`, with the pointer of the first field at fault; `kit-contains-kit` for a kit that contains itself.
     pub fn check(&self) -> Result<(), Rejected> {
         check_name("/name", &self.name)?;
         let invalid = |pointer: String, detail: String| Err(Rejected::new("invalid-field", detail).at(pointer));
@@ -82,6 +118,7 @@ impl Item {
                 format!("a reorder point is at most {REORDER_POINT_MAX} units"),
             );
         }
+        self.check_kit()?;
         self.shop_item.as_ref().map_or(Ok(()), |shop_item| check_text("/shop_item", shop_item, CODE_BYTES_MAX))
     }
 
@@ -113,6 +150,7 @@ mod tests {
             safety_stock: 2,
             lead_time_days: 0,
             reorder_point: None,
+            kit: Vec::new(),
         }
     }
 
@@ -138,6 +176,13 @@ mod tests {
         check(|item| item.reorder_point = Some(REORDER_POINT_MAX + 1), Some("/reorder_point"));
         check(|item| item.reorder_point = Some(0), None);
         check(|item| item.shop_item = Some(String::new()), Some("/shop_item"));
+        let part = |sku: &str, quantity| Component { sku: Sku::parse(sku).unwrap(), quantity };
+        check(|item| item.kit = vec![part("CUP", 1), part("POT", 1_000)], None);
+        check(|item| item.kit = vec![part("CUP", 1), part("TEA", 1)], Some("/kit/1/sku"));
+        check(|item| item.kit = vec![part("CUP", 1), part("CUP", 2)], Some("/kit/1/sku"));
+        check(|item| item.kit = vec![part("CUP", 0)], Some("/kit/0/quantity"));
+        check(|item| item.kit = vec![part("CUP", 1_001)], Some("/kit/0/quantity"));
+        check(|item| item.kit = (0..21).map(|n| part(&format!("P{n}"), 1)).collect(), Some("/kit"));
     }
 
     proptest! {

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod ids;
 pub mod incoming;
+pub mod kit;
 pub mod message;
 pub mod money;
 pub mod order;

@@ -19,6 +19,7 @@ pub use reservation::{EXTENSION_MAX, Expiry};
 pub use reserve::{Allocation, AllocationRule};
 
 use crate::aggregate::{History, Rejected};
+use crate::allocation::Component;
 use crate::ids::{ChannelId, LocationId, MerchantId, OrderId, PickTaskId, ShipmentId, Sku};
 use crate::incoming::PRIORITY_MAX;
 use crate::message::{Message, MessageKind};
@@ -122,6 +123,9 @@ pub struct OrderLine {
     pub quantity: u32,
     /// Price of one unit after discounts, minor units.
     pub unit_price_minor: i64,
+    /// What one unit is made of, where the item is a kit: as it was when stock was first to be reserved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kit: Vec<Component>,
     /// Units for which a return was requested or received.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub returned: u32,

@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|---|---|
 //! | `released` | `assigned` | refused | refused | refused | `cancelled`, Release | refused |
 //! | `assigned` | own: no-op | `in_progress`, `picked` | `assigned`, `short_picked` | refused | `cancelled`, Release | refused |
-//! | `in_progress` | own: no-op | `in_progress`, `picked` | `in_progress`, `picked` | refused | `put_back` | refused |
+//! | `in_progress` | own: no-op | `in_progress`, `picked` | `in_progress`, `picked` | refused | `put_back` | of a surplus: `assigned`, `in_progress`, `picked`, `short_picked` |
 //! | `picked` | own: no-op | refused | refused | `packed`, Book | `put_back` | refused |
 //! | `packed` | refused | refused | refused | refused | Void; label voided: `put_back` | refused |
 //! | `put_back` | refused | refused | refused | refused | no-op | `cancelled`, Release |
@@ -15,12 +15,17 @@
 //! The field's `verified` is called `packed`: every unit was checked by its scan, so packing is what follows.
 //! `short_picked` is a task of which nothing at all was found: it ends there. One that lacks some units goes on.
 //!
-//! Of every line, `picked + short + remaining = quantity`. A unit is `reserved` until the last one of the task is scanned
+//! A kit is picked as its components, and ships whole: a component that is missing makes the whole kit short. What the task
+//! holds of its other components is given back, unscanned units at once, scanned ones (the *surplus*) when they were put back;
+//! until then the task is not picked.
+//!
+//! Of every line, `picked + short + remaining = quantity + surplus`. A unit is `reserved` until the last one of the task is scanned
 //! (then all are `picked` at once), and a missing one becomes `count_suspect` when it is reported.
 
 mod cancel;
 mod create;
 mod edit;
+mod kits;
 mod pack;
 mod pick;
 #[cfg(test)]
@@ -28,6 +33,7 @@ mod tests;
 
 pub use cancel::Label;
 pub use create::PlanError;
+pub use kits::PickedKit;
 pub use pack::{Parcel, ParcelError};
 pub use pick::{SCANS_MAX, Scan};
 
@@ -39,7 +45,6 @@ use crate::stock::{Condition, DEFAULT_BIN, Goods, Lot, Movement, MovementKind, S
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// How far a pick task is.
@@ -111,7 +116,7 @@ pub struct PickLine {
     /// Barcodes of one unit; the SKU itself is one too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub barcodes: Vec<String>,
-    /// Units of each order line, as they were allocated.
+    /// Units of each order line, as they were allocated, without what was given back since its kit lacks another component.
     pub lines: Vec<AllocatedLine>,
     /// Units that were not found.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -126,7 +131,7 @@ fn is_zero(units: &u32) -> bool {
 }
 
 impl PickLine {
-    /// Units allocated.
+    /// Units to pick.
     #[must_use]
     pub fn quantity(&self) -> u32 {
         self.lines.iter().map(|line| line.quantity).sum()
@@ -144,9 +149,20 @@ impl PickLine {
         self.quantity().saturating_sub(self.picked()).saturating_sub(self.short)
     }
 
-    /// Units that the task still holds of the stock: all but those that were missing.
+    /// Units that the task still holds of the stock: all but those that were missing, and what was scanned too many.
     #[must_use]
     pub fn held(&self) -> u32 {
+        self.to_ship().max(self.picked())
+    }
+
+    /// Units scanned for a kit that lacks another component now: to be put back.
+    #[must_use]
+    pub fn surplus(&self) -> u32 {
+        self.picked().saturating_sub(self.to_ship())
+    }
+
+    /// Units that go, or will go, into the parcel.
+    fn to_ship(&self) -> u32 {
         self.quantity().saturating_sub(self.short)
     }
 
@@ -158,7 +174,7 @@ impl PickLine {
 
     /// What the order's lines still get; the last ones go short first.
     fn shipping(&self) -> impl Iterator<Item = AllocatedLine> {
-        let mut left = self.held();
+        let mut left = self.to_ship();
         self.lines.iter().filter_map(move |line| {
             let quantity = line.quantity.min(left);
             left -= quantity;
@@ -182,6 +198,9 @@ pub struct PickTask {
     pub state: PickTaskState,
     /// What to pick.
     pub lines: Vec<PickLine>,
+    /// Which order lines are kits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kits: Vec<PickedKit>,
     /// Badge of the person who claimed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assigned_to: Option<String>,
@@ -227,11 +246,25 @@ impl PickTask {
         self.lines.iter().map(PickLine::remaining).sum()
     }
 
+    /// Units scanned for kits that lack another component now: to be put back before the task can be packed.
+    #[must_use]
+    pub fn surplus(&self) -> u32 {
+        self.lines.iter().map(PickLine::surplus).sum()
+    }
+
+    /// Whether all that ships is scanned, and nothing else: then it is `picked` in the stock.
+    fn is_picked(&self) -> bool {
+        self.remaining() == 0 && self.surplus() == 0
+    }
+
     /// What the fulfilment order still ships, by order line: what was allocated without what was missing.
     /// A reader of `short_picked` compares it with the fulfilment order, so that repeated and merged messages do no harm.
     #[must_use]
     pub fn shipping(&self) -> Vec<AllocatedLine> {
-        by_order_line(self.lines.iter().flat_map(PickLine::shipping))
+        let contents = self.contents();
+        crate::kit::lines_of(contents.iter().map(|goods| (goods.line, &goods.sku, goods.quantity)), |line| {
+            self.kit_of(line)
+        })
     }
 
     /// The same as goods: what is, or will be, in the parcel.
@@ -247,18 +280,6 @@ impl PickTask {
         let mut contents: Vec<AllocatedGoods> = shipping.collect();
         contents.sort_by_key(|goods| goods.line);
         contents
-    }
-
-    /// What the fulfilment order got and lost again, by order line.
-    #[must_use]
-    pub fn missing(&self) -> Vec<AllocatedLine> {
-        let shipping = self.shipping();
-        let ships = |number: u32| shipping.iter().find(|line| line.line == number).map_or(0, |line| line.quantity);
-        by_order_line(self.lines.iter().flat_map(|line| line.lines.clone()))
-            .into_iter()
-            .map(|line| AllocatedLine { line: line.line, quantity: line.quantity - ships(line.line) })
-            .filter(|line| line.quantity > 0)
-            .collect()
     }
 
     /// What a cancelled task gives back: lines with the units ([`PickLine::held`]) that are reserved for it. Missing units
@@ -303,13 +324,4 @@ impl PickTask {
             })
             .collect()
     }
-}
-
-/// Units summed up by order line, in the order of the lines.
-fn by_order_line(lines: impl Iterator<Item = AllocatedLine>) -> Vec<AllocatedLine> {
-    let mut units: BTreeMap<u32, u32> = BTreeMap::new();
-    for line in lines {
-        *units.entry(line.line).or_default() += line.quantity;
-    }
-    units.into_iter().map(|(line, quantity)| AllocatedLine { line, quantity }).collect()
 }

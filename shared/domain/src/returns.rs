@@ -32,12 +32,14 @@ pub use dock::{Arrival, Inspected, NOTE_CHARS_MAX};
 pub use open::{AskedLine, LineReference, Opened, PolicyFacts, ReturnRequest, STATUTORY_DAYS, WARRANTY_DAYS};
 
 use crate::aggregate::{Actor, Decision, History, Rejected};
+use crate::allocation::Component;
 use crate::ids::{LocationId, MerchantId, OrderId, ReturnId, ShipmentId, Sku};
 use crate::message::{Message, MessageKind};
 use crate::money::Currency;
 use crate::order::AllocatedLine;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// How long the shopper has to send an approved return before it expires.
@@ -166,6 +168,9 @@ pub struct ReturnLine {
     pub line: Option<u32>,
     /// The item.
     pub sku: Sku,
+    /// Units of the item in one kit, where the order line is a kit: its components come back one by one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub per_kit: u32,
     /// Units announced (or, of a parcel that nobody announced, counted).
     pub quantity: u32,
     /// Units counted at the dock.
@@ -185,11 +190,16 @@ pub struct ReturnLine {
     pub reason: Option<ReturnReason>,
 }
 
+fn is_zero(units: &u32) -> bool {
+    *units == 0
+}
+
 impl ReturnLine {
     fn announced(line: u32, sku: &Sku, quantity: u32, reason: Option<ReturnReason>) -> Self {
         Self {
             line: Some(line),
             sku: sku.clone(),
+            per_kit: 0,
             quantity,
             received: 0,
             restocked: 0,
@@ -197,6 +207,17 @@ impl ReturnLine {
             written_off: 0,
             reason,
         }
+    }
+
+    /// What comes back of `quantity` units of an order line: the units, or the components of as many kits.
+    fn exploded(self, kit: &[Component]) -> Vec<Self> {
+        let part = |component: &Component| Self {
+            sku: component.sku.clone(),
+            per_kit: component.quantity,
+            quantity: self.quantity * component.quantity,
+            ..self.clone()
+        };
+        if kit.is_empty() { vec![self] } else { kit.iter().map(part).collect() }
     }
 
     /// Units received and not yet disposed of, all in the term `inspection`.
@@ -291,15 +312,32 @@ impl Return {
         self.units(|line| line.quantity)
     }
 
+    /// The units of the order that came: of kits those that are whole.
+    #[must_use]
+    pub fn arrived(&self) -> Vec<AllocatedLine> {
+        self.units(|line| line.received)
+    }
+
     /// The units of the order that it claims and that did not come.
     #[must_use]
     pub fn missing(&self) -> Vec<AllocatedLine> {
-        self.units(|line| line.quantity.saturating_sub(line.received))
+        let arrived: BTreeMap<u32, u32> = self.arrived().into_iter().map(|line| (line.line, line.quantity)).collect();
+        let missing = |claimed: AllocatedLine| AllocatedLine {
+            quantity: claimed.quantity.saturating_sub(arrived.get(&claimed.line).copied().unwrap_or(0)),
+            ..claimed
+        };
+        self.claimed().into_iter().map(missing).filter(|line| line.quantity > 0).collect()
     }
 
     fn units(&self, of: impl Fn(&ReturnLine) -> u32) -> Vec<AllocatedLine> {
-        let units = |line: &ReturnLine| Some(AllocatedLine { line: line.line?, quantity: of(line) });
-        self.lines.iter().filter_map(units).filter(|line| line.quantity > 0).collect()
+        let mut kits: BTreeMap<u32, Vec<Component>> = BTreeMap::new();
+        for (line, part) in
+            self.lines.iter().filter(|part| part.per_kit > 0).filter_map(|part| Some((part.line?, part)))
+        {
+            kits.entry(line).or_default().push(Component { sku: part.sku.clone(), quantity: part.per_kit });
+        }
+        let goods = self.lines.iter().filter_map(|line| Some((line.line?, &line.sku, of(line))));
+        crate::kit::lines_of(goods, |line| kits.get(&line).map_or(&[], Vec::as_slice))
     }
 
     /// Approves it: a label is booked.

@@ -207,8 +207,16 @@ impl Stack {
             country: "BG".to_owned(),
             ..Address::default()
         };
-        let location =
-            Location { id: id.clone(), name: code.to_owned(), address, phone: None, priority: 0, closed: false };
+        let location = Location {
+            id: id.clone(),
+            name: code.to_owned(),
+            address,
+            phone: None,
+            serves: Vec::new(),
+            parcel_cost_minor: 0,
+            priority: 0,
+            closed: false,
+        };
         self.create(StoredLocation { merchant: merchant.clone(), location }).await;
         id
     }
@@ -226,8 +234,9 @@ impl Stack {
             safety_stock: 0,
             lead_time_days: 0,
             reorder_point: None,
+            kit: Vec::new(),
         };
-        self.create(StoredItem { merchant: merchant.clone(), item }).await;
+        self.create(StoredItem { merchant: merchant.clone(), item, kits: 0 }).await;
         code
     }
 

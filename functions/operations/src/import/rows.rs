@@ -1,6 +1,7 @@
 //! The file itself: bytes become rows, each good or with its fault.
 
 use domain::Sku;
+use domain::allocation::Component;
 use domain::catalogue::Item;
 use platform::Problem;
 use std::collections::BTreeMap;
@@ -21,10 +22,11 @@ enum Column {
     SafetyStock,
     LeadTimeDays,
     ReorderPoint,
+    Kit,
 }
 
 impl Column {
-    const ALL: [(Self, &str); 9] = [
+    const ALL: [(Self, &str); 10] = [
         (Self::Sku, "sku"),
         (Self::Name, "name"),
         (Self::Barcodes, "barcodes"),
@@ -34,6 +36,7 @@ impl Column {
         (Self::SafetyStock, "safety_stock"),
         (Self::LeadTimeDays, "lead_time_days"),
         (Self::ReorderPoint, "reorder_point"),
+        (Self::Kit, "kit"),
     ];
 
     fn name(self) -> &'static str {
@@ -60,9 +63,15 @@ pub(super) struct Patch {
     safety_stock: Option<u32>,
     lead_time_days: Option<u32>,
     reorder_point: Option<Option<u32>>,
+    kit: Option<Vec<Component>>,
 }
 
 impl Patch {
+    /// Whether the line makes the item a kit.
+    pub(super) fn names_kit(&self) -> bool {
+        self.kit.as_ref().is_some_and(|kit| !kit.is_empty())
+    }
+
     /// The item as this line wants it.
     pub(super) fn apply_to(&self, current: Option<&Item>) -> Item {
         let mut item = current.cloned().unwrap_or_else(|| Item {
@@ -75,6 +84,7 @@ impl Patch {
             safety_stock: 0,
             lead_time_days: 0,
             reorder_point: None,
+            kit: Vec::new(),
         });
         item.name.clone_from(&self.name);
         if let Some(barcodes) = &self.barcodes {
@@ -88,6 +98,9 @@ impl Patch {
         item.safety_stock = self.safety_stock.unwrap_or(item.safety_stock);
         item.lead_time_days = self.lead_time_days.unwrap_or(item.lead_time_days);
         item.reorder_point = self.reorder_point.unwrap_or(item.reorder_point);
+        if let Some(kit) = &self.kit {
+            item.kit.clone_from(kit);
+        }
         item
     }
 }
@@ -235,6 +248,7 @@ fn patch(columns: &[Column], record: &csv::ByteRecord) -> Result<Patch, Fault> {
         reorder_point: cell(Column::ReorderPoint)
             .map(|text| (!text.is_empty()).then(|| whole(Column::ReorderPoint, text)).transpose())
             .transpose()?,
+        kit: cell(Column::Kit).map(kit).transpose()?,
     })
 }
 
@@ -244,6 +258,20 @@ fn fault(column: Column, reason: impl Into<String>) -> Fault {
 
 fn barcodes(cell: &str) -> Vec<String> {
     cell.split('|').map(str::trim).filter(|barcode| !barcode.is_empty()).map(str::to_owned).collect()
+}
+
+/// The components of a kit: `TEA*2|CUP` is two of TEA and one of CUP.
+fn kit(cell: &str) -> Result<Vec<Component>, Fault> {
+    let component = |part: &str| {
+        let digits = |units: &str| !units.is_empty() && units.bytes().all(|b| b.is_ascii_digit());
+        let (sku, quantity) = match part.rsplit_once('*').filter(|(_, units)| digits(units.trim())) {
+            Some((sku, units)) => (sku.trim(), whole(Column::Kit, units.trim())?),
+            None => (part, 1),
+        };
+        let sku = Sku::parse(sku).map_err(|error| fault(Column::Kit, error.to_string()))?;
+        Ok(Component { sku, quantity })
+    };
+    cell.split('|').map(str::trim).filter(|part| !part.is_empty()).map(component).collect()
 }
 
 fn whole(column: Column, cell: &str) -> Result<u32, Fault> {

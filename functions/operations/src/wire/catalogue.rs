@@ -1,6 +1,7 @@
 //! Locations, items, and the import of items.
 
 use domain::account::Location;
+use domain::allocation::Component;
 use domain::catalogue::Item;
 use domain::{LocationId, Sku};
 use serde::{Deserialize, Serialize};
@@ -42,7 +43,16 @@ pub struct NewLocation {
     /// Telephone for the carrier.
     #[serde(default)]
     pub phone: Option<String>,
-    /// Locations with a lower number are preferred when several could ship.
+    /// Countries that it serves as if they were its own, ISO 3166-1 alpha-2.
+    #[serde(default)]
+    #[schema(example = json!(["RO", "GR"]))]
+    pub serves: Vec<String>,
+    /// What a parcel from here costs, minor units of the currency that all of the merchant's locations are compared in. Of several
+    /// locations that are equally near the cheaper one ships.
+    #[serde(default)]
+    #[schema(maximum = 1_000_000)]
+    pub parcel_cost_minor: u32,
+    /// Of several locations that are equally near and equally dear the one with the lower number ships.
     #[serde(default)]
     pub priority: u32,
 }
@@ -56,8 +66,8 @@ impl From<Address> for domain::address::Address {
 
 impl From<NewLocation> for Location {
     fn from(new: NewLocation) -> Self {
-        let NewLocation { id, name, address, phone, priority } = new;
-        Self { id, name, address: address.into(), phone, priority, closed: false }
+        let NewLocation { id, name, address, phone, serves, parcel_cost_minor, priority } = new;
+        Self { id, name, address: address.into(), phone, serves, parcel_cost_minor, priority, closed: false }
     }
 }
 
@@ -73,7 +83,16 @@ pub struct LocationEdit {
     /// Telephone for the carrier.
     #[serde(default)]
     pub phone: Option<String>,
-    /// Locations with a lower number are preferred when several could ship.
+    /// Countries that it serves as if they were its own, ISO 3166-1 alpha-2.
+    #[serde(default)]
+    #[schema(example = json!(["RO", "GR"]))]
+    pub serves: Vec<String>,
+    /// What a parcel from here costs, minor units of the currency that all of the merchant's locations are compared in. Of several
+    /// locations that are equally near the cheaper one ships.
+    #[serde(default)]
+    #[schema(maximum = 1_000_000)]
+    pub parcel_cost_minor: u32,
+    /// Of several locations that are equally near and equally dear the one with the lower number ships.
     #[serde(default)]
     pub priority: u32,
     /// Whether it is closed: refused while anything is in it. A closed one receives nothing, and nothing is allocated from it.
@@ -85,8 +104,8 @@ impl LocationEdit {
     /// The location with this code as it is to be.
     #[must_use]
     pub fn of(self, id: LocationId) -> Location {
-        let Self { name, address, phone, priority, closed } = self;
-        Location { id, name, address: address.into(), phone, priority, closed }
+        let Self { name, address, phone, serves, parcel_cost_minor, priority, closed } = self;
+        Location { id, name, address: address.into(), phone, serves, parcel_cost_minor, priority, closed }
     }
 }
 
@@ -130,6 +149,9 @@ pub struct NewItem {
     /// Units at or below which the item is to be ordered again; absent: what sells within the lead time, and the safety stock.
     #[serde(default)]
     pub reorder_point: Option<u32>,
+    /// What one kit is made of, up to 20 items that are no kits; left out for an item that is no kit.
+    #[serde(default)]
+    pub kit: Vec<Component>,
 }
 
 impl From<NewItem> for Item {
@@ -144,6 +166,7 @@ impl From<NewItem> for Item {
             safety_stock: new.safety_stock,
             lead_time_days: new.lead_time_days,
             reorder_point: new.reorder_point,
+            kit: new.kit,
         }
     }
 }

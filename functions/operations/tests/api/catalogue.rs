@@ -35,6 +35,8 @@ async fn a_location_with_a_wrong_field_is_refused_with_the_pointer() {
     check(address(json!({"country": "Bulgaria"})), "/address/country").await;
     check(address(json!({"zip": "1000"})), "/address/zip").await;
     check(json!({"priority": -1}), "/priority").await;
+    check(json!({"serves": ["RO", "Greece"]}), "/serves/1").await;
+    check(json!({"parcel_cost_minor": 1_000_001}), "/parcel_cost_minor").await;
 }
 
 #[tokio::test]
@@ -109,4 +111,78 @@ async fn items_are_listed_in_order_over_pages_none_twice_and_none_left_out() {
     }
     let cursor = platform::listing::PageRequest::cursor("chn_foreign");
     assert_eq!(world.admin(request("GET /v1/channels").query("cursor", cursor)).await.0, 400);
+}
+
+fn kit(sku: &str, components: &[(&str, u32)]) -> Value {
+    let part = |(sku, quantity): &(&str, u32)| json!({"sku": sku, "quantity": quantity});
+    let components: Vec<Value> = components.iter().map(part).collect();
+    with(&new_item(sku), &json!({"kit": components, "barcodes": []}))
+}
+
+async fn import(world: &World, file: &str) -> Value {
+    let import = request("POST /v1/items/import").header("content-type", "text/csv").body(file.to_owned());
+    world.ops(import).await.1
+}
+
+#[tokio::test]
+async fn a_kit_is_made_of_items_that_are_no_kits() {
+    let world = World::new().await;
+    let post = async |item: &Value| world.ops(request("POST /v1/items").json(item)).await;
+    for sku in ["TEA", "CUP"] {
+        let item = with(&new_item(sku), &json!({"barcodes": []}));
+        assert_eq!(post(&item).await.0, 201);
+    }
+    let set = kit("SET", &[("TEA", 2), ("CUP", 1)]);
+    let (status, created) = post(&set).await;
+    assert_eq!((status, &created["kit"]), (201, &set["kit"]));
+    assert_eq!(world.ops(request("GET /v1/items/{sku}").path("sku", "SET")).await.1, created);
+    let refuse = async |item: Value, status, code: &str, pointer: &str| {
+        refused(post(&item).await, status, code, pointer);
+    };
+    refuse(kit("ALL", &[("TEA", 1), ("SET", 1)]), 409, "kit-contains-kit", "/kit/1/sku").await;
+    refuse(kit("ALL", &[("TEA", 1), ("ALL", 1)]), 409, "kit-contains-kit", "/kit/1/sku").await;
+    refuse(kit("ALL", &[("NONE", 1)]), 409, "unknown-item", "/kit/0/sku").await;
+    refuse(kit("ALL", &[("TEA", 1), ("TEA", 1)]), 400, "invalid-field", "/kit/1/sku").await;
+    refuse(kit("ALL", &[("TEA", 0)]), 400, "invalid-field", "/kit/0/quantity").await;
+    refuse(with(&kit("ALL", &[]), &json!({"kit": [{"sku": "TEA"}]})), 400, "invalid-field", "/kit/0/quantity").await;
+    assert_eq!(world.ops(request("GET /v1/items/{sku}").path("sku", "ALL")).await.0, 404);
+}
+
+#[tokio::test]
+async fn an_import_makes_and_changes_kits_and_a_component_becomes_none() {
+    let world = World::new().await;
+    let report = import(&world, "sku,name,kit\nSET,Set,TEA*2|CUP\nTEA,Tea,\nCUP,Cup,\n").await;
+    assert_eq!((report["created"].as_u64(), report["refused"].as_u64()), (Some(3), Some(0)), "{report}");
+    let refusal = async |file: &str, reason: &str| {
+        let report = import(&world, file).await;
+        let line = &report["lines"][0];
+        assert_eq!((line["outcome"].as_str(), line["column"].as_str()), (Some("refused"), Some("kit")), "{report}");
+        assert!(line["reason"].as_str().unwrap().contains(reason), "{report}");
+    };
+    refusal("sku,name,kit\nTEA,Tea,CUP\n", "component of 1 kits").await;
+    refusal("sku,name,kit\nBIG,Big,SET\n", "is a kit").await;
+    refusal("sku,name,kit\nBIG,Big,TEA*x\n", "no item").await;
+    // The set loses its tea: that may be a kit now.
+    let report = import(&world, "sku,name,kit\nSET,Set,CUP*3\n").await;
+    assert_eq!(report["updated"].as_u64(), Some(1), "{report}");
+    let report = import(&world, "sku,name,kit\nTEA,Tea,CUP\nSET,Set,\n").await;
+    assert_eq!(report["updated"].as_u64(), Some(2), "{report}");
+    let (_, set) = world.ops(request("GET /v1/items/{sku}").path("sku", "SET")).await;
+    assert!(set.get("kit").is_none(), "{set}");
+}
+
+#[tokio::test]
+async fn a_kit_has_no_stock_and_what_has_stock_becomes_no_kit() {
+    let world = World::new().await;
+    assert_eq!(world.ops(request("POST /v1/locations").json(&new_location("SOF1"))).await.0, 201);
+    import(&world, "sku,name,kit\nTEA,Tea,\nCUP,Cup,\nSET,Set,TEA*2\n").await;
+    let receipt = |sku: &str| {
+        let actor = json!({"person": "badge-1", "station": "DOCK-1"});
+        let body = json!({"sku": sku, "location": "SOF1", "quantity": 1, "actor": actor});
+        request("POST /v1/receipts").json(&body)
+    };
+    refused(world.ops(receipt("SET")).await, 422, "item-is-kit", "/sku");
+    assert_eq!(world.ops(receipt("CUP")).await.0, 201);
+    let report = import(&world, "sku,name,kit\nCUP,Cup,TEA\n").await;
+    assert!(report["lines"][0]["reason"].as_str().unwrap().contains("in stock"), "{report}");
 }

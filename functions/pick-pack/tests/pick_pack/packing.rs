@@ -2,11 +2,12 @@
 
 use crate::world::{World, actor, person, scan};
 use documents::{PackingSlip, Party, SlipLine, packing_slip};
-use domain::MessageKind;
-use domain::order::{Hold, HoldReason};
+use domain::allocation::Component;
+use domain::order::{AllocatedGoods, Hold, HoldReason, Order, OrderLine};
 use domain::pick_task::PickTaskState;
+use domain::{Decision, MessageKind};
 use platform::documents::document_key;
-use platform::items::PersonRecord;
+use platform::items::{PersonRecord, order_key};
 use platform::store::FactsOutbox;
 use platform::{Operation, Versioned};
 use serde_json::{Value, json};
@@ -22,15 +23,9 @@ async fn slip(world: &World) -> Option<Vec<u8>> {
     world.stack.deps.documents.get(&document_key(&world.order, "packing-slip-1.pdf")).await.unwrap()
 }
 
-#[tokio::test]
-async fn a_picked_task_is_packed_with_its_slip_and_booked() {
-    let world = World::picked(&[("TEA", 2), ("CUP", 1)]).await;
-    let _ = world.stack.outbox();
-    let answer = world.ok("pack", parcel()).await;
-    assert_eq!((answer["state"].as_str(), answer["parcel"]["weight_grams"].as_u64()), (Some("packed"), Some(750)));
+fn expected(world: &World, lines: Vec<SlipLine<'_>>) -> Vec<u8> {
     let to = person();
-    let line = |sku, title, quantity| SlipLine { sku, title, quantity };
-    let expected = PackingSlip {
+    let slip = PackingSlip {
         shop_name: "Чаена къща",
         order_number: "#1001",
         date: "2026-11-02".parse().unwrap(),
@@ -44,9 +39,49 @@ async fn a_picked_task_is_packed_with_its_slip_and_booked() {
             ..Party::default()
         },
         barcode: world.task.as_str(),
-        lines: vec![line("TEA", "Стока TEA", 2), line("CUP", "Стока CUP", 1)],
+        lines,
     };
-    assert_eq!(slip(&world).await.expect("the slip"), packing_slip::pdf(&expected).unwrap());
+    packing_slip::pdf(&slip).unwrap()
+}
+
+#[tokio::test]
+async fn a_kit_is_picked_by_component_and_on_the_slip_with_what_is_in_it() {
+    let world = World::allocated(&[("SET", 1), ("TEA", 2), ("CUP", 1)]).await;
+    // The other two lines are what the first is made of.
+    let (key, operation) = (order_key(&world.order), Operation::of(&["kit"]));
+    let changed = world.stack.deps.store.change::<Order, _>(&key, &operation, async |loaded| {
+        let mut next = loaded.unwrap().body.clone();
+        let component = |line: OrderLine| Component { sku: line.sku.unwrap(), quantity: line.quantity };
+        let kit: Vec<Component> = next.lines.drain(1..).map(component).collect();
+        let goods =
+            |part: &Component| AllocatedGoods { line: 1, sku: part.sku.clone(), lot: None, quantity: part.quantity };
+        next.fulfillment_orders[0].goods = kit.iter().map(goods).collect();
+        next.fulfillment_orders[0].lines.truncate(1);
+        next.lines[0].kit = kit;
+        Ok(Decision::of(next))
+    });
+    changed.await.unwrap();
+    world.deliver().await;
+    world.ok("claim", json!({"actor": actor("ann")})).await;
+    world.ok("scans", scan("TEA", 2)).await;
+    let picked = world.ok("scans", scan("CUP", 1)).await;
+    assert_eq!((picked["state"].as_str(), picked["lines"][0]["surplus"].as_u64()), (Some("picked"), Some(0)));
+    world.ok("pack", parcel()).await;
+    let line = |sku, title, quantity, in_kit| SlipLine { sku, title, quantity, in_kit };
+    let kit = line("SET", "Стока SET", 1, false);
+    let lines = vec![kit, line("TEA", "Стока TEA", 2, true), line("CUP", "Стока CUP", 1, true)];
+    assert_eq!(slip(&world).await.expect("the slip"), expected(&world, lines));
+}
+
+#[tokio::test]
+async fn a_picked_task_is_packed_with_its_slip_and_booked() {
+    let world = World::picked(&[("TEA", 2), ("CUP", 1)]).await;
+    let _ = world.stack.outbox();
+    let answer = world.ok("pack", parcel()).await;
+    assert_eq!((answer["state"].as_str(), answer["parcel"]["weight_grams"].as_u64()), (Some("packed"), Some(750)));
+    let line = |sku, title, quantity| SlipLine { sku, title, quantity, in_kit: false };
+    let lines = vec![line("TEA", "Стока TEA", 2), line("CUP", "Стока CUP", 1)];
+    assert_eq!(slip(&world).await.expect("the slip"), expected(&world, lines));
     let records = world.stack.stream_records();
     let facts = records.iter().find_map(|record| record.text("facts")).expect("facts");
     let facts: Vec<_> = serde_json::from_str::<FactsOutbox>(facts)

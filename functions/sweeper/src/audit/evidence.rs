@@ -6,7 +6,7 @@
 
 use super::ledger;
 use domain::audit::{Drift, Evidence, Found, OpenTake};
-use domain::order::Order;
+use domain::order::{FulfillmentOrderStatus, Order};
 use domain::pick_task::PickTask;
 use domain::shipment::Shipment;
 use domain::stock::{Level, LevelId, Take, TakeId, TakenFor};
@@ -203,12 +203,19 @@ async fn of_orders(
 ) -> Result<Vec<(Versioned<Order>, Parts)>, Failure> {
     let keys: Vec<Key> = orders.iter().map(order_key).collect();
     let heads = deps.store.load_many::<Order>(&keys).await?;
-    let concerns = |head: &Versioned<Order>| -> Vec<PickTaskId> {
-        let active = head.body.fulfillment_orders.iter().filter(|f| f.is_active());
-        let of = active.filter(|f| head.body.goods_of(f).iter().any(|goods| skus.contains(&goods.sku)));
-        of.map(|f| PickTaskId::of(&head.body.id, f.number)).collect()
+    let concerns = |order: &Order| {
+        order.lines.iter().any(|line| {
+            let component = |sku: &Sku| order.kit_of(line.number).iter().any(|component| component.sku == *sku);
+            skus.iter().any(|sku| line.sku.as_ref() == Some(sku) || component(sku))
+        })
     };
-    let ids: Vec<PickTaskId> = heads.iter().flat_map(concerns).collect();
+    // Also of cancelled ones: a kit that lacks a component leaves what was scanned of it with the picker.
+    let tasks = |order: &Order| -> Vec<PickTaskId> {
+        let open = order.fulfillment_orders.iter().filter(|f| f.status != FulfillmentOrderStatus::Closed);
+        open.map(|f| PickTaskId::of(&order.id, f.number)).collect()
+    };
+    let concerned = heads.iter().map(|head| &head.body).filter(|order| concerns(order));
+    let ids: Vec<PickTaskId> = concerned.flat_map(tasks).collect();
     let task_keys: Vec<Key> = ids.iter().map(pick_task_key).collect();
     let shipment_keys: Vec<Key> = ids.iter().map(|id| shipment_key(&id.shipment())).collect();
     let mut parts: BTreeMap<OrderId, Parts> = BTreeMap::new();

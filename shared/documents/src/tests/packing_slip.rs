@@ -16,15 +16,25 @@ fn slip(lines: Vec<SlipLine<'_>>) -> PackingSlip<'_> {
     }
 }
 
-const MUG: SlipLine<'static> = SlipLine { sku: "MUG-1", title: "Чаша, синя, 330 мл", quantity: 2 };
+const MUG: SlipLine<'static> =
+    SlipLine { sku: "MUG-1", title: "Чаша, синя, 330 мл", quantity: 2, in_kit: false };
 
 fn read(slip: &PackingSlip<'_>) -> Vec<reader::Page> {
     reader::read(&pdf(slip).expect("a packing slip"))
 }
 
 #[test]
+fn what_is_in_a_kit_is_shown_and_not_counted_again() {
+    let part = SlipLine { sku: "SPOON-1", title: "Лъжица", quantity: 4, in_kit: true };
+    let text = read(&slip(vec![MUG, part]))[0].text();
+    assert!(text.contains("SPOON-1") && text.contains("Лъжица"), "{text}");
+    assert!(text.contains("Lines: 1 · Units in total: 2"), "{text}");
+}
+
+#[test]
 fn everything_on_the_slip_can_be_copied_out_of_it() {
-    let pages = read(&slip(vec![MUG, SlipLine { sku: "PEN-7", title: "Химикалка ёъѝ Їґ", quantity: 40 }]));
+    let pages =
+        read(&slip(vec![MUG, SlipLine { sku: "PEN-7", title: "Химикалка ёъѝ Їґ", quantity: 40, in_kit: false }]));
     let text = pages[0].text();
     for part in [
         "Книжарница „Слово“",
@@ -60,7 +70,7 @@ fn the_same_slip_gives_the_same_bytes() {
 fn every_page_repeats_the_head_and_says_its_number_and_no_line_is_lost() {
     let skus: Vec<String> = (0..150).map(|at| format!("SKU{at:03}")).collect();
     let title = "A title so long that it needs to be wrapped over several lines of the column, again and again";
-    let lines = skus.iter().map(|sku| SlipLine { sku, title, quantity: 3 }).collect();
+    let lines = skus.iter().map(|sku| SlipLine { sku, title, quantity: 3, in_kit: false }).collect();
     let pages = read(&slip(lines));
     assert!(pages.len() > 3);
     for (at, page) in pages.iter().enumerate() {
@@ -87,7 +97,8 @@ fn a_slip_without_lines_is_still_a_slip() {
 
 #[test]
 fn what_the_font_lacks_is_a_box_that_can_still_be_copied() {
-    let pages = read(&slip(vec![SlipLine { sku: "E", title: "Mug 😀👩\u{200D}🚀 日本", quantity: 1 }]));
+    let pages =
+        read(&slip(vec![SlipLine { sku: "E", title: "Mug 😀👩\u{200D}🚀 日本", quantity: 1, in_kit: false }]));
     let line = pages[0].lines.iter().find(|line| line.text.starts_with("Mug")).expect("the title");
     assert_eq!(line.text, "Mug 😀👩\u{200D}🚀 日本");
     assert_eq!(line.glyphs.iter().filter(|glyph| **glyph == 0).count(), 5);
@@ -95,7 +106,7 @@ fn what_the_font_lacks_is_a_box_that_can_still_be_copied() {
 
 #[test]
 fn right_to_left_titles_stand_from_right_to_left() {
-    let pages = read(&slip(vec![SlipLine { sku: "H", title: "ספר 12", quantity: 1 }]));
+    let pages = read(&slip(vec![SlipLine { sku: "H", title: "ספר 12", quantity: 1, in_kit: false }]));
     assert!(pages[0].lines.iter().any(|line| line.text == "12 רפס"));
 }
 
@@ -134,7 +145,7 @@ proptest! {
         shop_name in any::<String>(), order_number in any::<String>(), name in ".{0,80}", line1 in any::<String>(),
         barcode in "[ -~]{1,60}", rows in proptest::collection::vec((".{0,60}", ".{0,300}", any::<u32>()), 0..12),
     ) {
-        let lines = rows.iter().map(|(sku, title, quantity)| SlipLine { sku, title, quantity: *quantity }).collect();
+        let lines = rows.iter().map(|(sku, title, quantity)| SlipLine { sku, title, quantity: *quantity, in_kit: false }).collect();
         let recipient = Party { name: &name, line1: &line1, ..recipient() };
         let slip = PackingSlip { shop_name: &shop_name, order_number: &order_number, recipient, barcode: &barcode, ..slip(lines) };
         let pages = read(&slip);

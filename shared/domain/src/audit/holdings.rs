@@ -1,6 +1,6 @@
 //! What an order holds of the stock, by the state of its pick tasks and shipments.
 
-use crate::order::Order;
+use crate::order::{FulfillmentOrderStatus, Order};
 use crate::pick_task::{PickLine, PickTask, PickTaskState};
 use crate::shipment::ShipmentState;
 use crate::stock::LevelId;
@@ -19,19 +19,25 @@ pub struct Held {
 }
 
 impl Order {
-    /// What its active fulfilment orders hold: what a take gave and nobody has picked is `reserved`, also while the take is
-    /// open.
+    /// What its fulfilment orders hold: what a take gave and nobody has picked is `reserved`, also while the take is open.
+    /// A cancelled one holds nothing but what its task has scanned too many of, for a kit that lacks a component.
     #[must_use]
     pub fn holds(&self, parts: &Parts) -> BTreeMap<LevelId, Held> {
         let mut held: BTreeMap<LevelId, Held> = BTreeMap::new();
-        for active in self.fulfillment_orders.iter().filter(|f| f.is_active()) {
-            let shipment = parts.shipments.get(&active.number);
+        for own in &self.fulfillment_orders {
+            let task = parts.tasks.get(&own.number);
+            let surplus = own.status == FulfillmentOrderStatus::Cancelled
+                && task.is_some_and(|task| task.state == PickTaskState::InProgress);
+            if !own.is_active() && !surplus {
+                continue;
+            }
+            let shipment = parts.shipments.get(&own.number);
             if shipment.is_some_and(|shipment| shipment.state == ShipmentState::HandedOver) {
                 continue;
             }
-            let Some(task) = parts.tasks.get(&active.number) else {
-                for goods in self.goods_of(active) {
-                    let level = LevelId { sku: goods.sku, location: active.location.clone(), lot: goods.lot };
+            let Some(task) = task else {
+                for goods in self.goods_of(own) {
+                    let level = LevelId { sku: goods.sku, location: own.location.clone(), lot: goods.lot };
                     held.entry(level).or_default().reserved += i64::from(goods.quantity);
                 }
                 continue;
@@ -62,7 +68,7 @@ impl PickTask {
             | PickTaskState::InProgress
             | PickTaskState::Cancelled => false,
             PickTaskState::Picked | PickTaskState::Packed => true,
-            PickTaskState::PutBack => self.remaining() == 0,
+            PickTaskState::PutBack => self.remaining() == 0 && self.surplus() == 0,
             PickTaskState::ShortPicked => return Held::default(),
         };
         if picked { Held { reserved: 0, picked: units } } else { Held { reserved: units, picked: 0 } }

@@ -65,6 +65,7 @@ impl Order {
                 sku: line.sku.clone(),
                 quantity: line.quantity,
                 unit_price_minor: line.unit_price_minor,
+                kit: Vec::new(),
                 returned: 0,
                 undelivered: 0,
             })

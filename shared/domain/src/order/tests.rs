@@ -23,6 +23,7 @@ pub(super) fn received() -> Order {
         sku: Some(Sku::parse(sku).unwrap()),
         quantity,
         unit_price_minor: 500,
+        kit: Vec::new(),
         returned: 0,
         undelivered: 0,
     };

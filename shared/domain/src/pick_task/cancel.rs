@@ -38,29 +38,45 @@ impl PickTask {
         }
     }
 
-    /// Every scanned unit lies in its bin again: the task ends and gives its reservation back.
+    /// What was to be put back lies in its bins again. Of a cancelled task that is every scanned unit: it ends and gives its
+    /// reservation back. Of any other it is the surplus of kits that lack a component: that is given back, and it goes on.
     ///
     /// # Errors
-    /// `nothing-to-put-back` unless the task was cancelled with units scanned.
+    /// `nothing-to-put-back` unless the task was cancelled with units scanned, or has a surplus; `task-claimed` when the
+    /// surplus is another person's.
     pub fn put_back(&self, actor: &Actor, at: Timestamp) -> Result<Decision<Self>, Rejected> {
+        if self.state == PickTaskState::InProgress && self.surplus() > 0 {
+            return self.put_surplus_back(actor, at);
+        }
         if self.state != PickTaskState::PutBack {
             return Err(Rejected::new(
                 "nothing-to-put-back",
-                "the task has nothing to put back: only a cancelled order's scanned units are",
+                "the task has nothing to put back: only a cancelled order's scanned units are, and those of a kit that cannot be completed",
             ));
         }
         let mut next = self.clone();
         // Units become `picked` all at once, by the last scan: before that they are still `reserved`.
-        let stock = if self.remaining() == 0 {
+        let stock = if self.is_picked() {
             self.shift_scanned(MovementKind::Unpick, (Term::Picked, Term::Reserved), Some(actor), at)
         } else {
-            Vec::new()
+            next.give_back_surplus()
         };
         for line in &mut next.lines {
             line.scans.clear();
         }
         next.history.record_by(at, "put_back", None, actor);
         Ok(next.cancelled(at).with_stock(stock))
+    }
+
+    fn put_surplus_back(&self, actor: &Actor, at: Timestamp) -> Result<Decision<Self>, Rejected> {
+        self.check_owner(actor)?;
+        let mut next = self.clone();
+        next.history.record_by(at, "put_back", Some(format!("{} units of incomplete kits", self.surplus())), actor);
+        let stock = next.give_back_surplus();
+        if next.picked() == 0 {
+            next.state = PickTaskState::Assigned;
+        }
+        Ok(next.settled(actor, at).with_stock(stock))
     }
 
     fn into_put_back(mut self, at: Timestamp) -> Decision<Self> {

@@ -1,6 +1,6 @@
 //! From a fulfilment order to its pick task.
 
-use super::{PickLine, PickTask, PickTaskState};
+use super::{PickLine, PickTask, PickTaskState, PickedKit};
 use crate::aggregate::{Decision, History};
 use crate::catalogue::Item;
 use crate::ids::{PickTaskId, Sku};
@@ -36,6 +36,7 @@ impl PickTask {
             location: fulfillment_order.location.clone(),
             state: PickTaskState::Released,
             lines: lines(order, fulfillment_order, items)?,
+            kits: kits(order, fulfillment_order),
             assigned_to: None,
             parcel: None,
             created_at: at,
@@ -50,6 +51,23 @@ impl PickTask {
         task.history.record(at, "released", None);
         Ok(Decision::of(task))
     }
+}
+
+/// The lines that are kits, and were when they were allocated.
+fn kits(order: &Order, fulfillment_order: &FulfillmentOrder) -> Vec<PickedKit> {
+    let goods = order.goods_of(fulfillment_order);
+    let kit = |line: u32| {
+        let kit = order.kit_of(line);
+        let is_whole = |sku: &Sku| kit.iter().any(|component| component.sku == *sku);
+        let components = kit.to_vec();
+        goods
+            .iter()
+            .filter(|goods| goods.line == line)
+            .all(|goods| is_whole(&goods.sku))
+            .then_some(PickedKit { line, components })
+    };
+    let lines = fulfillment_order.lines.iter().map(|allocated| allocated.line);
+    lines.filter(|line| !order.kit_of(*line).is_empty()).filter_map(kit).collect()
 }
 
 fn lines(

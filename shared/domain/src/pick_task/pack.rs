@@ -69,7 +69,12 @@ impl PickTask {
     pub fn pack(&self, parcel: Parcel, actor: &Actor, at: Timestamp) -> Result<Decision<Self>, Rejected> {
         match self.state {
             PickTaskState::Released | PickTaskState::Assigned | PickTaskState::InProgress => {
-                let detail = format!("{} units are left to scan: pick them, or report a short pick", self.remaining());
+                let detail = match self.surplus() {
+                    0 => format!("{} units are left to scan: pick them, or report a short pick", self.remaining()),
+                    surplus => format!(
+                        "{surplus} scanned units belong to kits that cannot be completed: put them back and say so by put-back"
+                    ),
+                };
                 return Err(Rejected::new("not-picked", detail));
             }
             PickTaskState::Picked => {}

@@ -94,7 +94,8 @@ impl PickTask {
         Ok(next.settled(actor, at))
     }
 
-    /// Reports units that are not where they should be: they become `count_suspect`, and the rest of the task goes on.
+    /// Reports units that are not where they should be: they become `count_suspect`, the kits that they belong to are given
+    /// up, and the rest of the task goes on.
     ///
     /// # Errors
     /// As [`PickTask::scan`]; `over-short` for more units than are left; `lot-needed` when several lots are to be picked.
@@ -132,13 +133,15 @@ impl PickTask {
         };
         let change = StockChange::shift(sku, &self.location, quantity, Term::Reserved, Term::CountSuspect);
         let change = change.of_lot(lot).moved([movement]);
+        let mut stock = vec![change];
+        stock.extend(next.break_kits());
         let message = self.message(MessageKind::ShortPicked { task: self.id.clone() });
-        Ok(next.settled(actor, at).with_stock([change]).with_messages([message]))
+        Ok(next.settled(actor, at).with_stock(stock).with_messages([message]))
     }
 
     /// The task as it is once nothing is left to pick, if so.
-    fn settled(mut self, actor: &Actor, at: Timestamp) -> Decision<Self> {
-        if self.remaining() > 0 {
+    pub(super) fn settled(mut self, actor: &Actor, at: Timestamp) -> Decision<Self> {
+        if !self.is_picked() {
             return Decision::of(self);
         }
         if self.picked() == 0 {
@@ -162,7 +165,7 @@ impl PickTask {
         }
     }
 
-    fn check_owner(&self, actor: &Actor) -> Result<(), Rejected> {
+    pub(super) fn check_owner(&self, actor: &Actor) -> Result<(), Rejected> {
         match &self.assigned_to {
             Some(owner) if *owner != actor.person => {
                 let detail = format!("the task is claimed by {owner}: claim another one");

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::aggregate::{Decision, Rejected};
+use crate::allocation::Component;
 use crate::catalogue::Item;
 use crate::ids::MerchantId;
 use crate::money::Currency;
@@ -32,7 +33,24 @@ fn goods(code: &str) -> (Sku, Option<Lot>) {
     (sku(item), lot.map(|code| Lot { code: code.to_owned(), expiry }))
 }
 
-fn order_of(lines: &[(&str, u32)]) -> Order {
+/// What a kit is made of: item or lot of one, and units.
+fn kit(code: &str) -> &'static [(&'static str, u32)] {
+    match code {
+        "SET" => &[("TEA@A", 1), ("TEA@B", 1), ("CUP", 1)],
+        "BOX" => &[("CUP", 2), ("JAR", 1)],
+        _ => &[],
+    }
+}
+
+fn components(code: &str) -> Vec<Component> {
+    let mut units: BTreeMap<Sku, u32> = BTreeMap::new();
+    for (part, quantity) in kit(code) {
+        *units.entry(goods(part).0).or_default() += quantity;
+    }
+    units.into_iter().map(|(sku, quantity)| Component { sku, quantity }).collect()
+}
+
+fn order_of(lines: &[(&'static str, u32)]) -> Order {
     let merchant = MerchantId::derive(&["acme"]);
     let id = OrderId::derive(&merchant, &["api", "1001"]);
     let numbered = || (1..).zip(lines.iter());
@@ -64,6 +82,7 @@ fn order_of(lines: &[(&str, u32)]) -> Order {
                 sku: Some(goods(code).0),
                 quantity: *quantity,
                 unit_price_minor: 100,
+                kit: components(code),
                 returned: 0,
                 undelivered: 0,
             })
@@ -75,12 +94,17 @@ fn order_of(lines: &[(&str, u32)]) -> Order {
             delivery: DeliveryState::None,
             comes_back: false,
             lines: numbered().map(|(line, (_, quantity))| AllocatedLine { line, quantity: *quantity }).collect(),
-            goods: if lines.iter().any(|(code, _)| code.contains('@')) {
-                let of_lot = |(line, (code, quantity)): (u32, &(&str, u32))| {
-                    let (sku, lot) = goods(code);
-                    AllocatedGoods { line, sku, lot, quantity: *quantity }
+            goods: if lines.iter().any(|(code, _)| code.contains('@') || !kit(code).is_empty()) {
+                let parts = |(line, (code, quantity)): (u32, &(&'static str, u32))| {
+                    let own = [(*code, 1)];
+                    let parts = if kit(code).is_empty() { own.to_vec() } else { kit(code).to_vec() };
+                    let quantity = *quantity;
+                    parts.into_iter().map(move |(part, per_unit)| {
+                        let (sku, lot) = goods(part);
+                        AllocatedGoods { line, sku, lot, quantity: quantity * per_unit }
+                    })
                 };
-                numbered().map(of_lot).collect()
+                numbered().flat_map(parts).collect()
             } else {
                 vec![]
             },
@@ -94,7 +118,7 @@ fn order_of(lines: &[(&str, u32)]) -> Order {
     }
 }
 
-fn task_of(lines: &[(&str, u32)]) -> PickTask {
+fn task_of(lines: &[(&'static str, u32)]) -> PickTask {
     let order = order_of(lines);
     PickTask::create(&order, &order.fulfillment_orders[0], &BTreeMap::new(), at()).unwrap().next
 }
@@ -127,7 +151,7 @@ fn apply(task: &PickTask, command: &Command) -> Result<Decision<PickTask>, Rejec
         }
         Command::Pack => task.pack(PARCEL, &person("packer"), at()),
         Command::Cancel(label) => Ok(task.request_cancel(*label, at())),
-        Command::PutBack => task.put_back(&person("packer"), at()),
+        Command::PutBack => task.put_back(&person(task.assigned_to.as_deref().unwrap_or("packer")), at()),
     }
 }
 
@@ -204,6 +228,7 @@ fn every_state_answers_every_command_as_the_table_says() {
 }
 
 const CODES: [&str; 5] = ["TEA", "CUP", "JAR", "TEA@A", "TEA@B"];
+const SOLD: [&str; 7] = ["TEA", "CUP", "JAR", "TEA@A", "TEA@B", "SET", "BOX"];
 const BADGES: [&str; 2] = ["ann", "bob"];
 
 fn command() -> impl Strategy<Value = Command> {
@@ -225,7 +250,7 @@ fn is_legal(from: PickTaskState, to: PickTaskState) -> bool {
     let next: &[S] = match from {
         S::Released => &[S::Assigned, S::Cancelled],
         S::Assigned => &[S::InProgress, S::Picked, S::ShortPicked, S::Cancelled],
-        S::InProgress => &[S::Picked, S::PutBack],
+        S::InProgress => &[S::Assigned, S::Picked, S::ShortPicked, S::PutBack],
         S::Picked => &[S::Packed, S::PutBack],
         S::Packed => &[S::PutBack],
         S::PutBack => &[S::Cancelled],
@@ -241,12 +266,11 @@ fn units(lines: &[AllocatedLine]) -> u32 {
 proptest! {
     #[test]
     fn no_move_is_illegal_and_no_unit_is_lost(
-        lines in prop::collection::vec((prop::sample::select(CODES.to_vec()), 1_u32..4), 1..5),
+        lines in prop::collection::vec((prop::sample::select(SOLD.to_vec()), 1_u32..4), 1..5),
         commands in prop::collection::vec(command(), 0..40),
     ) {
         let mut task = task_of(&lines);
-        let quantity = task.lines.iter().map(PickLine::quantity).sum::<u32>();
-        prop_assert_eq!(quantity, lines.iter().map(|(_, units)| units).sum::<u32>());
+        prop_assert_eq!(units(&task.shipping()), lines.iter().map(|(_, units)| units).sum::<u32>());
         let mut levels: BTreeMap<(Sku, Option<Lot>), Level> = task
             .lines
             .iter()
@@ -260,6 +284,12 @@ proptest! {
             prop_assert!(is_legal(task.state, decision.next.state), "{:?} → {:?}", task.state, decision.next.state);
             for change in &decision.stock {
                 let level = levels.get_mut(&(change.sku.clone(), change.lot.clone())).unwrap();
+                if change.deltas.contains_key(&Term::Available) {
+                    // A promise taken back is no movement, and goods that were scanned wait for their put-back.
+                    prop_assert!(change.movements.is_empty() && change.stock_arrived);
+                    *level = level.after(change).expect("no term becomes negative");
+                    continue;
+                }
                 let moved: u32 = change.movements.iter().map(|movement| movement.quantity).sum();
                 prop_assert_eq!(i64::from(moved), change.deltas.values().copied().max().unwrap_or(0));
                 prop_assert!(change.movements.iter().all(|movement| movement.actor.is_some()));
@@ -269,21 +299,28 @@ proptest! {
                 prop_assert!(level.is_sound());
             }
             task = decision.next;
-            let all_picked = task.remaining() == 0 && task.picked() > 0;
+            let all_picked = task.remaining() == 0 && task.surplus() == 0 && task.picked() > 0;
             for line in &task.lines {
-                prop_assert_eq!(line.picked() + line.short + line.remaining(), line.quantity());
+                prop_assert_eq!(line.picked() + line.short + line.remaining(), line.quantity() + line.surplus());
                 let level = &levels[&(line.sku.clone(), line.lot.clone())];
                 prop_assert_eq!(level.get(Term::CountSuspect), i64::from(line.short));
                 let picked = if all_picked { line.picked() } else { 0 };
                 prop_assert_eq!(level.get(Term::Picked), i64::from(picked));
                 prop_assert_eq!(level.get(Term::Reserved), i64::from(line.held() - picked));
+                let given_back = level.get(Term::OnHand) - i64::from(line.held() + line.short);
+                prop_assert_eq!(level.get(Term::Available), given_back);
             }
-            // The readers' views add up to what was allocated.
-            prop_assert_eq!(units(&task.shipping()) + units(&task.missing()), quantity);
-            prop_assert_eq!(task.held().map(PickLine::held).sum::<u32>(), units(&task.shipping()));
-            prop_assert_eq!(task.contents().iter().map(|goods| goods.quantity).sum::<u32>(), units(&task.shipping()));
+            // What ships are whole kits, and what is held is what ships and what waits to be put back.
+            let contents = task.contents();
+            let ships: u32 = contents.iter().map(|goods| goods.quantity).sum();
+            prop_assert_eq!(task.held().map(PickLine::held).sum::<u32>(), ships + task.surplus());
+            let whole: u32 = task.shipping().iter().map(|line| {
+                let kit = task.kit_of(line.line);
+                line.quantity * if kit.is_empty() { 1 } else { kit.iter().map(|part| part.quantity).sum() }
+            }).sum();
+            prop_assert_eq!(whole, ships);
             match task.state {
-                PickTaskState::Packed | PickTaskState::Picked => prop_assert_eq!(units(&task.shipping()), task.picked()),
+                PickTaskState::Packed | PickTaskState::Picked => prop_assert_eq!(ships, task.picked()),
                 PickTaskState::Cancelled => prop_assert_eq!(task.picked(), 0),
                 PickTaskState::ShortPicked => prop_assert_eq!(task.held().count(), 0),
                 PickTaskState::InProgress | PickTaskState::PutBack => prop_assert!(task.picked() > 0),
@@ -306,7 +343,6 @@ fn lines_with_the_same_sku_are_picked_as_one_and_go_short_from_the_last() {
     assert_eq!(kinds(&decision), vec![MessageKind::ShortPicked { task: task.id.clone() }]);
     let line = |line, quantity| AllocatedLine { line, quantity };
     assert_eq!(decision.next.shipping(), vec![line(1, 1), line(2, 1)]);
-    assert_eq!(decision.next.missing(), vec![line(1, 1), line(3, 3)]);
 }
 
 #[test]
@@ -366,6 +402,54 @@ fn what_is_missing_is_said_of_a_lot_where_there_are_several() {
         decision.next.contents().into_iter().map(|goods| (goods.line, goods.lot, goods.quantity)).collect();
     assert_eq!(left, [(1, goods("TEA@A").1, 2)]);
     assert!(decision.next.short_pick(&sku("TEA"), None, 1, &ann, at()).is_ok(), "one lot is left");
+}
+
+#[test]
+fn a_missing_component_gives_up_its_kit_and_what_was_scanned_for_it_is_put_back_first() {
+    let ann = person("ann");
+    let changes = |decision: &Decision<PickTask>| {
+        let change = |change: &StockChange| (change.sku.to_string(), change.deltas.clone());
+        decision.stock.iter().map(change).collect::<Vec<_>>()
+    };
+    let shift = |from, to, units: i64| BTreeMap::from([(from, -units), (to, units)]);
+    let (reserved, available) = (Term::Reserved, Term::Available);
+    let task = task_of(&[("BOX", 2), ("CUP", 1)]).claim(&ann, at()).unwrap().next;
+    let task = task.scan(&scan_of("CUP", 4), &ann, at()).unwrap().next;
+    // One jar of two: one box less, whose two cups are one unscanned and one scanned too many.
+    let short = task.short_pick(&sku("JAR"), None, 1, &ann, at()).unwrap();
+    let missing = ("JAR".to_owned(), shift(reserved, Term::CountSuspect, 1));
+    assert_eq!(changes(&short), [missing, ("CUP".to_owned(), shift(reserved, available, 1))]);
+    let line = |line, quantity| AllocatedLine { line, quantity };
+    assert_eq!(short.next.shipping(), vec![line(1, 1), line(2, 1)]);
+    let task = short.next.scan(&scan_of("JAR", 1), &ann, at()).unwrap().next;
+    assert_eq!((task.state, task.remaining(), task.surplus()), (PickTaskState::InProgress, 0, 1));
+    let refused = task.pack(PARCEL, &ann, at()).unwrap_err();
+    assert!(refused.code == "not-picked" && refused.detail.contains("put them back"), "{refused}");
+    assert_eq!(task.put_back(&person("bob"), at()).unwrap_err().code, "task-claimed");
+    let back = task.put_back(&ann, at()).unwrap();
+    assert_eq!(back.next.state, PickTaskState::Picked);
+    assert_eq!(
+        StockChange::merged(changed_only(&back, "CUP"))[0].deltas,
+        BTreeMap::from([(reserved, -4), (available, 1), (Term::Picked, 3)])
+    );
+    assert_eq!(back.next.put_back(&ann, at()).unwrap_err().code, "nothing-to-put-back");
+}
+
+fn changed_only(decision: &Decision<PickTask>, code: &str) -> Vec<StockChange> {
+    decision.stock.iter().filter(|change| change.sku == sku(code)).cloned().collect()
+}
+
+#[test]
+fn a_cancelled_task_gives_back_the_surplus_with_the_rest() {
+    let ann = person("ann");
+    let task = task_of(&[("BOX", 1)]).claim(&ann, at()).unwrap().next;
+    let task = task.scan(&scan_of("CUP", 2), &ann, at()).unwrap().next;
+    let task = task.short_pick(&sku("JAR"), None, 1, &ann, at()).unwrap().next;
+    assert_eq!((task.shipping(), task.surplus()), (vec![], 2));
+    let task = task.request_cancel(Label::Possible, at()).next;
+    let back = task.put_back(&person("eve"), at()).unwrap();
+    assert_eq!(changed_only(&back, "CUP"), [StockChange::release(&sku("CUP"), &task.location, 2)]);
+    assert_eq!((back.next.state, back.next.held().count()), (PickTaskState::Cancelled, 0));
 }
 
 #[test]

@@ -209,7 +209,7 @@ impl Return {
         change.moved([movement])
     }
 
-    /// What is paid back for what was received: the price of each unit, and in all of an order's returns never more than was
+    /// What is paid back for what was received: the price of each unit (of a kit only when it is whole), and in all of an order's returns never more than was
     /// paid for it, since every amount is cut in the proportion of what was paid to the sum of the lines.
     fn refund_for(&self, order: &Order, at: Timestamp) -> Option<Refund> {
         match self.kind {
@@ -230,14 +230,12 @@ impl Return {
             return None;
         }
         let lines: Vec<RefundLine> = self
-            .lines
-            .iter()
-            .filter(|line| line.received > 0)
-            .filter_map(|line| {
-                let number = line.line?;
-                let full = price(line.received, order.line(number)?.unit_price_minor);
+            .arrived()
+            .into_iter()
+            .filter_map(|arrived| {
+                let full = price(arrived.quantity, order.line(arrived.line)?.unit_price_minor);
                 let amount_minor = i64::try_from(full * paid.min(goods) / goods).ok()?;
-                Some(RefundLine { line: number, quantity: line.received, amount_minor })
+                Some(RefundLine { line: arrived.line, quantity: arrived.quantity, amount_minor })
             })
             .collect();
         let amount_minor: i64 = lines.iter().map(|line| line.amount_minor).sum();

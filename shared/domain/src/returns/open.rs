@@ -67,7 +67,7 @@ impl Return {
     /// claim, which waits for a person.
     ///
     /// # Errors
-    /// `not-delivered`, `return-window-closed`, `item-not-returnable`, `unknown-line`, `not-returnable`, each naming the field.
+    /// `not-delivered`, `return-window-closed`, `item-not-returnable`, `unknown-line`, `part-of-kit`, `not-returnable`, each naming the field.
     pub fn request(
         order: &Order,
         request: &ReturnRequest,
@@ -81,15 +81,16 @@ impl Return {
         let kind = request.kind.unwrap_or(if lawful { ReturnKind::Withdrawal } else { ReturnKind::Policy });
         check_window(kind, facts, at)?;
         let lines = resolve(order, kind, request, facts)?;
-        let claim: Vec<AllocatedLine> =
-            lines.iter().filter_map(|line| Some(AllocatedLine { line: line.line?, quantity: line.quantity })).collect();
         let location = lines
             .first()
             .and_then(|line| order.fulfillment_orders.iter().filter(|f| is_delivered(f)).find(|f| ships(f, line.line)))
             .map(|fulfillment_order| fulfillment_order.location.clone())
             .ok_or_else(not_delivered)?;
+        let claim: Vec<AllocatedLine> =
+            lines.iter().filter_map(|line| Some(AllocatedLine { line: line.line?, quantity: line.quantity })).collect();
         let (id, order_after) = order.open_return(&claim, at)?;
-        let mut next = Self::new(id, order, kind, lines, location, at);
+        let parts = lines.into_iter().flat_map(|line| line.clone().exploded(order.kit_of(line.line.unwrap_or(0))));
+        let mut next = Self::new(id, order, kind, parts.collect(), location, at);
         next.record(at, "requested", None, None);
         let mut messages = Vec::new();
         if kind != ReturnKind::Warranty {
@@ -109,14 +110,18 @@ impl Return {
             .and_then(|(_, number)| order.fulfillment_order(number))
             .filter(|parcel| parcel.status == FulfillmentOrderStatus::Closed)
             .ok_or_else(|| Rejected::new("not-shipped", "the order does not know this parcel as handed over"))?;
-        let lines = parcel
-            .lines
-            .iter()
-            .filter_map(|shipped| {
-                let sku = order.line(shipped.line)?.sku.as_ref()?;
-                Some(ReturnLine::announced(shipped.line, sku, shipped.quantity, None))
-            })
-            .collect();
+        let mut lines: Vec<ReturnLine> = Vec::new();
+        for shipped in order.goods_of(parcel) {
+            let same = |line: &&mut ReturnLine| line.line == Some(shipped.line) && line.sku == shipped.sku;
+            if let Some(line) = lines.iter_mut().find(same) {
+                line.quantity += shipped.quantity;
+                continue;
+            }
+            let part = order.kit_of(shipped.line).iter().find(|component| component.sku == shipped.sku);
+            let per_kit = part.map_or(0, |component| component.quantity);
+            let line = ReturnLine::announced(shipped.line, &shipped.sku, shipped.quantity, None);
+            lines.push(ReturnLine { per_kit, ..line });
+        }
         let (id, order_after) = order.open_undelivered(parcel.number, at)?;
         let mut next = Self::new(id, order, ReturnKind::Refused, lines, parcel.location.clone(), at);
         next.state = ReturnState::InTransit;
@@ -251,11 +256,21 @@ fn resolve(
                 LineReference::Sku(wanted) => *sku == wanted,
             })
             .collect();
-        let Some((_, sku)) = meant.first() else {
+        let Some((line, sku)) = meant.first() else {
+            if let LineReference::Sku(part) = &asked.of
+                && let Some(kit) = order.lines.iter().find(|line| line.kit.iter().any(|c| c.sku == *part))
+            {
+                let detail =
+                    format!("{part} was sold as a part of line {}: ask for that line, by whole kits", kit.number);
+                return Err(Rejected::new("part-of-kit", detail).at(format!("/lines/{index}")));
+            }
             return Err(Rejected::new("unknown-line", "the order has no such line: see its `lines`")
                 .at(format!("/lines/{index}")));
         };
-        if kind != ReturnKind::Warranty && facts.non_returnable.contains(sku) {
+        let stays = line.kit.iter().map(|component| &component.sku).chain([*sku]);
+        if let Some(sku) = stays.filter(|sku| facts.non_returnable.contains(sku)).next()
+            && kind != ReturnKind::Warranty
+        {
             return Err(Rejected::new(
                 "item-not-returnable",
                 format!("{sku} may not be sent back; if it is faulty, ask for warranty"),

@@ -33,6 +33,7 @@ fn order(delivery: DeliveryState) -> Order {
         sku: Some(sku(code)),
         quantity,
         unit_price_minor,
+        kit: Vec::new(),
         returned: 0,
         undelivered: 0,
     };
@@ -476,4 +477,52 @@ proptest! {
         }
         prop_assert!(refunds.len() <= 1, "the refund is instructed once");
     }
+}
+
+/// TEA × 2 is a kit of one POT and three BAG now.
+fn kit_order(delivery: DeliveryState) -> Order {
+    let mut order = order(delivery);
+    order.lines[0].kit =
+        [("POT", 1), ("BAG", 3)].map(|(code, quantity)| Component { sku: sku(code), quantity }).to_vec();
+    let goods = |line, code: &str, quantity| crate::order::AllocatedGoods { line, sku: sku(code), lot: None, quantity };
+    order.fulfillment_orders[0].goods = vec![goods(1, "POT", 2), goods(1, "BAG", 6), goods(2, "MUG", 1)];
+    order
+}
+
+#[test]
+fn a_kit_is_asked_for_as_a_whole_and_comes_back_as_its_components() {
+    let order = kit_order(DeliveryState::Delivered);
+    let opened = Return::request(&order, &asks(None, &[("TEA", 2)]), &facts(), day(1)).unwrap();
+    let lines: Vec<_> =
+        opened.back.next.lines.iter().map(|line| (line.line, line.sku.as_str(), line.quantity)).collect();
+    assert_eq!(lines, [(Some(1), "POT", 2), (Some(1), "BAG", 6)]);
+    assert_eq!(opened.back.next.claimed(), vec![AllocatedLine { line: 1, quantity: 2 }]);
+    assert_eq!(opened.order.next.lines[0].returned, 2);
+    assert_eq!(refusal(&order, None, &[("POT", 1)], &facts(), day(1)), ("part-of-kit", Some("/lines/0".to_owned())));
+    let stays = PolicyFacts { non_returnable: BTreeSet::from([sku("BAG")]), ..facts() };
+    assert_eq!(refusal(&order, None, &[("TEA", 1)], &stays, day(1)).0, "item-not-returnable");
+}
+
+#[test]
+fn whole_kits_are_refunded_and_each_component_has_its_own_fate() {
+    let order = kit_order(DeliveryState::Delivered);
+    let back = opened(&order, ReturnKind::Withdrawal, &[("TEA", 2)]);
+    let arrived = back.receive(&sofia(), &[arrival("POT", 2), arrival("BAG", 5)], &actor(), day(3)).unwrap().next;
+    assert_eq!(arrived.state, ReturnState::PartiallyReceived);
+    let found = [found("POT", Disposition::Restock, 2), found("BAG", Disposition::WriteOff, 5)];
+    let closed = arrived.inspect(&found, Some(&order), &actor(), day(3)).unwrap().next;
+    let refund = closed.refund.clone().unwrap();
+    assert_eq!((refund.amount_minor, refund.lines[0].quantity), (300, 1), "of the second kit a part did not come");
+    assert_eq!(closed.missing(), vec![AllocatedLine { line: 1, quantity: 1 }]);
+}
+
+#[test]
+fn a_refused_parcel_brings_back_the_components_of_its_kits() {
+    let order = kit_order(DeliveryState::Refused);
+    let shipment = order.shipment(1);
+    let back = Return::refused(&order, &shipment, day(1)).unwrap().back.next;
+    let lines: Vec<_> = back.lines.iter().map(|line| (line.sku.as_str(), line.per_kit, line.quantity)).collect();
+    assert_eq!(lines, [("POT", 1, 2), ("BAG", 3, 6), ("MUG", 0, 1)]);
+    let claimed: Vec<_> = back.claimed().into_iter().map(|line| (line.line, line.quantity)).collect();
+    assert_eq!(claimed, [(1, 2), (2, 1)]);
 }

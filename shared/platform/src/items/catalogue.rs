@@ -21,6 +21,13 @@ pub struct StoredItem {
     /// The item.
     #[serde(flatten)]
     pub item: Item,
+    /// How many kits it is a component of: it cannot become a kit itself as long.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub kits: u32,
+}
+
+fn is_zero(kits: &u32) -> bool {
+    *kits == 0
 }
 
 /// A location with its merchant.
