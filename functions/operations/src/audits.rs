@@ -161,10 +161,8 @@ pub(crate) async fn repair_stock_audit(deps: &Deps, request: &Request) -> Result
 async fn require_unchanged(deps: &Deps, merchant: &MerchantId, drift: &Drift) -> Result<Result<(), Rejected>, Failure> {
     let stored = deps.store.load::<StoredLevel>(&level_key(merchant, &drift.level)).await?;
     let changed = "the level has changed since the evidence was taken: audit it again";
-    Ok(match stored {
-        Some(stored) if stored.version == drift.version => Ok(()),
-        _ => Err(Rejected::new("level-changed", changed)),
-    })
+    let version = stored.map_or(0, |stored| stored.version);
+    Ok(if version == drift.version { Ok(()) } else { Err(Rejected::new("level-changed", changed)) })
 }
 
 impl RepairedDrift {

@@ -192,7 +192,10 @@ pub(crate) fn restore(
     if !removes.is_empty() {
         expression.push_str(&format!(" REMOVE {}", removes.join(", ")));
     }
-    Ok(Update { expression, condition: Some("#version = :version".to_owned()), names, values })
+    // Evidence of a level that is gone is of version 0.
+    let condition =
+        if version == 0 { "attribute_not_exists(#version) OR #version = :version" } else { "#version = :version" };
+    Ok(Update { expression, condition: Some(condition.to_owned()), names, values })
 }
 
 /// The terms of a level's item.

@@ -61,19 +61,23 @@ pub(super) async fn look(deps: &Deps, slice: &Slice<'_>) -> Result<Vec<(LevelId,
     movements(deps, slice, &before, &mut found).await?;
     let after = levels(deps, slice).await?;
     announce_expired(deps, slice.merchant, &before).await?;
+    // A level that is gone is spoken of by its orders.
+    let all: BTreeSet<LevelId> = before.keys().chain(found.keys()).cloned().collect();
     let judge = |level: LevelId| {
-        let (Some(seen), Some(now)) = (before.get(&level), after.get(&level)) else { return (level, Found::Changed) };
-        if seen.version != now.version {
+        let (seen, now) = (before.get(&level), after.get(&level));
+        let version = seen.map_or(0, |seen| seen.version);
+        if version != now.map_or(0, |now| now.version) {
             return (level, Found::Changed);
         }
         if takes.nameless.contains(&level) {
             return (level, Found::Beyond("nobody knows whom one of its open takes is for".to_owned()));
         }
         let evidence = found.remove(&level).unwrap_or_default();
-        let drift = Drift::of(level.clone(), seen.version, &seen.level, evidence);
+        let units = seen.map(|seen| seen.level.clone()).unwrap_or_default();
+        let drift = Drift::of(level.clone(), version, &units, evidence);
         (level, drift.map_or(Found::Proven, |drift| Found::Drift(Box::new(drift))))
     };
-    Ok(wanted(slice, before.keys().cloned().collect::<Vec<_>>().into_iter()).map(judge).collect())
+    Ok(wanted(slice, all.into_iter()).map(judge).collect())
 }
 
 fn wanted<'a>(slice: &'a Slice<'_>, levels: impl Iterator<Item = LevelId> + 'a) -> impl Iterator<Item = LevelId> + 'a {
@@ -149,7 +153,8 @@ async fn promises(
     let mut pages = futures_util::stream::iter(chunks).map(read).buffered(AT_ONCE);
     while let Some(page) = pages.try_next().await? {
         for (order, parts) in page {
-            for (level, held) in order.body.holds(&parts) {
+            let held = order.body.holds(&parts).into_iter();
+            for (level, held) in held.filter(|(level, _)| skus.contains(&level.sku)) {
                 found.entry(level).or_default().add(&order.body.id, order.version, held);
             }
             let taken = order.body.fulfillment_orders.iter().filter(|f| !f.take.is_empty());
@@ -241,9 +246,13 @@ async fn movements(
     levels: &Levels,
     found: &mut BTreeMap<LevelId, Evidence>,
 ) -> Result<(), Failure> {
+    let gone: Vec<LevelId> = found.keys().filter(|level| !levels.contains_key(level)).cloned().collect();
     let mut places: BTreeMap<(&Sku, &LocationId), Vec<StoredMovement>> = BTreeMap::new();
     for (id, seen) in levels {
         places.entry((&id.sku, &id.location)).or_default().extend(seen.embedded.iter().cloned());
+    }
+    for id in &gone {
+        places.entry((&id.sku, &id.location)).or_default();
     }
     let whole = slice.only.is_some();
     let read = |((sku, location), embedded): ((&Sku, &LocationId), Vec<StoredMovement>)| {

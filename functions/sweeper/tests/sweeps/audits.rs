@@ -218,3 +218,18 @@ async fn an_order_whose_batch_died_after_its_claim_has_the_take_settled() {
     assert!(messages.contains(&MessageKind::CreatePickTasks { order }), "{messages:?}");
     assert!(!messages.contains(&arrived), "it is closed");
 }
+
+#[tokio::test]
+async fn a_level_that_is_gone_is_missed_by_its_orders_and_its_ledger() {
+    let world = stocked().await;
+    let key = StoredLevel::key_of(&world.merchant, &world.tea, &world.sofia);
+    world.dynamodb(
+        "DeleteItem",
+        &json!({ "TableName": "stock", "Key": { "pk": { "S": key.pk }, "sk": { "S": key.sk } } }),
+    );
+    world.sweep().await;
+    world.minutes(1);
+    assert_eq!(world.sweep().await.0.drifts, [world.level_id()]);
+    let drift = world.audits().await.remove(0).drifts.remove(0);
+    assert_eq!((drift.version, drift.evidence.ledger.entries, drift.evidence.held.reserved), (0, 1, 2));
+}
