@@ -111,7 +111,7 @@ fn only_records_that_may_be_forgotten_expire() {
         .filter(|table| table.time_to_live_attribute.is_some())
         .map(|table| (table.name, table.time_to_live_attribute))
         .collect();
-    let expect = ["catalogue", "orders"];
+    let expect = ["catalogue", "stock", "orders"];
     assert_eq!(expiring, expect.map(|table| (table.to_owned(), Some("expires_at".to_owned()))));
 }
 
@@ -160,7 +160,7 @@ fn routes_are_unique_and_their_permissions_fit_into_a_function_s_policy() {
         // The API waits 30 s.
         assert!(function.routes.is_empty() || function.timeout_s < 30, "{name}");
     }
-    assert_eq!(seen.len(), 2 + 7 + 1 + 8 + 47);
+    assert_eq!(seen.len(), 2 + 7 + 1 + 8 + 49);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::host::{Declaration, Host, Options, Output, functions, now};
 use crate::simulation::command::{self, Many};
 use crate::simulation::faults::Profile;
 use crate::simulation::size::Size;
-use crate::simulation::{self, Plan};
+use crate::simulation::{self, Plan, bugs};
 
 /// What the template is called.
 const TEMPLATE: &str = "template.yaml";
@@ -84,11 +84,14 @@ struct SimArguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     first: u64,
     /// What goes wrong; drawn from each seed unless said.
-    #[arg(long, value_parser = ["none", "standard"])]
+    #[arg(long, value_parser = ["none", "standard", "twice", "everywhere", "together"])]
     profile: Option<String>,
-    /// Orders of each seed.
-    #[arg(long, value_name = "N", default_value_t = Size::default().orders)]
-    orders: usize,
+    /// Orders of each seed; drawn from it unless said.
+    #[arg(long, value_name = "N")]
+    orders: Option<usize>,
+    /// Make each bug of a list in turn, and print which seed caught it by which invariant.
+    #[arg(long, conflicts_with_all = ["seed", "seeds", "profile"])]
+    bugs: bool,
     /// Seeds at a time; as many as there are processors unless said.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -241,10 +244,13 @@ fn run_bench(arguments: &StackArguments) -> Result<(), CliError> {
 /// Replays one seed, or runs many.
 fn run_simulation(stack: &StackArguments, arguments: &SimArguments) -> Result<(), CliError> {
     let template = stack.template()?;
-    let profile =
-        arguments.profile.as_deref().map(|name| if name == "none" { Profile::none() } else { Profile::standard() });
-    let size = Size { orders: arguments.orders, ..Size::default() };
+    if arguments.bugs {
+        return if bugs::run(&template)? { Ok(()) } else { Err(CliError::Broken) };
+    }
+    let profile = arguments.profile.as_deref().and_then(Profile::named);
+    let size = arguments.orders.map(|orders| Size { orders, ..Size::default() });
     if let Some(seed) = arguments.seed {
+        let size = size.unwrap_or_else(|| command::size_of(seed));
         return replay_seed(&Plan { template, seed, profile, size, trace: true });
     }
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

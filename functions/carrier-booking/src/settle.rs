@@ -5,6 +5,7 @@ use crate::purchase::{CANNOT_BE_ASKED, change, purchase};
 use crate::request::{Preparation, prepare};
 use crate::{label, void};
 use domain::ShipmentId;
+use domain::seeded_bugs::{SeededBug, is_on};
 use domain::shipment::{AfterLookUp, Attempt, CALL_LASTS, Shipment, ShipmentPlan, ShipmentState};
 use jiff::SignedDuration;
 use partners::carriers::CarrierError;
@@ -32,6 +33,9 @@ pub(crate) async fn settle(deps: &Deps, id: &ShipmentId) -> Result<(), Failure> 
 /// Finds out whether a label was bought, and buys one only when that is ruled out.
 async fn resolve(deps: &Deps, shipment: &Shipment) -> Result<(), Failure> {
     let Some(account) = &shipment.carrier_account else { return buy_again(deps, shipment).await };
+    if is_on(SeededBug::CarrierCalledWithoutIntent) {
+        return buy_again(deps, shipment).await;
+    }
     let account = account::open(deps, account).await?;
     // Before the question: what comes to the carrier after it is not in its answer.
     let now = deps.clock.now();

@@ -1,5 +1,6 @@
 //! From streams to ledgers. Every record is tried; keys come from the operation, so that copying twice writes once.
 
+use domain::stock::MovementKind;
 use domain::{MerchantId, Message, MessageKind, Sku};
 use platform::items::{StoredFacts, StoredMovement, level_prefix};
 use platform::level::{MovementOutbox, level_of};
@@ -19,6 +20,8 @@ struct Found {
     facts: Vec<StoredFacts>,
     /// Items whose sellable stock may be another now, with the last record that says so.
     sellable: BTreeMap<(MerchantId, Sku), String>,
+    /// Items of which units were handed over.
+    sold: BTreeMap<(MerchantId, Sku), String>,
 }
 
 pub(crate) async fn copy(deps: &Deps, records: Vec<Result<StreamRecord, Failure>>) -> Result<(), Failure> {
@@ -35,14 +38,16 @@ pub(crate) async fn copy(deps: &Deps, records: Vec<Result<StreamRecord, Failure>
     }
     deps.store.put_all(Table::Movements, &found.movements).await?;
     deps.store.put_all(Table::Movements, &found.facts).await?;
-    let publish: Vec<Message> = found
-        .sellable
-        .into_iter()
-        .map(|((merchant, sku), cause)| {
-            MessageKind::PublishStock { sku: sku.clone(), cause }.for_merchant(&merchant, sku)
-        })
-        .collect();
-    deps.queues.send(&publish).await?;
+    // Who publishes an item's stock looks at its reorder point too.
+    found.sold.retain(|item, _| !found.sellable.contains_key(item));
+    let publish = found.sellable.into_iter().map(|((merchant, sku), cause)| {
+        MessageKind::PublishStock { sku: sku.clone(), cause }.for_merchant(&merchant, sku)
+    });
+    let review = found.sold.into_iter().map(|((merchant, sku), cause)| {
+        MessageKind::ReviewStock { sku: sku.clone(), cause }.for_merchant(&merchant, sku)
+    });
+    let messages: Vec<Message> = publish.chain(review).collect();
+    deps.queues.send(&messages).await?;
     outcome
 }
 
@@ -59,6 +64,9 @@ impl Found {
             && let Some(outbox) = attribute::<MovementOutbox>(record, "movement").map_err(unreadable)?
         {
             let level = level_of(&sku()?, &record.sk).ok_or_else(|| unreadable("no level's key".to_owned()))?;
+            if outbox.movements.iter().any(|movement| movement.kind == MovementKind::Ship) {
+                self.sold.insert((merchant.clone(), level.sku.clone()), record.sequence_number.clone());
+            }
             self.movements.extend(StoredMovement::all_of(&merchant, &level.sku, &level.location, outbox));
         }
         // A level or the terms of an item say so themselves; an order that waits for it counts also when it is gone.

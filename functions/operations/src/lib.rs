@@ -15,6 +15,7 @@ mod merchants;
 mod movements;
 mod orders;
 mod receipts;
+mod replenishment;
 mod requests;
 mod sellable_stock;
 pub mod wire;
@@ -68,6 +69,8 @@ impl Function for Operations {
             "POST /v1/stock-audits/{audit}/repair" => audits::repair_stock_audit(deps, &request).await,
             "GET /v1/sellable-stock" => sellable_stock::list_sellable_stock(deps, &request).await,
             "GET /v1/sellable-stock/{sku}" => sellable_stock::sellable_stock(deps, &request).await,
+            "GET /v1/replenishment" => replenishment::list_replenishment(deps, &request).await,
+            "GET /v1/replenishment/alerts" => replenishment::list_replenishment_alerts(deps, &request).await,
             "GET /v1/movements" => movements::list_movements(deps, &request).await,
             "GET /v1/activity-facts" => movements::list_activity_facts(deps, &request).await,
             other => match orders::route(deps, &request).await {
@@ -123,6 +126,8 @@ pub async fn run() -> Result<(), platform::function::Error> {
         audits::repair_stock_audit,
         sellable_stock::list_sellable_stock,
         sellable_stock::sellable_stock,
+        replenishment::list_replenishment,
+        replenishment::list_replenishment_alerts,
         movements::list_movements,
         movements::list_activity_facts,
     ),

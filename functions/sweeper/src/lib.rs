@@ -7,6 +7,7 @@
 mod audit;
 mod look;
 mod polls;
+mod stock;
 
 use domain::stock::LevelId;
 use look::Run;
@@ -89,6 +90,7 @@ pub async fn sweep(deps: &Deps) -> (Swept, Result<(), Failure>) {
             break;
         }
     }
+    outcome = outcome.and(stock::ask(deps, now).await.map(|asked| run.swept.messages += asked));
     outcome = outcome.and(audit::audit(deps, &mut run, minute).await);
     (run.swept, outcome)
 }

@@ -137,6 +137,11 @@ impl Agenda {
         }
     }
 
+    /// Wakes somebody at that instant.
+    pub(crate) fn wake_at(&self, at_us: u64, wakes: Waker) {
+        self.note(at_us, wakes, Arc::default());
+    }
+
     fn note(&self, at_us: u64, wakes: Waker, dropped: Arc<AtomicBool>) {
         let mut entries = lock(&self.entries);
         entries.next += 1;

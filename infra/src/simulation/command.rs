@@ -44,8 +44,8 @@ pub struct Many<'a> {
     pub count: u64,
     /// What goes wrong; drawn from each seed when absent.
     pub profile: Option<&'a Profile>,
-    /// How large each world is.
-    pub size: Size,
+    /// How large each world is; drawn from each seed when absent.
+    pub size: Option<Size>,
     /// How many at a time.
     pub threads: usize,
     /// Whether progress is shown on standard error.
@@ -127,7 +127,7 @@ pub fn run_many(many: &Many<'_>) -> Result<Summary, SimulationError> {
                         template: many.template.to_owned(),
                         seed,
                         profile: many.profile.cloned(),
-                        size: many.size,
+                        size: many.size.unwrap_or_else(|| size_of(seed)),
                         trace: false,
                     };
                     let report = run(&plan);
@@ -197,6 +197,12 @@ impl std::fmt::Display for Summary {
         }
         Ok(())
     }
+}
+
+/// The world of a seed, where nobody says otherwise.
+#[must_use]
+pub fn size_of(seed: u64) -> Size {
+    Size::drawn(&mut fastrand::Rng::with_seed(seed))
 }
 
 /// The command that replays a seed.

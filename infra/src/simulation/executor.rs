@@ -129,22 +129,23 @@ impl Executor {
         }
     }
 
-    /// The next task that may be polled. A frozen one is asked again at its thaw.
+    /// The next task that may be polled. What wakes a frozen one is kept for its thaw.
     fn next_ready(&self) -> Option<TaskId> {
-        let now_us = self.agenda.clock.now_us();
-        let mut control = lock(&self.reins.0);
-        while let Some(id) = control.ready.pop_front() {
-            match control.frozen_until_us.get(&id) {
-                None => return Some(id),
-                Some(until_us) if *until_us <= now_us => {
-                    control.frozen_until_us.remove(&id);
-                    return Some(id);
-                }
-                // It is woken at its thaw by the wait in which it froze.
-                Some(_) => {}
+        loop {
+            let (id, frozen_until_us) = {
+                let mut control = lock(&self.reins.0);
+                let id = control.ready.pop_front()?;
+                (id, control.frozen_until_us.get(&id).copied())
+            };
+            let Some(until_us) = frozen_until_us else { return Some(id) };
+            if until_us <= self.agenda.clock.now_us() {
+                lock(&self.reins.0).frozen_until_us.remove(&id);
+                return Some(id);
+            }
+            if let Some(task) = self.tasks.get(&id) {
+                self.agenda.wake_at(until_us, task.waker.clone());
             }
         }
-        None
     }
 
     fn take_spawned(&mut self) {

@@ -9,6 +9,8 @@ macro_rules! profile {
         pub struct Profile {
             /// What it is called.
             pub name: &'static str,
+            /// Whether every piece of work dies after its first call, then after its second, and so on until it is done.
+            pub everywhere: bool,
             $($(#[$doc])* pub $field: f64),+
         }
 
@@ -16,14 +18,14 @@ macro_rules! profile {
             /// Nothing goes wrong.
             #[must_use]
             pub fn none() -> Self {
-                Self { name: "none", $($field: 0.0),+ }
+                Self { name: "none", everywhere: false, $($field: 0.0),+ }
             }
 
             /// Each kind is off in two runs of three, and else has some rate up to its most.
             #[must_use]
             pub fn drawn(rng: &mut Rng) -> Self {
                 let mut rate = |most: f64| if rng.u8(0..3) == 0 { most * (0.1 + 0.9 * rng.f64()) } else { 0.0 };
-                Self { name: "drawn", $($field: rate($most)),+ }
+                Self { name: "drawn", everywhere: false, $($field: rate($most)),+ }
             }
         }
 
@@ -46,6 +48,8 @@ profile! {
     zombie: 0.12,
     /// Per message: delivered once more, while the first delivery is worked on.
     duplicate: 0.25,
+    /// Per batch of messages: worked on once more after it was done.
+    again: 0.1,
     /// Per message: received by nobody, and visible again after a while.
     delay: 0.1,
     /// Per message: done, but its deletion is lost.
@@ -85,6 +89,31 @@ profile! {
 }
 
 impl Profile {
+    /// Every step is run twice, one after the other.
+    #[must_use]
+    pub fn twice() -> Self {
+        Self { name: "twice", again: 1.0, stream_again: 1.0, client_twice: 1.0, ..Self::none() }
+    }
+
+    /// Every step dies after its first call and is run again, dies after its second, and so on.
+    #[must_use]
+    pub fn everywhere() -> Self {
+        Self { name: "everywhere", everywhere: true, ..Self::none() }
+    }
+
+    /// Two environments work on the same messages at once.
+    #[must_use]
+    pub fn together() -> Self {
+        Self { name: "together", duplicate: 1.0, stream_again: 1.0, ..Self::none() }
+    }
+
+    /// The profile of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let known = [Self::none(), Self::standard(), Self::twice(), Self::everywhere(), Self::together()];
+        known.into_iter().find(|profile| profile.name == name)
+    }
+
     /// The standard profile, by which costs are compared.
     #[must_use]
     pub fn standard() -> Self {

@@ -1,6 +1,7 @@
 //! What every call of an environment goes through: virtual latency, faults, the trace, and the look at what it changed.
 
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Response, StatusCode};
@@ -56,10 +57,11 @@ impl EnvironmentGate {
     /// Dies or freezes here, if that is the fate of this call. An environment that dies does not come back from this.
     async fn meet(&self, when: When) {
         let (task, freeze, dies) = {
-            let running = lock(&self.running);
-            let here = |at: (u32, When)| at == (running.calls, when);
-            let freeze = running.fate.freeze.filter(|(call, side, _)| here((*call, *side))).map(|(_, _, long)| long);
-            (running.task, freeze, running.fate.crash.is_some_and(here))
+            let mut running = lock(&self.running);
+            let here = (running.calls, when);
+            // Calls may run beside each other: a fate is met once.
+            let freeze = running.fate.freeze.take_if(|(call, side, _)| (*call, *side) == here).map(|(_, _, long)| long);
+            (running.task, freeze, running.fate.crash.is_some_and(|at| at == here))
         };
         let Some(task) = task else { return };
         if dies {
@@ -68,12 +70,13 @@ impl EnvironmentGate {
             self.core.reins.kill(task);
             std::future::pending::<()>().await;
         }
-        if let Some(long) = freeze {
+        if let Some(long) = freeze.filter(|_| self.core.profile().zombie > 0.0) {
             self.core.fault("zombie");
             self.core.say(format!("{} is frozen for {} s {} a call", self.name, long.as_secs(), side(when)));
             let until_us = self.core.clock.now_us() + u64::try_from(long.as_micros()).unwrap_or(u64::MAX / 4);
             self.core.reins.freeze(task, until_us);
-            self.core.agenda.until(until_us).await;
+            // Polled again, it was thawed: at its time, or because everything was.
+            thawed().await;
             self.core.say(format!("{} goes on", self.name));
         }
     }
@@ -102,6 +105,20 @@ impl EnvironmentGate {
             invariants.record(step, &record.event);
         }
     }
+}
+
+/// Pending once: the executor polls a frozen task again when it is thawed.
+async fn thawed() {
+    let mut polled = false;
+    std::future::poll_fn(|context| {
+        if polled {
+            return Poll::Ready(());
+        }
+        polled = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn throttled(service: Service) -> Fault {

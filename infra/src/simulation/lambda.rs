@@ -74,6 +74,19 @@ impl Drop for Answering {
     }
 }
 
+/// Removes the environment of a zombie when its task ends, however that is.
+struct Leaving {
+    lambda: Lambda,
+    function: String,
+    environment: String,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.lambda.end_of_zombie(&self.function, &self.environment);
+    }
+}
+
 struct Environment {
     name: String,
     deps: Rc<Deps>,
@@ -93,6 +106,8 @@ pub(crate) struct Lambda {
     ids: Arc<SeededIds>,
     partners: Vec<(String, Handler)>,
     pools: Rc<RefCell<BTreeMap<String, Vec<Environment>>>>,
+    /// How often each piece of work has died, where all do.
+    died: Rc<RefCell<BTreeMap<String, u32>>>,
     /// Numbers environments, by function.
     started: Rc<RefCell<BTreeMap<String, u32>>>,
 }
@@ -113,6 +128,7 @@ impl Lambda {
             ids: Arc::new(SeededIds::new(seed)),
             partners,
             pools: Rc::default(),
+            died: Rc::default(),
             started: Rc::default(),
         }
     }
@@ -148,7 +164,8 @@ impl Lambda {
         let start = if cold { self.core.draw_ms(120, 350) } else { self.core.draw_ms(1, 12) };
         self.core.agenda.pass(start).await;
         let slot = SharedSlot::default();
-        let (task, environment) = self.start(name, &index, event, &slot);
+        let fate = self.fate(name, &event);
+        let (task, environment) = self.start(name, &index, event, &slot, fate);
         let timeout = Duration::from_secs(function.timeout_s.into());
         let mut deadline = std::pin::pin!(self.core.agenda.pass(timeout));
         let outcome = poll_fn(|context| {
@@ -231,7 +248,14 @@ impl Lambda {
         Ok(Environment { name, deps: Rc::new(deps), running, busy: true, gone: false })
     }
 
-    fn start(&self, function: &str, environment: &str, event: Value, slot: &SharedSlot) -> (TaskId, String) {
+    fn start(
+        &self,
+        function: &str,
+        environment: &str,
+        event: Value,
+        slot: &SharedSlot,
+        fate: Fate,
+    ) -> (TaskId, String) {
         let found = self.pools.borrow().get(function).and_then(|pool| {
             let found = pool.iter().find(|candidate| candidate.name == environment)?;
             Some((Rc::clone(&found.deps), Arc::clone(&found.running)))
@@ -243,9 +267,11 @@ impl Lambda {
         };
         let (lambda, function, name) = (self.clone(), function.to_owned(), environment.to_owned());
         let of_task = Arc::clone(&running);
+        let leaving = Leaving { lambda: self.clone(), function: function.clone(), environment: name.clone() };
         let task = self.spawner.spawn(async move {
+            let _leaving = leaving;
             let answer = functions::invoke(&function, deps, event).await;
-            let dies_now = lock(&of_task).dies_before_its_answer();
+            let dies_now = !lambda.core.profile().everywhere && lock(&of_task).dies_before_its_answer();
             answering.put(match answer {
                 Ok(_) if dies_now => {
                     lambda.core.fault("crash");
@@ -255,10 +281,9 @@ impl Lambda {
                 Ok(answer) => Outcome::Answered(answer),
                 Err(error) => Outcome::Failed(error.to_string()),
             });
-            lambda.end_of_zombie(&function, &name);
         });
         let mut running = lock(&running);
-        *running = Running { task: Some(task), calls: 0, fate: self.fate() };
+        *running = Running { task: Some(task), calls: 0, fate };
         (task, environment.to_owned())
     }
 
@@ -272,8 +297,24 @@ impl Lambda {
         }
     }
 
-    fn fate(&self) -> Fate {
+    fn fate(&self, function: &str, event: &Value) -> Fate {
         let profile = self.core.profile();
+        if profile.everywhere {
+            // The same work, however it is delivered.
+            let text = |pointer: &str| event.pointer(pointer).map(ToString::to_string).unwrap_or_default();
+            let work = [
+                function.to_owned(),
+                text("/Records/0/body"),
+                text("/Records/0/dynamodb/SequenceNumber"),
+                text("/rawPath"),
+                text("/headers/idempotency-key"),
+                text("/body"),
+            ];
+            let mut died = self.died.borrow_mut();
+            let deaths = died.entry(work.join(" ")).or_default();
+            *deaths += 1;
+            return Fate { crash: Some((*deaths, When::After)), freeze: None };
+        }
         let place = |core: &Core| {
             let call = u32::try_from(core.draw(1, 8)).unwrap_or(1);
             (call, if core.chance(0.5) { When::Before } else { When::After })

@@ -117,7 +117,12 @@ async fn deliver(lambda: &Lambda, function: &str, source: &QueueSource, batch: V
         }
     }
     let records: Vec<&Value> = batch.iter().map(|message| &message.record).collect();
-    let outcome = lambda.invoke(function, json!({ "Records": records })).await;
+    let event = json!({ "Records": records });
+    let mut outcome = lambda.invoke(function, event.clone()).await;
+    if matches!(outcome, Outcome::Answered(_)) && core.chance(profile.again) {
+        core.fault("batch worked on twice");
+        outcome = lambda.invoke(function, event).await;
+    }
     let handles: Vec<&str> = match &outcome {
         Outcome::Answered(answer) => done(&batch, answer, source.report_batch_item_failures),
         other => {

@@ -5,6 +5,7 @@
 //! run must come to rest within a stated time. What must hold is in [`invariants`].
 
 mod actors;
+pub mod bugs;
 mod clock;
 pub mod command;
 mod core;
@@ -43,6 +44,9 @@ pub enum SimulationError {
     /// A function that the template does not have.
     #[error("template.yaml declares no function `{0}`")]
     NoFunction(String),
+    /// The list of bugs needs another build, and that could not be run.
+    #[error("cargo could not be run to build the bugs in: {0}")]
+    Bugs(std::io::Error),
     /// The world could not be set up.
     #[error("the world could not be set up: {0}")]
     Setup(String),

@@ -65,7 +65,7 @@ pub struct Report {
 
 const MINUTE_US: u64 = 60_000_000;
 /// How long faults may last.
-const FAULTS_LAST_US: u64 = 60 * MINUTE_US;
+const FAULTS_LAST_US: u64 = 30 * MINUTE_US;
 /// Within this time everything must have come to rest after the last fault.
 const CONVERGES_WITHIN_US: u64 = 4 * 60 * MINUTE_US;
 

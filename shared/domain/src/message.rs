@@ -168,6 +168,13 @@ pub enum MessageKind {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         cause: String,
     },
+    /// Look whether an item is to be ordered again, if that is due. Cause: units were handed over, or a day began.
+    ReviewStock {
+        /// The item.
+        sku: Sku,
+        /// What tells this message from others of the item: the stream record, or the day.
+        cause: String,
+    },
 }
 
 impl MessageKind {
@@ -187,7 +194,7 @@ impl MessageKind {
             Self::ParcelRefused { .. } | Self::ReturnParcelMoved { .. } | Self::ReturnLabelBooked { .. } => {
                 Queue::Returns
             }
-            Self::ReportFulfilment { .. } | Self::PublishStock { .. } => Queue::Fulfilments,
+            Self::ReportFulfilment { .. } | Self::PublishStock { .. } | Self::ReviewStock { .. } => Queue::Fulfilments,
         }
     }
 

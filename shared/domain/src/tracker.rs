@@ -23,6 +23,7 @@ use crate::aggregate::Decision;
 use crate::ids::{CarrierAccountId, MerchantId, OrderId, ShipmentId};
 use crate::message::{Message, MessageKind};
 use crate::order::DeliveryState;
+use crate::seeded_bugs::{SeededBug, is_on};
 use crate::tracking_status::{TrackingEvent, TrackingStatus};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -177,6 +178,11 @@ impl Tracker {
             code: event.carrier_code.clone(),
             at: event.occurred_at,
         });
+        if is_on(SeededBug::TrackingInArrivalOrder) {
+            next.status = event.status;
+            let messages = next.follows(self.status);
+            return Decision::of(next).with_messages(messages);
+        }
         next.settle(self.status, now)
     }
 
@@ -256,10 +262,16 @@ impl Tracker {
         let (carrier_account, tracking_number) = (self.carrier_account.clone(), self.tracking_number.clone());
         if let Some(return_id) = shipment.return_id() {
             let order = return_id.order().map(|(order, _)| order);
-            return vec![message(
-                MessageKind::ReturnParcelMoved { return_id, carrier_account, tracking_number },
-                order,
-            )];
+            let mut messages = Vec::new();
+            if is_on(SeededBug::ReturnLegMovesOrder) {
+                let (carrier_account, tracking_number) = (carrier_account.clone(), tracking_number.clone());
+                let moved =
+                    MessageKind::TrackerChanged { carrier_account, tracking_number, shipment: shipment.clone() };
+                messages.push(message(moved, order.clone()));
+            }
+            messages
+                .push(message(MessageKind::ReturnParcelMoved { return_id, carrier_account, tracking_number }, order));
+            return messages;
         }
         let order = shipment.order().map(|(order, _)| order);
         let changed = MessageKind::TrackerChanged { carrier_account, tracking_number, shipment: shipment.clone() };

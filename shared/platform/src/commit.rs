@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::{Delete, Put, PutRequest, TransactWriteItem, Update
 use aws_smithy_async::rt::sleep::AsyncSleep;
 use domain::Decision;
 use domain::MerchantId;
+use domain::seeded_bugs::{SeededBug, is_on};
 use domain::stock::StockChange;
 use std::collections::BTreeMap;
 
@@ -138,7 +139,11 @@ impl Store {
         if operations.len() > OPERATIONS_MAX {
             operations.remove(0);
         }
-        let Decision { next, messages, stock, facts } = decision;
+        let Decision { next, mut messages, stock, facts } = decision;
+        if is_on(SeededBug::SentWithoutOutbox) && fastrand::u8(..8) == 0 {
+            // The crash between the write and what is sent after it.
+            messages.clear();
+        }
         let item = encode(&next, version, &operations, messages, facts, operation, self.list_shards())?;
         let mut writes = vec![match loaded {
             None => Write::Create(key.clone(), item),
@@ -285,6 +290,9 @@ impl Store {
             }
             Write::Replace(_, item, version) => {
                 let put = self.client.put_item().table_name(table).set_item(Some(item));
+                if is_on(SeededBug::StatusWithoutVersion) {
+                    return put.send().await.map(drop).map_err(put_error);
+                }
                 put.condition_expression("#version = :version")
                     .expression_attribute_names("#version", "version")
                     .expression_attribute_values(":version", number(version))

@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use domain::Message;
 use domain::audit::Restored;
+use domain::seeded_bugs::{SeededBug, is_on};
 use domain::stock::{ActivityFact, LevelId, StockChange};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -162,7 +163,7 @@ impl Store {
             .get_item()
             .table_name(self.settings.table(key.table)?)
             .set_key(Some(key.attributes()))
-            .consistent_read(true)
+            .consistent_read(!is_on(SeededBug::AcknowledgedOnStaleRead))
             .send()
             .await
             .map_err(unavailable)?;

@@ -170,6 +170,35 @@ async fn only_what_changes_the_sellable_quantity_is_published() {
 }
 
 #[tokio::test]
+async fn units_that_were_handed_over_are_reason_for_a_look_at_the_reorder_point() {
+    let world = world().await;
+    world.receive("1", 5).await;
+    world.shift("pick", StockChange::shift(&world.tea, &world.sofia, 5, Term::Available, Term::Picked)).await;
+    let _ = world.stack.stream_records();
+    let shipped = |kind| {
+        let movement = domain::stock::Movement::new(kind, 1, Some(Term::Picked), None, "shp", world.stack.now());
+        StockChange::remove(&world.tea, &world.sofia, 1, Term::Picked).moved([movement])
+    };
+    let kinds = || -> Vec<String> {
+        let messages = world.stack.drain("fulfilments").into_iter();
+        messages
+            .map(|(body, _)| format!("{} {}", body["kind"].as_str().unwrap(), body["sku"].as_str().unwrap()))
+            .collect()
+    };
+    world.shift("lost", shipped(MovementKind::WriteOff)).await;
+    world.copy(&world.stack.stream_records()).await.unwrap();
+    assert_eq!(kinds(), Vec::<String>::new());
+    world.shift("ship", shipped(MovementKind::Ship)).await;
+    world.shift("ship again", shipped(MovementKind::Ship)).await;
+    world.copy(&world.stack.stream_records()).await.unwrap();
+    assert_eq!(kinds(), ["review_stock TEA"]);
+    world.shift("ship once more", shipped(MovementKind::Ship)).await;
+    world.receive("2", 5).await;
+    world.copy(&world.stack.stream_records()).await.unwrap();
+    assert_eq!(kinds(), ["publish_stock TEA"], "which looks at it too");
+}
+
+#[tokio::test]
 async fn an_order_that_waits_or_waits_no_longer_and_terms_that_changed_are_published() {
     let world = world().await;
     let order = domain::OrderId::derive(&world.merchant, &["api", "1"]);

@@ -5,5 +5,6 @@
 mod fulfilments;
 mod ledgers;
 mod publishing;
+mod replenishment;
 mod sellable;
 mod shop;

@@ -3,6 +3,7 @@
 mod accounts;
 mod audits;
 mod catalogue;
+mod replenishment;
 mod sellable;
 mod stock;
 
@@ -14,6 +15,8 @@ pub use audits::{AuditSummary, AuditView, NewAudit, NewRepairs, RepairedDrift};
 pub use catalogue::{
     Address, ImportLine, ImportOutcome, ImportReport, ItemView, LocationEdit, LocationView, NewItem, NewLocation,
 };
+pub(crate) use replenishment::alert_of;
+pub use replenishment::{ReplenishmentAlert, ReplenishmentView};
 pub use sellable::{SellableOfItem, SellableView};
 pub use stock::{AdjustmentKind, Goods, LevelView, MovementView, NewAdjustment, NewReceipt, ReceiptView, StockView};
 

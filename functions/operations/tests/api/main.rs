@@ -9,6 +9,7 @@ mod crash;
 mod edits;
 mod import;
 mod keys;
+mod replenishment;
 mod routes;
 mod sellable;
 mod stock;

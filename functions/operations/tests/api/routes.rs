@@ -38,6 +38,8 @@ pub(crate) const ROUTES: &[(&str, &[Scope])] = &[
     ("POST /v1/stock-audits/{audit}/repair", &[Scope::Operations]),
     ("GET /v1/sellable-stock", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/sellable-stock/{sku}", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
+    ("GET /v1/replenishment", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
+    ("GET /v1/replenishment/alerts", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/movements", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/activity-facts", &[Scope::Merchant, Scope::Operations]),
 ];

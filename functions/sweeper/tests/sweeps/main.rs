@@ -6,4 +6,5 @@ mod audits;
 mod expiry;
 mod orders;
 mod parcels;
+mod stock;
 mod world;

@@ -9,6 +9,7 @@ mod movement;
 mod order;
 mod person;
 mod pick_task;
+mod replenishment;
 mod returns;
 mod sellable;
 mod shipment;
@@ -32,6 +33,7 @@ pub use movement::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, mo
 pub use order::order_key;
 pub use person::{PERSON_PREFIX, PersonRecord, people_partition, person_key};
 pub use pick_task::{WORK_INDEX, pick_task_key, work_parts};
+pub use replenishment::{ALERTS_PART, replenishment_key, stock_of};
 pub use returns::return_key;
 pub use sellable::{CHANGED_INDEX, StockTerms, derived_partition, sellable_key, sellable_prefix};
 pub use shipment::shipment_key;

@@ -1,0 +1,59 @@
+//! Bugs that the simulation must catch: each can be switched on for a run, and only in a build with the feature
+//! `seeded-bugs`. Without it [`is_on`] is constantly false, and the compiler leaves the switches out.
+
+/// A bug that was, or could have been, made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeededBug {
+    /// A purchase is repeated without asking the carrier what became of the intent that was recorded.
+    CarrierCalledWithoutIntent,
+    /// A parcel is where the last event that came in says.
+    TrackingInArrivalOrder,
+    /// The leg of a return moves the order's own parcel.
+    ReturnLegMovesOrder,
+    /// Messages that failed are acknowledged with the rest of their batch.
+    WholeBatchAcknowledged,
+    /// A message is acknowledged on a read that may be older than its cause.
+    AcknowledgedOnStaleRead,
+    /// Messages are sent beside the commit instead of being stored in it: a crash in between loses them.
+    SentWithoutOutbox,
+    /// A state is written without the condition on the version that it was decided on.
+    StatusWithoutVersion,
+}
+
+impl SeededBug {
+    /// Every bug.
+    pub const ALL: [Self; 7] = [
+        Self::CarrierCalledWithoutIntent,
+        Self::TrackingInArrivalOrder,
+        Self::ReturnLegMovesOrder,
+        Self::WholeBatchAcknowledged,
+        Self::AcknowledgedOnStaleRead,
+        Self::SentWithoutOutbox,
+        Self::StatusWithoutVersion,
+    ];
+}
+
+#[cfg(feature = "seeded-bugs")]
+thread_local! {
+    static ON: std::cell::Cell<Option<SeededBug>> = const { std::cell::Cell::new(None) };
+}
+
+/// Whether this bug is to be made.
+#[cfg(feature = "seeded-bugs")]
+#[must_use]
+pub fn is_on(bug: SeededBug) -> bool {
+    ON.get() == Some(bug)
+}
+
+/// Whether this bug is to be made: never, in a build without the feature `seeded-bugs`.
+#[cfg(not(feature = "seeded-bugs"))]
+#[must_use]
+pub const fn is_on(_: SeededBug) -> bool {
+    false
+}
+
+/// From now on this thread makes that bug, or none.
+#[cfg(feature = "seeded-bugs")]
+pub fn switch(bug: Option<SeededBug>) {
+    ON.set(bug);
+}
