@@ -146,9 +146,3 @@ fn every_route_stands_in_the_committed_description() {
         assert!(known, "{route} is not in openapi.json: write what `cargo local openapi` prints there");
     }
 }
-
-#[test]
-fn temporary_print() {
-    let api = serde_json::to_string(&operations::openapi()).unwrap();
-    std::fs::write("/tmp/audit-openapi.json", api).unwrap();
-}
