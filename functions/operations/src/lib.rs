@@ -1,6 +1,7 @@
 //! `operations`: the HTTP API of ops teams and merchants. Master data and stock here, the orders' day in `orders`.
 
 mod api_keys;
+mod audits;
 mod carrier_accounts;
 mod channels;
 mod fields;
@@ -56,6 +57,10 @@ impl Function for Operations {
             "POST /v1/adjustments" => receipts::create_adjustment(deps, &request).await,
             "GET /v1/stock-levels" => levels::list_stock_levels(deps, &request).await,
             "GET /v1/stock-levels/{sku}" => levels::stock_level(deps, &request).await,
+            "POST /v1/stock-audits" => audits::create_stock_audit(deps, &request).await,
+            "GET /v1/stock-audits" => audits::list_stock_audits(deps, &request).await,
+            "GET /v1/stock-audits/{audit}" => audits::stock_audit(deps, &request).await,
+            "POST /v1/stock-audits/{audit}/repair" => audits::repair_stock_audit(deps, &request).await,
             "GET /v1/sellable-stock" => sellable_stock::list_sellable_stock(deps, &request).await,
             "GET /v1/sellable-stock/{sku}" => sellable_stock::sellable_stock(deps, &request).await,
             "GET /v1/replenishment" => replenishment::list_replenishment(deps, &request).await,
@@ -106,6 +111,10 @@ pub async fn run() -> Result<(), platform::function::Error> {
         receipts::create_adjustment,
         levels::list_stock_levels,
         levels::stock_level,
+        audits::create_stock_audit,
+        audits::list_stock_audits,
+        audits::stock_audit,
+        audits::repair_stock_audit,
         sellable_stock::list_sellable_stock,
         sellable_stock::sellable_stock,
         replenishment::list_replenishment,

@@ -3,18 +3,19 @@
 use crate::recalls::look_at_recall;
 use crate::{Swept, polls};
 use domain::lot_record::LotRecord;
-use domain::order::Order;
+use domain::order::{FulfillmentOrder, Order};
 use domain::pick_task::PickTask;
 use domain::returns::{Return, ReturnKind};
 use domain::shipment::Shipment;
-use domain::stock::{Level, Lot};
+use domain::stock::{Level, LevelId, Lot};
 use domain::sweep::Parts;
 use domain::tracker::Tracker;
-use domain::{Decision, LocationId, MerchantId, Message, PickTaskId, Sku};
+use domain::{Decision, Message, PickTaskId};
 use jiff::Timestamp;
 use platform::items::{
     StoredLevel, WaitingOrder, is_lot_key, level_prefix, order_key, pick_task_key, shipment_key, stock_partition,
 };
+use platform::level::level_key;
 use platform::{Deps, Failure, Key, Operation, Stored, Table, Versioned, Write};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,15 +26,13 @@ const LEVELS_MAX: usize = 1000;
 pub(crate) struct Run {
     pub(crate) now: Timestamp,
     pub(crate) swept: Swept,
-    /// Levels that the orders looked at count on.
-    pub(crate) levels: BTreeSet<(MerchantId, Sku, LocationId)>,
     /// Carriers that do not answer: not asked again in this run.
     pub(crate) silent: BTreeSet<String>,
 }
 
 impl Run {
     pub(crate) fn new(now: Timestamp) -> Self {
-        Self { now, swept: Swept::default(), levels: BTreeSet::new(), silent: BTreeSet::new() }
+        Self { now, swept: Swept::default(), silent: BTreeSet::new() }
     }
 }
 
@@ -62,8 +61,7 @@ pub(crate) async fn due<T: Stored>(
 
 async fn look_at_order(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
     let Some(order) = due(deps, run, key, Order::look_due_at).await? else { return Ok(()) };
-    let merchant = order.body.merchant();
-    let (mut tasks, mut shipments) = (BTreeMap::new(), BTreeMap::new());
+    let (mut tasks, mut shipments, mut expired_takes) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
     for active in order.body.fulfillment_orders.iter().filter(|f| f.is_active()) {
         // The shipment first: a task that is packed in between has no shipment yet, and is not taken for one that lost it.
         let task = PickTaskId::of(&order.body.id, active.number);
@@ -73,10 +71,11 @@ async fn look_at_order(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fail
         if let Some(task) = deps.store.load::<PickTask>(&pick_task_key(&task)).await? {
             tasks.insert(active.number, task);
         }
-        let goods = order.body.goods_of(active).into_iter();
-        run.levels.extend(goods.map(|goods| (merchant.clone(), goods.sku, active.location.clone())));
+        if !active.take.is_empty() {
+            expired_takes.extend(expired_take(deps, run, &order.body, active).await?);
+        }
     }
-    let parts = Parts { tasks: bodies(&tasks), shipments: bodies(&shipments) };
+    let parts = Parts { tasks: bodies(&tasks), shipments: bodies(&shipments), expired_takes };
     let look = order.body.look(&parts, run.now);
     let mut commit = Commit::default();
     let waited = look
@@ -96,6 +95,25 @@ async fn look_at_order(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fail
         }
     }
     commit.apply(deps, run).await
+}
+
+/// The levels on which the take of a fulfilment order is open, and expired.
+async fn expired_take(
+    deps: &Deps,
+    run: &Run,
+    order: &Order,
+    active: &FulfillmentOrder,
+) -> Result<Vec<LevelId>, Failure> {
+    let mut found = Vec::new();
+    for goods in order.goods_of(active) {
+        let level = LevelId { sku: goods.sku, location: active.location.clone(), lot: goods.lot };
+        let stored = deps.store.load::<StoredLevel>(&level_key(&order.merchant(), &level)).await?;
+        let take = stored.and_then(|stored| stored.body.takes().remove(&active.take));
+        if take.is_some_and(|take| take.is_expired(run.now)) {
+            found.push(level);
+        }
+    }
+    Ok(found)
 }
 
 fn bodies<T: Clone>(stored: &BTreeMap<u32, Versioned<T>>) -> BTreeMap<u32, T> {

@@ -171,6 +171,10 @@ id!(
     /// A recall of a lot.
     RecallId, "rcl", "recall"
 );
+id!(
+    /// An audit of a merchant's stock.
+    AuditId, "aud", "stock audit"
+);
 
 owned_by_merchant!(
     ChannelId,
@@ -182,7 +186,8 @@ owned_by_merchant!(
     ReturnId,
     ReceiptId,
     RecallId,
-    CountTaskId
+    CountTaskId,
+    AuditId
 );
 
 impl MerchantId {

@@ -5,6 +5,7 @@ pub mod actor;
 pub mod address;
 pub mod aggregate;
 pub mod allocation;
+pub mod audit;
 pub mod catalogue;
 pub mod count_task;
 pub mod ids;
@@ -30,8 +31,8 @@ pub mod tracking_status;
 
 pub use aggregate::{Decision, History, HistoryEntry, Rejected};
 pub use ids::{
-    ApiKeyId, CarrierAccountId, ChannelId, CountTaskId, IdError, LocationId, MerchantId, OrderId, PickTaskId, RecallId,
-    ReceiptId, ReturnId, ShipmentId, Sku,
+    ApiKeyId, AuditId, CarrierAccountId, ChannelId, CountTaskId, IdError, LocationId, MerchantId, OrderId, PickTaskId,
+    RecallId, ReceiptId, ReturnId, ShipmentId, Sku,
 };
 pub use message::{Message, MessageKind, Queue};
 pub use money::{Currency, Money};

@@ -1,5 +1,6 @@
 //! AWS and Lambda, once: what every function shares and nothing else may do by itself.
 
+pub mod audit;
 pub mod auth;
 pub mod clock;
 pub mod commit;

@@ -94,7 +94,7 @@ impl StoredParts {
 
     fn parts(&self) -> Parts {
         let tasks = self.tasks.iter().map(|(number, task)| (*number, task.body.clone())).collect();
-        Parts { tasks, shipments: self.shipments.clone() }
+        Parts { tasks, shipments: self.shipments.clone(), ..Parts::default() }
     }
 
     /// What is stored beside the order.

@@ -1,6 +1,7 @@
 //! What comes in and goes out, and how the API's description speaks of what all routes share.
 
 mod accounts;
+mod audits;
 mod catalogue;
 mod replenishment;
 mod sellable;
@@ -10,6 +11,7 @@ pub use accounts::{
     CarrierAccountView, ChannelEdit, ChannelView, IssuedKey, KeyView, MerchantEdit, NewCarrierAccount, NewChannel,
     NewKey, NewMerchant,
 };
+pub use audits::{AuditSummary, AuditView, NewAudit, NewRepairs, RepairedDrift};
 pub use catalogue::{
     Address, ImportLine, ImportOutcome, ImportReport, ItemView, LocationEdit, LocationView, NewItem, NewLocation,
 };

@@ -14,6 +14,7 @@ struct Owned {
     channel: String,
     carrier_account: String,
     key: String,
+    audit: String,
 }
 
 async fn owned(world: &World) -> Owned {
@@ -25,10 +26,13 @@ async fn owned(world: &World) -> Owned {
     assert_eq!(world.ops(request("POST /v1/items").json(&new_item("SECRET-SKU"))).await.0, 201);
     id(world.ops(request("POST /v1/receipts").json(&new_receipt("SECRET-SKU", "SECRET-LOCATION", 9))).await);
     let key = json!({"name": "Dock", "scope": "floor"});
+    let (status, audit) = world.ops(request("POST /v1/stock-audits").json(&json!({"skus": ["SECRET-SKU"]}))).await;
+    assert_eq!(status, 202, "{audit}");
     Owned {
         channel: id(world.admin(request("POST /v1/channels").json(&new_channel())).await),
         carrier_account: id(world.admin(request("POST /v1/carrier-accounts").json(&new_carrier_account())).await),
         key: id(world.admin(request("POST /v1/api-keys").json(&key)).await),
+        audit: audit["id"].as_str().unwrap().to_owned(),
     }
 }
 
@@ -39,6 +43,7 @@ fn aimed(route: &str, world: &World, owned: &Owned) -> RequestBuilder {
         .path("channel", &owned.channel)
         .path("carrier_account", &owned.carrier_account)
         .path("key", &owned.key)
+        .path("audit", &owned.audit)
         .path("sku", "SECRET-SKU")
         .path("location", "SECRET-LOCATION")
         .query("channel", &owned.channel)
@@ -48,6 +53,10 @@ fn aimed(route: &str, world: &World, owned: &Owned) -> RequestBuilder {
     match route {
         "POST /v1/receipts" => request.json(&new_receipt("SECRET-SKU", "SECRET-LOCATION", 1)),
         "POST /v1/adjustments" => request.json(&new_adjustment("SECRET-SKU", "SECRET-LOCATION", -1)),
+        "POST /v1/stock-audits/{audit}/repair" => request.json(&json!({
+            "drifts": [{"sku": "SECRET-SKU", "location": "SECRET-LOCATION"}],
+            "actor": {"person": "badge-17", "station": "OFFICE"},
+        })),
         "PUT /v1/merchants/{merchant}" => request.json(&merchant_edit()),
         "PUT /v1/channels/{channel}" => request.json(&channel_edit()),
         "PUT /v1/locations/{location}" => request.json(&location_edit()),
@@ -74,6 +83,7 @@ async fn another_merchants_key_sees_and_changes_nothing_on_any_route() {
         if route.contains("{channel}")
             || route.contains("{carrier_account}")
             || route.contains("{key}")
+            || route.contains("{audit}")
             || route.contains("{merchant}")
             || route.contains("{sku}")
             || route.contains("{location}")
@@ -89,7 +99,7 @@ async fn another_merchants_key_sees_and_changes_nothing_on_any_route() {
 
 /// Routes that make something of the caller's own: shown to be apart below.
 fn creates_ones_own(route: &str) -> bool {
-    matches!(route, "POST /v1/locations" | "POST /v1/items" | "POST /v1/items/import")
+    matches!(route, "POST /v1/locations" | "POST /v1/items" | "POST /v1/items/import" | "POST /v1/stock-audits")
 }
 
 #[tokio::test]

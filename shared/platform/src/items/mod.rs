@@ -1,6 +1,7 @@
 //! One file per stored thing: its key, its indexes. Persisted forms are frozen: change them only compatibly.
 
 mod account;
+mod audit;
 mod catalogue;
 mod close_out;
 mod count_task;
@@ -21,6 +22,10 @@ mod tracker;
 
 pub use account::{
     RevokedKey, SealedCarrierAccount, SealedChannel, api_key_prefix, key_of_api_key, key_prefix, merchant_key,
+};
+pub use audit::{
+    AuditRound, LedgerCheckpoint, ListedAudit, RunningAudit, audit_key, listed_audits_partition,
+    running_audits_partition,
 };
 pub use catalogue::{
     CatalogueRequest, StoredItem, StoredLocation, item_key, items_partition, items_partitions, location_key,

@@ -1,7 +1,8 @@
 //! Inventory levels, receipts, and the orders that wait for stock.
 
 use super::shard;
-use crate::level::{RECALLED, TAKE_PREFIX, level_key, level_of};
+use crate::failure::Failure;
+use crate::level::{MovementOutbox, RECALLED, TAKE_PREFIX, level_key, level_of};
 use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::order::Order;
@@ -52,6 +53,19 @@ impl StoredLevel {
     #[must_use]
     pub fn is_recalled(&self) -> bool {
         self.attributes.get(RECALLED).and_then(serde_json::Value::as_bool).unwrap_or(false)
+    }
+
+    /// The movements that its last write embedded.
+    ///
+    /// # Errors
+    /// [`Failure::Bug`] when they cannot be read.
+    pub fn movement(&self) -> Result<Option<MovementOutbox>, Failure> {
+        let text = self.attributes.get("movement").and_then(serde_json::Value::as_str);
+        text.map(|text| {
+            serde_json::from_str(text)
+                .map_err(|error| Failure::bug(format!("{}/{}: movement: {error}", self.pk, self.sk)))
+        })
+        .transpose()
     }
 
     /// Its open takes by name.
