@@ -4,13 +4,13 @@ mod rows;
 
 use crate::items::terms_changed;
 use crate::kits;
-use crate::requests::{existing_merchant, operation};
-use crate::wire::{CreateRefusals, ForMerchant, Idempotent, Refusals};
 use crate::wire::{ImportLine, ImportOutcome, ImportReport};
 use domain::account::Scope;
 use domain::{Decision, MerchantId, Rejected};
 use platform::auth::authenticate;
 use platform::items::{CatalogueRequest, StoredItem, item_key};
+use platform::requests::{existing_merchant, operation};
+use platform::spec::{CreateRefusals, ForMerchant, Idempotent, Refusals};
 use platform::{Deps, Failure, Operation, Problem, Request, Response, Versioned};
 use rows::{Patch, Row};
 use std::collections::BTreeMap;

@@ -1,11 +1,10 @@
-//! `pick-pack`: creates pick tasks and stops them, and serves the people who pick and pack, count, and recall lots.
+//! `pick-pack`: creates pick tasks and stops them, and serves the people who pick, pack and count.
 
 mod counts;
 mod floor;
 mod messages;
 mod pack;
 mod read;
-mod recalls;
 mod serials;
 pub mod wire;
 
@@ -44,8 +43,6 @@ impl Function for PickPack {
             "POST /v1/count-tasks/{count}/count" => counts::enter_count(deps, &request).await,
             "POST /v1/count-tasks/{count}/review" => counts::review_count(deps, &request).await,
             "POST /v1/count-tasks/{count}/cancel" => counts::cancel_count(deps, &request).await,
-            "POST /v1/recalls" => recalls::create_recall(deps, &request).await,
-            "GET /v1/recalls/{recall}" => recalls::recall(deps, &request).await,
             other => Err(Problem::no_route(other)),
         }
     }
@@ -75,9 +72,7 @@ pub async fn run() -> Result<(), platform::function::Error> {
         counts::start_count,
         counts::enter_count,
         counts::review_count,
-        counts::cancel_count,
-        recalls::create_recall,
-        recalls::recall
+        counts::cancel_count
     ),
     components(schemas(wire::Task, wire::TaskLine, Problem))
 )]

@@ -4,7 +4,6 @@ use domain::aggregate::{Actor, History};
 use domain::catalogue::Item;
 use domain::count_task::{Count, CountState, CountTask};
 use domain::pick_task::{Parcel, PickTask, PickTaskState, Scan};
-use domain::recall::{Recall, RecalledUnits};
 use domain::stock::{Condition, DEFAULT_BIN, Goods, LevelId, LiableParty, Lot};
 use domain::{CountTaskId, LocationId, OrderId, PickTaskId, Sku};
 use jiff::Timestamp;
@@ -89,33 +88,6 @@ pub struct PackRequest {
 pub struct PutBackRequest {
     /// Person and station.
     pub actor: Actor,
-}
-
-/// A lot that is recalled.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewRecall {
-    /// The item.
-    pub sku: Sku,
-    /// The lot's code.
-    pub lot: String,
-    /// Why, in words, without personal data.
-    pub reason: String,
-    /// Who declares it.
-    pub actor: Actor,
-}
-
-/// A recall and who has units of its lot.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct RecallView {
-    /// The recall.
-    #[serde(flatten)]
-    pub recall: Recall,
-    /// Fulfilment orders that have units, one page; complete when the state is `listed` or `closed`.
-    pub orders: Vec<RecalledUnits>,
-    /// Send it as `cursor` for the next page; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
 }
 
 /// A count to be done.

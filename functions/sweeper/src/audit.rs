@@ -13,9 +13,8 @@ use domain::audit::{Drift, Look, Looked, StockAudit};
 use domain::stock::LevelId;
 use domain::{MerchantId, Sku};
 use evidence::Slice;
-use platform::items::{RunningAudit, StoredItem, audit_key, items_partitions, running_audits_partition};
+use platform::items::{RunningAudit, audit_key, running_audits_partition};
 use platform::listing::PageRequest;
-use platform::partition::PartitionList;
 use platform::{Deps, Failure, Operation, Stored, Table, Versioned, Write};
 use std::collections::BTreeSet;
 
@@ -113,14 +112,8 @@ async fn next_items(
         let last = skus.last().filter(|_| more).cloned();
         return Ok((skus, last));
     }
-    let list = PartitionList {
-        table: Table::Catalogue,
-        partitions: &items_partitions(merchant),
-        prefix: "",
-        descending: false,
-    };
     let page = PageRequest { limit: ITEMS, after: after.map(ToString::to_string) };
-    let page = deps.store.list_partitions::<StoredItem>(&list, &page).await?;
+    let page = deps.store.items(merchant, &page).await?;
     let skus: Vec<Sku> = page.items.into_iter().map(|stored| stored.body.item.sku).collect();
     let last = skus.last().filter(|_| page.next_cursor.is_some()).cloned();
     Ok((skus, last))

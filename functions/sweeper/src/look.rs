@@ -10,7 +10,7 @@ use domain::shipment::Shipment;
 use domain::stock::{Level, LevelId, Lot};
 use domain::sweep::Parts;
 use domain::tracker::Tracker;
-use domain::{Decision, Message, PickTaskId};
+use domain::{Decision, LocationId, MerchantId, Message, PickTaskId, Sku};
 use jiff::Timestamp;
 use platform::items::{
     StoredLevel, WaitingOrder, is_lot_key, level_prefix, order_key, pick_task_key, shipment_key, stock_partition,

@@ -7,6 +7,5 @@ mod counting;
 mod creating;
 mod packing;
 mod picking;
-mod recalling;
 mod refusals;
 mod world;

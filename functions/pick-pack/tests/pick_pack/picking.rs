@@ -107,7 +107,7 @@ async fn a_lost_answer_of_the_last_scan_moves_stock_once() {
     for lost in [1, 3] {
         let world = World::released(&[("TEA", 2)]).await;
         world.ok("claim", json!({"actor": actor("ann")})).await;
-        world.faults.arm("TransactWriteItems", lost);
+        world.faults.arm(&["TransactWriteItems"], lost);
         let (status, _) = world.call_as(&world.key, "last", "scans", &scan("TEA", 2)).await;
         assert_eq!(status, if lost == 1 { 200 } else { 503 }, "the SDK repeats a call twice by itself");
         let (status, answer) = world.call_as(&world.key, "last", "scans", &scan("TEA", 2)).await;

@@ -40,7 +40,7 @@ async fn goods_enter_the_stock_in_inspection_once_with_their_movement() {
     let _ = world.stack.stream_records();
     let body = json!({"location": "SOF1", "lines": came(1, 0), "actor": actor()});
     let asked = world.step(&id, "receive", &body).key(&world.floor).header("idempotency-key", "k1");
-    world.faults.arm("TransactWriteItems", 3);
+    world.faults.arm(&["TransactWriteItems"], 3);
     let first = world.call(asked.clone()).await;
     let second = world.call(asked).await;
     assert!(first.0 == 503 || first.0 == 200, "{first:?}");
@@ -74,7 +74,7 @@ async fn an_inspection_restocks_refunds_once_and_fills_waiting_orders() {
         {"sku": "MUG", "quantity": 1, "disposition": "write_off", "condition": "damaged", "note": "broken"},
     ]});
     let asked = world.step(&id, "inspect", &body).key(&world.floor).header("idempotency-key", "k1");
-    world.faults.arm("TransactWriteItems", 3);
+    world.faults.arm(&["TransactWriteItems"], 3);
     let first = world.call(asked.clone()).await;
     assert!(first.0 == 503 || first.0 == 200, "{first:?}");
     let (status, answer) = world.call(asked.clone()).await;
@@ -154,7 +154,7 @@ async fn an_outbound_parcel_at_our_dock_is_its_refusal_also_before_the_carrier_s
 async fn a_parcel_that_nobody_announced_is_counted_once_and_inspected() {
     let world = World::new().await;
     let asked = parcel(&world, Some("WHO-KNOWS"), came(1, 0)).header("idempotency-key", "k1");
-    world.faults.arm("TransactWriteItems", 3);
+    world.faults.arm(&["TransactWriteItems"], 3);
     let first = world.call(asked.clone()).await;
     assert!(first.0 == 503 || first.0 == 201, "{first:?}");
     let (status, answer) = world.call(asked.clone()).await;

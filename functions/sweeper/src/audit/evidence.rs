@@ -95,8 +95,7 @@ async fn levels(deps: &Deps, slice: &Slice<'_>) -> Result<Levels, Failure> {
     for (key, Versioned { body, version, .. }) in pages.into_iter().flatten() {
         let unreadable = || Failure::bug(format!("a level that names no location: {}/{}", key.pk, key.sk));
         let id = body.id().ok_or_else(unreadable)?;
-        let embedded =
-            body.movement()?.map(|outbox| StoredMovement::all_of(slice.merchant, &id.sku, &id.location, outbox));
+        let embedded = body.movement()?.map(|outbox| StoredMovement::all_of(slice.merchant, &id, outbox));
         let seen = Seen { version, level: body.level(), takes: body.takes(), embedded: embedded.unwrap_or_default() };
         levels.insert(id, seen);
     }

@@ -24,7 +24,7 @@ impl World {
         for record in self.stack.stream_records() {
             let Some(text) = record.text("movement") else { continue };
             let outbox = serde_json::from_str(text).unwrap();
-            let entries = StoredMovement::all_of(&self.merchant, &self.tea, &self.sofia, outbox);
+            let entries = StoredMovement::all_of(&self.merchant, &self.level_id(), outbox);
             self.stack.deps.store.put_all(Table::Movements, &entries).await.unwrap();
         }
     }

@@ -70,6 +70,7 @@ fn received(number: usize) -> Order {
         priority: 0,
     };
     let facts = IntakeFacts {
+        min_remaining_shelf_life_days: 0,
         merchant: MerchantId::derive(&["acme"]),
         channel: None,
         rule: AllocationRule::Split,

@@ -1,7 +1,5 @@
 //! Goods that come in, and corrections: each is an item that remembers its request, so that it counts once.
 
-use crate::requests::{created, failed, operation, refused};
-use crate::wire::{CreateRefusals, ForMerchant, Idempotent, Refusals};
 use crate::wire::{NewAdjustment, NewReceipt, ReceiptView};
 use domain::account::{Scope, check_text};
 use domain::catalogue::Item;
@@ -15,6 +13,8 @@ use platform::items::{
     Receipt, StoredItem, StoredLevel, StoredLocation, item_key, location_key, lot_key, receipt_key, serial_key,
 };
 use platform::level::level_key;
+use platform::requests::{created, failed, operation, refused};
+use platform::spec::{CreateRefusals, ForMerchant, Idempotent, Refusals};
 use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Step};
 
 /// Count goods in.
@@ -23,7 +23,7 @@ use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, St
 /// and goods of one that has expired are counted as `expired` (see `movement.to`); otherwise the lot is a note.
 /// Units of an item that is kept by serial number come in one by one, each number once.
 #[utoipa::path(
-    post, path = "/v1/receipts", tag = "operations", params(Idempotent, ForMerchant), request_body = NewReceipt,
+    post, path = "/v1/receipts", tag = "inventory", params(Idempotent, ForMerchant), request_body = NewReceipt,
     responses((status = 201, description = "Counted in", body = ReceiptView), Refusals, CreateRefusals),
     security(("api_key" = [])),
 )]
@@ -60,7 +60,7 @@ pub(crate) async fn create_receipt(deps: &Deps, request: &Request) -> Result<Res
 ///
 /// Of an item that is kept by lot the lot says which stock; units that came in before it was kept so are taken away without one.
 #[utoipa::path(
-    post, path = "/v1/adjustments", tag = "operations", params(Idempotent, ForMerchant), request_body = NewAdjustment,
+    post, path = "/v1/adjustments", tag = "inventory", params(Idempotent, ForMerchant), request_body = NewAdjustment,
     responses((status = 201, description = "Corrected", body = ReceiptView), Refusals, CreateRefusals),
     security(("api_key" = [])),
 )]

@@ -1,6 +1,6 @@
 //! Audits: begun, read, and what they found repaired on the version that it was found on.
 
-use crate::{World, new_item, new_location, new_receipt, refused};
+use crate::World;
 use domain::audit::{AuditCause, Drift, Evidence, Found, Held, Looked, StockAudit};
 use domain::stock::{Level, LevelId, Term};
 use domain::{AuditId, MessageKind, OrderId};
@@ -8,10 +8,21 @@ use platform::Operation;
 use platform::items::{StoredLevel, audit_key};
 use platform::level::level_key;
 use serde_json::{Value, json};
+use testkit::api::{new_item, new_location, new_receipt, refused};
 use testkit::request;
 
-/// Nine teas in Sofia.
-async fn stocked() -> World {
+/// A world with nine teas in Sofia.
+struct Stocked(World);
+
+impl std::ops::Deref for Stocked {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.0
+    }
+}
+
+async fn stocked() -> Stocked {
     let world = World::new().await;
     for request in [
         request("POST /v1/locations").json(&new_location("SOF1")),
@@ -20,10 +31,10 @@ async fn stocked() -> World {
     ] {
         assert_eq!(world.ops(request).await.0, 201);
     }
-    world
+    Stocked(world)
 }
 
-impl World {
+impl Stocked {
     fn tea(&self) -> LevelId {
         let (sku, location) = ("TEA".to_owned().try_into().unwrap(), "SOF1".to_owned().try_into().unwrap());
         LevelId { sku, location, lot: None }

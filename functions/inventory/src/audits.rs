@@ -1,8 +1,6 @@
 //! Audits of stock: begun here, carried out by the sweeper, read and repaired here.
 
-use crate::requests::{existing_merchant, failed, operation};
 use crate::wire::{AuditSummary, AuditView, NewAudit, NewRepairs, RepairedDrift};
-use crate::wire::{CreateRefusals, EditRefusals, ForMerchant, Idempotent, PageQuery, Refusals};
 use domain::account::Scope;
 use domain::audit::{AuditCause, Drift, Repair, StockAudit};
 use domain::receiving::check_actor;
@@ -12,6 +10,8 @@ use platform::items::{ListedAudit, StoredItem, StoredLevel, audit_key, item_key,
 use platform::level::level_key;
 use platform::listing::{Page, PageRequest};
 use platform::partition::PartitionList;
+use platform::requests::{existing_merchant, failed, operation};
+use platform::spec::{CreateRefusals, EditRefusals, ForMerchant, Idempotent, PageQuery, Refusals};
 use platform::{Deps, Failure, Key, Operation, Problem, Request, Response, Step, Table, Write};
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ const READERS: &[Scope] = &[Scope::Merchant, Scope::Operations];
 /// promises to orders. The sweeper carries it out: a drift is reported when two looks, at least 30 seconds apart, find it
 /// alike, so the audit takes a minute or more. Every merchant's stock is audited twice a day without being asked for.
 #[utoipa::path(
-    post, path = "/v1/stock-audits", tag = "operations", params(Idempotent, ForMerchant), request_body = NewAudit,
+    post, path = "/v1/stock-audits", tag = "inventory", params(Idempotent, ForMerchant), request_body = NewAudit,
     responses((status = 202, description = "Begun", body = AuditSummary), Refusals, CreateRefusals),
     security(("api_key" = [])),
 )]
@@ -69,7 +69,7 @@ async fn require_items(deps: &Deps, merchant: &MerchantId, new: &NewAudit) -> Re
 
 /// The audits, newest first.
 #[utoipa::path(
-    get, path = "/v1/stock-audits", tag = "operations", params(PageQuery, ForMerchant),
+    get, path = "/v1/stock-audits", tag = "inventory", params(PageQuery, ForMerchant),
     responses((status = 200, description = "One page", body = Page<AuditSummary>), Refusals),
     security(("api_key" = [])),
 )]
@@ -90,7 +90,7 @@ pub(crate) async fn list_stock_audits(deps: &Deps, request: &Request) -> Result<
 
 /// An audit, with its drifts and the evidence of each.
 #[utoipa::path(
-    get, path = "/v1/stock-audits/{audit}", tag = "operations",
+    get, path = "/v1/stock-audits/{audit}", tag = "inventory",
     params(("audit" = String, Path, description = "The audit"), ForMerchant),
     responses((status = 200, description = "The audit", body = AuditView), Refusals),
     security(("api_key" = [])),
@@ -109,7 +109,7 @@ pub(crate) async fn stock_audit(deps: &Deps, request: &Request) -> Result<Respon
 /// the level; promises are set to what orders hold. Refused with 409 `level-changed` when a level is not any more what it was
 /// when the evidence was taken: audit again.
 #[utoipa::path(
-    post, path = "/v1/stock-audits/{audit}/repair", tag = "operations",
+    post, path = "/v1/stock-audits/{audit}/repair", tag = "inventory",
     params(("audit" = String, Path, description = "The audit"), Idempotent, ForMerchant), request_body = NewRepairs,
     responses((status = 200, description = "Repaired", body = AuditView), Refusals, EditRefusals),
     security(("api_key" = [])),
@@ -120,7 +120,7 @@ pub(crate) async fn repair_stock_audit(deps: &Deps, request: &Request) -> Result
     let merchant = id.merchant();
     principal.may_see(&merchant, "this audit")?;
     let new: NewRepairs = request.json()?;
-    check_actor(&new.actor).map_err(crate::requests::refused)?;
+    check_actor(&new.actor).map_err(platform::requests::refused)?;
     if !(1..=REPAIRS_MAX).contains(&new.drifts.len()) {
         return Err(Problem::invalid("/drifts", format!("name 1 to {REPAIRS_MAX} drifts of the audit")));
     }

@@ -1,7 +1,8 @@
 //! Units that are kept by serial number: each number comes in once.
 
-use crate::{World, new_adjustment, new_item, new_receipt, refused, with};
+use crate::World;
 use serde_json::{Value, json};
+use testkit::api::{new_adjustment, new_item, new_receipt, refused, with};
 use testkit::request;
 
 async fn world() -> World {

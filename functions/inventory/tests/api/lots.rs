@@ -1,6 +1,6 @@
 //! Lots: receipts and corrections, and what is seen of them.
 
-use crate::{World, new_adjustment, new_item, new_receipt, refused, with};
+use crate::World;
 use domain::lot_record::LotRecord;
 use domain::stock::{LevelId, Lot, Term};
 use domain::{Decision, LocationId, RecallId, Sku};
@@ -9,6 +9,7 @@ use platform::level::{MovementOutbox, level_of};
 use platform::{Failure, Operation, Versioned};
 use serde_json::{Value, json};
 use std::time::Duration;
+use testkit::api::{new_adjustment, new_item, new_receipt, refused, with};
 use testkit::request;
 
 async fn world() -> World {
