@@ -8,6 +8,7 @@ mod recalls;
 mod receipts;
 mod replenishment;
 mod sellable_stock;
+mod shortage;
 pub mod wire;
 
 use platform::{Deps, Function, Problem, Request, Response};

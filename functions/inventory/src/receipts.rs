@@ -1,21 +1,18 @@
 //! Goods that come in, and corrections: each is an item that remembers its request, so that it counts once.
 
-use crate::wire::{NewAdjustment, NewReceipt, ReceiptView};
+use crate::shortage::{Adjustment, level_corrected};
+use crate::wire::{AdjustmentView, NewAdjustment, NewReceipt, ReceiptView};
 use domain::account::{Scope, check_text};
 use domain::catalogue::Item;
-use domain::lot_record::{LotRecord, lot_corrected, lot_received};
+use domain::lot_record::{LotRecord, lot_received};
 use domain::receiving::{Correction, Entry, Posting, REASON_BYTES_MAX, correct, receive, serial_of};
 use domain::serial_record::SerialRecord;
-use domain::stock::LevelId;
 use domain::{Decision, LocationId, MerchantId, ReceiptId, Sku};
 use platform::auth::authenticate;
-use platform::items::{
-    Receipt, StoredItem, StoredLevel, StoredLocation, item_key, location_key, lot_key, receipt_key, serial_key,
-};
-use platform::level::level_key;
+use platform::items::{Receipt, StoredItem, StoredLocation, item_key, location_key, lot_key, receipt_key, serial_key};
 use platform::requests::{created, failed, operation, refused};
 use platform::spec::{CreateRefusals, ForMerchant, Idempotent, Refusals};
-use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Step};
+use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Step, Write};
 
 /// Count goods in.
 ///
@@ -47,7 +44,7 @@ pub(crate) async fn create_receipt(deps: &Deps, request: &Request) -> Result<Res
         let changed = change_in_lot(deps, &item, &operation, &entry, new.reference.as_deref(), async |known| {
             let lot = lot_received(merchant, &item, &entry.goods, known, entry.at)?;
             let posting = receive(&entry, new.quantity, lot.as_ref())?;
-            Ok((posting, lot.map(|lot| lot.received())))
+            Ok(Posted { lot: lot.map(|lot| lot.received()), ..Posted::of(posting) })
         });
         return created(changed.await.map_err(failed)?, &operation, ReceiptView::from);
     }
@@ -59,9 +56,15 @@ pub(crate) async fn create_receipt(deps: &Deps, request: &Request) -> Result<Res
 /// Correct what is on record.
 ///
 /// Of an item that is kept by lot the lot says which stock; units that came in before it was kept so are taken away without one.
+///
+/// More than is available is refused, unless the request says `"shortage": true`. Then units that pickers did not find and what
+/// is available go first, and for the rest pick tasks of the location lose units that are not scanned yet: those that nobody has
+/// begun before claimed ones, the lowest priority before higher ones, the newest before older ones, at most 100 of the 2,000
+/// newest in one request. Send an `Idempotency-Key`: as long as the answer is 409 `shortage-unfinished` (units are scanned, or
+/// promised without a pick task yet) or none came, the same request under the same key goes on where it was.
 #[utoipa::path(
     post, path = "/v1/adjustments", tag = "inventory", params(Idempotent, ForMerchant), request_body = NewAdjustment,
-    responses((status = 201, description = "Corrected", body = ReceiptView), Refusals, CreateRefusals),
+    responses((status = 201, description = "Corrected", body = AdjustmentView), Refusals, CreateRefusals),
     security(("api_key" = [])),
 )]
 pub(crate) async fn create_adjustment(deps: &Deps, request: &Request) -> Result<Response, Problem> {
@@ -81,29 +84,43 @@ pub(crate) async fn create_adjustment(deps: &Deps, request: &Request) -> Result<
         Correction { quantity: new.quantity, kind: new.kind.into(), reason: new.reason, liable: new.liable };
     check_reference(new.reference.as_deref())?;
     let item = require_known(deps, merchant, &entry.sku, &entry.location).await?;
-    let changed = change_in_lot(deps, &item, &operation, &entry, new.reference.as_deref(), async |known| {
-        let adds = correction.quantity > 0;
-        let lot = lot_corrected(merchant, &item, &entry.goods, adds, known, entry.at)?;
-        let (sku, location) = (entry.sku.clone(), entry.location.clone());
-        let level = LevelId { sku, location, lot: lot.as_ref().map(|record| record.lot.clone()) };
-        // Read anew at every try: the guard of the write says whether it still holds.
-        let stored = deps.store.load::<StoredLevel>(&level_key(merchant, &level)).await?;
-        let level = stored.map(|stored| stored.body.level()).unwrap_or_default();
+    let reference = new.reference.as_deref();
+    if new.shortage {
+        let (item, operation, entry, correction) = (&item, &operation, &entry, &correction);
+        return Adjustment { deps, item, operation, entry, correction, reference }.make().await;
+    }
+    let changed = change_in_lot(deps, &item, &operation, &entry, reference, async |known| {
+        let (level, lot) = level_corrected(deps, &item, &entry, &correction, known).await?;
         let posting = correct(&entry, &correction, &level, lot.as_ref())?;
-        Ok((posting, lot.filter(|_| adds).map(|lot| lot.received())))
+        let lot = lot.filter(|_| correction.quantity > 0).map(|lot| lot.received());
+        Ok(Posted { lot, ..Posted::of(posting) })
     });
-    created(changed.await.map_err(failed)?, &operation, ReceiptView::from)
+    created(changed.await.map_err(failed)?, &operation, AdjustmentView::from)
 }
 
-/// Posts goods that may be of a lot, or have a serial number. `post` is told what is known of the lot that the entry names, and says what is posted, and
-/// how the lot's record becomes where goods come in: then it is written in the same transaction.
-async fn change_in_lot(
+/// What is posted, and what is written beside it.
+pub(crate) struct Posted {
+    posting: Posting,
+    /// The lot's record, where goods of it came in.
+    lot: Option<LotRecord>,
+    /// Other writes of the same transaction.
+    pub(crate) also: Vec<Write>,
+}
+
+impl Posted {
+    pub(crate) fn of(posting: Posting) -> Self {
+        Self { posting, lot: None, also: Vec::new() }
+    }
+}
+
+/// Posts goods that may be of a lot, or have a serial number. `post` is told what is known of the lot that the entry names.
+pub(crate) async fn change_in_lot(
     deps: &Deps,
     item: &Item,
     operation: &Operation,
     entry: &Entry,
     reference: Option<&str>,
-    post: impl AsyncFn(Option<&LotRecord>) -> Result<(Posting, Option<LotRecord>), Failure>,
+    post: impl AsyncFn(Option<&LotRecord>) -> Result<Posted, Failure>,
 ) -> Result<Changed<Receipt>, Failure> {
     let store = &deps.store;
     let (key, merchant) = (receipt_key(&entry.id), &entry.id.merchant());
@@ -112,11 +129,11 @@ async fn change_in_lot(
             Some(code) => store.load::<LotRecord>(&lot_key(merchant, &entry.sku, code)).await?,
             None => None,
         };
-        let (Posting { movement, change, facts }, lot) = post(known.as_ref().map(|known| &known.body)).await?;
-        let mut also = match lot {
-            Some(lot) => store.write_of(known.as_ref(), Decision::of(lot), operation)?.0,
-            None => Vec::new(),
-        };
+        let Posted { posting, lot, mut also } = post(known.as_ref().map(|known| &known.body)).await?;
+        let Posting { movement, change, facts } = posting;
+        if let Some(lot) = lot {
+            also.extend(store.write_of(known.as_ref(), Decision::of(lot), operation)?.0);
+        }
         if let Some(serial) = serial_of(item, &entry.goods)? {
             let known = store.load::<SerialRecord>(&serial_key(merchant, &entry.sku, serial)).await?;
             let before = known.as_ref().map(|known| &known.body);

@@ -24,6 +24,7 @@ pub mod seeded_bugs;
 pub mod sellable;
 pub mod serial_record;
 pub mod shipment;
+pub mod shortage;
 pub mod stock;
 pub mod sweep;
 pub mod tracker;

@@ -13,6 +13,8 @@
 //!
 //! A task is released when it is created, since there are no waves: the field's `created` is not a state that it rests in.
 //! The field's `verified` is called `packed`: every unit was checked by its scan, so packing is what follows.
+//! A person of the office who says that goods are gone short-picks tasks in the states up to `in_progress`, whoever has claimed
+//! them ([`crate::shortage`]); one that is `released` then stays so while units are left.
 //! `short_picked` is a task of which nothing at all was found: it ends there. One that lacks some units goes on.
 //!
 //! A kit is picked as its components, and ships whole: a component that is missing makes the whole kit short. What the task

@@ -141,16 +141,11 @@ pub fn receive(entry: &Entry, quantity: u32, lot: Option<&LotRecord>) -> Result<
     Ok(Posting { movement, change, facts: vec![fact] })
 }
 
-/// Corrects what is there; `level` is what is there now, of `lot` where one is kept ([`crate::lot_record::lot_corrected`]).
+/// Whether a correction is one; gives its units.
 ///
 /// # Errors
-/// `invalid-field` with the pointer of the field at fault; `insufficient-stock` when more would be taken away than is there.
-pub fn correct(
-    entry: &Entry,
-    correction: &Correction,
-    level: &Level,
-    lot: Option<&LotRecord>,
-) -> Result<Posting, Rejected> {
+/// `invalid-field` with the pointer of the field at fault.
+pub(crate) fn check_correction(entry: &Entry, correction: &Correction) -> Result<u32, Rejected> {
     let units = u32::try_from(correction.quantity.unsigned_abs()).unwrap_or(u32::MAX);
     if !(1..=UNITS_MAX).contains(&units) {
         return Err(invalid("/quantity", format!("quantity is -{UNITS_MAX} to {UNITS_MAX}, and not 0")));
@@ -167,6 +162,21 @@ pub fn correct(
     check_text("/reason", &correction.reason, REASON_BYTES_MAX)?;
     check_actor(&entry.actor)?;
     check_goods(&entry.goods, units)?;
+    Ok(units)
+}
+
+/// Corrects what is there; `level` is what is there now, of `lot` where one is kept ([`crate::lot_record::lot_corrected`]).
+///
+/// # Errors
+/// `invalid-field` with the pointer of the field at fault; `insufficient-stock` when more would be taken away than is there.
+pub fn correct(
+    entry: &Entry,
+    correction: &Correction,
+    level: &Level,
+    lot: Option<&LotRecord>,
+) -> Result<Posting, Rejected> {
+    let units = check_correction(entry, correction)?;
+    let adds = correction.quantity > 0;
     let usual = term_of(entry.goods.condition);
     // What has expired is still available until the sweeper has looked.
     let lacks = !adds && level.get(usual) < i64::from(units);
@@ -200,7 +210,8 @@ fn insufficient(level: &Level, term: Term, units: u32) -> Rejected {
         "insufficient-stock",
         format!(
             "{units} units cannot be taken away: {there} are {name}, and {promised} more are promised to orders; \
-             cancel orders or put goods back first, or take away at most {there}"
+             cancel orders or put goods back first, take away at most {there}, or say with \"shortage\": true that they are gone: \
+             then orders lose them"
         ),
     )
     .at("/quantity")

@@ -1,6 +1,7 @@
 //! Receipts, adjustments, levels, the ledger.
 
 use domain::aggregate::Actor;
+use domain::shortage::ShortTask;
 use domain::stock::{Condition, Level, LevelId, LiableParty, Lot, Movement, MovementKind, Term};
 use domain::{LocationId, ReceiptId, Sku};
 use jiff::civil::Date;
@@ -107,6 +108,10 @@ pub struct NewAdjustment {
     /// What the paper says: count sheet, damage report.
     #[serde(default)]
     pub reference: Option<String>,
+    /// The goods are gone although orders are promised them: where too little is free, pick tasks lose units that are not scanned
+    /// yet, and their orders are served from elsewhere or wait. Only with a negative quantity, and for new goods.
+    #[serde(default)]
+    pub shortage: bool,
 }
 
 /// A receipt or adjustment that is durable.
@@ -123,6 +128,23 @@ pub struct ReceiptView {
     /// What the paper says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+}
+
+/// An adjustment that is durable.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AdjustmentView {
+    /// It.
+    #[serde(flatten)]
+    pub receipt: ReceiptView,
+    /// Pick tasks that lost units for it, since it is a shortage.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub short_picked: Vec<ShortTask>,
+}
+
+impl From<Receipt> for AdjustmentView {
+    fn from(receipt: Receipt) -> Self {
+        Self { receipt: receipt.into(), short_picked: Vec::new() }
+    }
 }
 
 impl From<Receipt> for ReceiptView {

@@ -4,7 +4,7 @@ use super::{PickLine, PickTask, PickTaskState, Scanned};
 use crate::aggregate::{Actor, Decision, Rejected};
 use crate::ids::Sku;
 use crate::message::MessageKind;
-use crate::stock::{DEFAULT_BIN, Goods, Lot, Movement, MovementKind, StockChange, Term};
+use crate::stock::{DEFAULT_BIN, Goods, LevelId, Lot, Movement, MovementKind, StockChange, Term};
 use jiff::Timestamp;
 
 /// Most different scans (by station, bin, lot, expiry, serial) that a task keeps: an item has a size.
@@ -119,14 +119,51 @@ impl PickTask {
         at: Timestamp,
     ) -> Result<Decision<Self>, Rejected> {
         self.check_picking(actor)?;
-        let mut next = self.clone();
-        let line = &mut next.lines[self.missed(sku, lot)?];
+        let index = self.missed(sku, lot)?;
+        let line = &self.lines[index];
         if quantity == 0 || quantity > line.remaining() {
             let detail = format!("{} of {} left to pick: no more can be missing", line.remaining(), line.sku);
             return Err(Rejected::new("over-short", detail).at("/quantity"));
         }
+        Ok(self.miss(index, quantity, actor, at))
+    }
+
+    /// Units of a level that are promised to the task and not scanned; none once nothing is picked for it any more.
+    #[must_use]
+    pub fn unscanned_of(&self, level: &LevelId) -> u32 {
+        self.unscanned_line(level).map_or(0, |(_, units)| units)
+    }
+
+    /// Takes up to `most` units of a level off the task, whoever has claimed it, since a person said that they are gone: what a
+    /// picker does who does not find them. Says how many units; `None` when it has none that are not scanned.
+    #[must_use]
+    pub fn go_short(&self, level: &LevelId, most: u32, actor: &Actor, at: Timestamp) -> Option<(Decision<Self>, u32)> {
+        let (index, unscanned) = self.unscanned_line(level)?;
+        let units = unscanned.min(most);
+        (units > 0).then(|| (self.miss(index, units, actor, at), units))
+    }
+
+    /// The line of a level of which units are not scanned yet, and how many.
+    fn unscanned_line(&self, level: &LevelId) -> Option<(usize, u32)> {
+        match self.state {
+            PickTaskState::Released | PickTaskState::Assigned | PickTaskState::InProgress => {}
+            PickTaskState::Picked
+            | PickTaskState::ShortPicked
+            | PickTaskState::Packed
+            | PickTaskState::PutBack
+            | PickTaskState::Cancelled => return None,
+        }
+        let of_level = |line: &PickLine| line.sku == level.sku && line.lot == level.lot && line.remaining() > 0;
+        let found = self.lines.iter().position(of_level).filter(|_| self.location == level.location)?;
+        Some((found, self.lines[found].remaining()))
+    }
+
+    /// `quantity` units of a line, which has as many left, are missing.
+    fn miss(&self, index: usize, quantity: u32, actor: &Actor, at: Timestamp) -> Decision<Self> {
+        let mut next = self.clone();
+        let line = &mut next.lines[index];
         line.short += quantity;
-        let lot = line.lot.clone();
+        let (sku, lot) = (line.sku.clone(), line.lot.clone());
         let of_lot = lot.as_ref().map(|lot| format!(" of lot {}", lot.code)).unwrap_or_default();
         next.history.record_by(at, "short_picked", Some(format!("{quantity} × {sku}{of_lot} missing")), actor);
         let movement = Movement {
@@ -142,12 +179,12 @@ impl PickTask {
                 at,
             )
         };
-        let change = StockChange::shift(sku, &self.location, quantity, Term::Reserved, Term::CountSuspect);
+        let change = StockChange::shift(&sku, &self.location, quantity, Term::Reserved, Term::CountSuspect);
         let change = change.of_lot(lot).moved([movement]);
         let mut stock = vec![change];
         stock.extend(next.break_kits());
         let message = self.message(MessageKind::ShortPicked { task: self.id.clone() });
-        Ok(next.settled(actor, at).with_stock(stock).with_messages([message]))
+        next.settled(actor, at).with_stock(stock).with_messages([message])
     }
 
     /// The task as it is once nothing is left to pick, if so.

@@ -17,6 +17,7 @@ mod returns;
 mod sellable;
 mod serial;
 mod shipment;
+mod shortage;
 mod stock;
 mod tracker;
 
@@ -45,6 +46,7 @@ pub use returns::return_key;
 pub use sellable::{CHANGED_INDEX, StockTerms, derived_partition, sellable_key, sellable_prefix};
 pub use serial::serial_key;
 pub use shipment::shipment_key;
+pub use shortage::shortage_key;
 pub use stock::{
     Receipt, StoredLevel, TakeRecord, WaitingOrder, level_prefix, receipt_key, stock_partition, waiting_partition,
 };
