@@ -100,9 +100,9 @@ pub(crate) async fn create_adjustment(deps: &Deps, request: &Request) -> Result<
 
 /// What is posted, and what is written beside it.
 pub(crate) struct Posted {
-    posting: Posting,
+    pub(crate) posting: Posting,
     /// The lot's record, where goods of it came in.
-    lot: Option<LotRecord>,
+    pub(crate) lot: Option<LotRecord>,
     /// Other writes of the same transaction.
     pub(crate) also: Vec<Write>,
 }

@@ -115,7 +115,8 @@ impl Adjustment<'_> {
     async fn take_from(&self, task: &PickTaskId, step: &Operation) -> Result<Option<Shortage>, Failure> {
         let Self { deps, entry, .. } = *self;
         let mut enough = false;
-        let changed = deps.store.change::<PickTask, Step<PickTask>>(&pick_task_key(task), step, async |stored| {
+        let key = pick_task_key(task);
+        let changed = deps.store.change::<PickTask, Step<PickTask>>(&key, step, async |stored| {
             let task = &stored.ok_or_else(|| Failure::NotFound("this pick task".to_owned()))?.body;
             let shortage = deps.store.require::<Shortage>(&shortage_key(&entry.id), "this shortage").await?;
             let (level, lot) = self.level(self.lot().await?.as_ref()).await?;

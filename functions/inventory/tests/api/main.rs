@@ -11,6 +11,7 @@ mod replenishment;
 mod routes;
 mod sellable;
 mod serials;
+mod shortage;
 mod stock;
 mod tenancy;
 
