@@ -6,7 +6,9 @@ mod gate;
 mod pool;
 mod report;
 mod reserve;
+mod rival;
 mod shop;
+mod stage;
 mod world;
 
 use std::collections::BTreeMap;
@@ -31,6 +33,7 @@ use world::{Ledger, World};
 pub use fairness::{Fairness, fairness};
 pub use report::print;
 pub use reserve::{Basket, Measured, measure};
+pub use rival::{Rival, transaction_per_order};
 
 /// Which sale to hold.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::SimulationError;
 use super::super::faults::Profile;
-use super::{Sale, SaleReport, fairness, hold, hold_all};
+use super::{Sale, SaleReport, fairness, hold, hold_all, transaction_per_order};
 
 /// Seeds of the printed figures.
 const SEEDS: [u64; 3] = [1, 2, 3];
@@ -14,6 +14,8 @@ const BATCHES: [usize; 4] = [1, 10, 100, 1000];
 const ORDERS: u64 = 3000;
 /// Virtual seconds of the runs at a rate.
 const LASTS_S: u64 = 5;
+/// Orders a second offered to the design that lost.
+const RIVAL_RATES: [u64; 4] = [25, 50, 100, 200];
 /// Stock for so many of a hundred orders.
 const STOCK_PERCENT: u64 = 60;
 
@@ -36,6 +38,7 @@ pub fn print(template: &Path, rates: &[u64], batches: &[usize]) -> Result<bool, 
     for rate in rates {
         all_well &= least_batch(template, *rate, batches)?;
     }
+    rivals(template)?;
     all_well &= fair();
     Ok(all_well)
 }
@@ -104,6 +107,22 @@ fn least_batch(template: &Path, rate: u64, batches: &[usize]) -> Result<bool, Si
         report.refused_sold_out, report.counter_writes_sold_out
     );
     Ok(safe && report.counter_writes_sold_out == 0)
+}
+
+/// What one transaction an order comes to, by the same engine, latencies and limits.
+fn rivals(template: &Path) -> Result<(), SimulationError> {
+    println!(
+        "\nThe design that lost, one transaction an order (six tries), without faults, {LASTS_S} virtual seconds:"
+    );
+    println!("  offered/s  reserved/s  tries spent  write units per reserved order");
+    for offered_per_s in RIVAL_RATES {
+        let rival = transaction_per_order(template, SEEDS[0], offered_per_s, LASTS_S)?;
+        println!(
+            "  {offered_per_s:9}  {:10.1}  {:9.1} %  {:30.1}",
+            rival.served_per_s, rival.spent_percent, rival.write_units
+        );
+    }
+    Ok(())
 }
 
 fn fair() -> bool {

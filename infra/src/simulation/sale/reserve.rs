@@ -7,27 +7,20 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::Engine;
 use engine::queues::OutgoingMessage;
 use fastrand::Rng;
 use http::Response;
-use platform::Table;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use testkit::connector::{Call, Gate, Verdict, Wait};
 
 use super::super::SimulationError;
-use super::super::clock::{SeededIds, VirtualClock};
 use super::super::core::Core;
-use super::super::executor::{Executor, Spawner};
-use super::super::faults::Profile;
 use super::super::functions;
 use super::super::mappings::done;
-use super::super::trace::Trace;
 use super::Costs;
-use super::pool::{dependencies, queue_of};
-use super::shop::Shop;
-use super::world::{self, finished};
+use super::pool::queue_of;
+use super::stage::Stage;
 use crate::host::services::{Message, for_function};
 
 /// Messages of one request to SQS, at most.
@@ -116,34 +109,21 @@ fn thread_cpu_ns() -> u64 {
 /// [`SimulationError`], also when an order was not dealt with.
 pub fn measure(template: &Path, basket: Basket, batch: usize, orders: u64) -> Result<Measured, SimulationError> {
     let setup = |error: String| SimulationError::Setup(error);
-    fastrand::seed(1);
-    let clock = VirtualClock::new();
-    let engine = Engine::memory(Arc::new(clock.clone()), 1)?;
-    let stack = world::stack(template)?;
-    crate::host::provision::all(&engine, &stack)?;
-    let core = Arc::new(Core::new(1, engine, clock, Profile::none(), Trace::none()));
-    let spawner = Spawner::default();
-    let mut executor = Executor::new(core.agenda.clone(), core.reins.clone(), spawner.clone());
-    let (ids, queue) = (Arc::new(SeededIds::new(1)), queue_of(&stack)?);
-    let shop = Rc::new(Shop::new(basket.items())?);
-    let own = dependencies(&core, &stack, "operations", Arc::clone(&ids), None)?;
+    let mut stage = Stage::new(template, 1, basket.items())?;
+    let (core, shop) = (Arc::clone(&stage.core), Rc::clone(&stage.shop));
     let (now, mut rng) = (core.clock.now(), Rng::with_seed(1));
     let placed =
         (0..orders).map(|number| shop.order(number, &basket.lines(&mut rng), now)).collect::<Result<Vec<_>, _>>()?;
     let messages: Vec<OutgoingMessage> = placed.iter().map(|order| shop.message(&order.id)).collect();
     let stock = if basket == Basket::SoldOut { 0 } else { u32::try_from(orders).unwrap_or(u32::MAX) };
-    let opening = Rc::clone(&shop);
-    let opened = finished(&mut executor, &core, &spawner, async move {
-        opening.open(&own, stock).await?;
-        own.store.put_all(Table::Orders, &placed).await
-    })?;
-    opened.map_err(|failure| setup(failure.to_string()))?;
+    stage.open(stock, placed)?;
+    let queue = queue_of(&stage.stack)?;
     for part in messages.chunks(MESSAGES_MAX) {
         core.engine.queues().send_batch(&queue, part).map_err(|error| setup(error.to_string()))?;
     }
     let stopwatch = Arc::new(Stopwatch::default());
     let gate: Arc<dyn Gate> = Arc::clone(&stopwatch) as _;
-    let deps = Rc::new(dependencies(&core, &stack, "stock-reservation", ids, Some(gate))?);
+    let deps = Rc::new(stage.deps("stock-reservation", Some(gate))?);
     let (before, from) = (Costs::so_far(&core), core.engine.meter().snapshot());
     let (mut source_sqs, mut dealt_with) = (0, 0);
     let (mut own_us, mut engine_us) = (Vec::new(), Vec::new());
@@ -155,8 +135,8 @@ pub fn measure(template: &Path, basket: Basket, batch: usize, orders: u64) -> Re
         let records: Vec<&Value> = gathered.iter().map(|message| &message.record).collect();
         let (event, deps) = (json!({ "Records": records }), Rc::clone(&deps));
         let (began_ns, engine_began_ns) = (thread_cpu_ns(), stopwatch.engine_ns.load(Ordering::Relaxed));
-        let answer = finished(&mut executor, &core, &spawner, functions::invoke("stock-reservation", deps, event))?
-            .map_err(|error| setup(error.to_string()))?;
+        let answer = stage.finish(functions::invoke("stock-reservation", deps, event))?;
+        let answer = answer.map_err(|error| setup(error.to_string()))?;
         let engine_ns = stopwatch.engine_ns.load(Ordering::Relaxed) - engine_began_ns;
         let own_ns = (thread_cpu_ns() - began_ns).saturating_sub(engine_ns);
         own_us.push(own_ns as f64 / 1000.0 / gathered.len() as f64);

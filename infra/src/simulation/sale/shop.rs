@@ -130,6 +130,11 @@ impl Shop {
         }
     }
 
+    /// One unit of an item promised to an order, without a take.
+    pub(crate) fn reserves(&self, item: usize) -> Option<StockChange> {
+        self.skus.get(item).map(|sku| StockChange::reserve(sku, &self.location, 1))
+    }
+
     /// The key of an item's level.
     pub(crate) fn level_key(&self, item: usize) -> Option<Key> {
         self.skus.get(item).map(|sku| StoredLevel::key_of(&self.merchant, sku, &self.location))
