@@ -111,6 +111,7 @@ impl Shop {
             channel: None,
             rule: AllocationRule::Split,
             hold_unpaid_stock_minutes: 0,
+            min_remaining_shelf_life_days: 0,
             known_skus: self.skus.iter().cloned().collect(),
             content: number.to_string(),
             now,

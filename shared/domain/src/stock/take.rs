@@ -78,6 +78,7 @@ impl StockChange {
             stock_arrived: deltas.contains_key(&Term::Available),
             deltas,
             movements: Vec::new(),
+            recalls_lot: false,
         }
     }
 }
