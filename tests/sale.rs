@@ -53,9 +53,8 @@ fn a_reservation_costs_what_it_did() {
         let counted = (measured.costs.write_units, measured.costs.requests, measured.function_sqs);
         assert_eq!(counted, (writes, requests, 0), "{basket:?} in batches of {batch}: {measured:?}");
     };
-    check(Basket::Hot, 1, 0.0, 0);
-    check(Basket::Hot, 10, 0.0, 0);
-    check(Basket::Hot, 100, 0.0, 0);
-    check(Basket::Spread, 10, 0.0, 0);
-    check(Basket::SoldOut, 10, 0.0, 0);
+    check(Basket::Hot, 1, 300.0, 700);
+    check(Basket::Hot, 10, 130.0, 170);
+    check(Basket::Hot, 100, 109.0, 107);
+    check(Basket::SoldOut, 10, 300.0, 250);
 }

@@ -260,7 +260,7 @@ impl Pool {
         });
     }
 
-    /// Relays what the level's writes announce, some 100 to 250 ms later, and forgets all streams behind itself.
+    /// Relays what the level's writes announce, some 100 to 250 ms later.
     pub(super) async fn relay(self) {
         let source = self
             .stack
@@ -303,26 +303,8 @@ impl Pool {
             }
             position = Some(last.sequence_number.clone());
             let trimmed = core.engine.dynamodb().trim_stream(&source.table, &last.sequence_number);
-            self.forget_orders();
             if let Err(error) = trimmed {
                 core.say(format!("stream not trimmed: {error}"));
-            }
-        }
-    }
-
-    /// Nobody reads the stream of orders in a sale: kept, it would only slow the engine.
-    fn forget_orders(&self) {
-        let tables = self.stack.tables.iter().map(|table| table.name.as_str()).filter(|name| name.contains("orders"));
-        for table in tables {
-            let mut after: Option<String> = None;
-            while let Ok(records) = self.core.engine.dynamodb().stream_records(table, after.as_deref(), 1000) {
-                let Some(last) = records.last() else { break };
-                after = Some(last.sequence_number.clone());
-            }
-            if let Some(after) = after
-                && let Err(error) = self.core.engine.dynamodb().trim_stream(table, &after)
-            {
-                self.core.say(format!("stream not trimmed: {error}"));
             }
         }
     }

@@ -29,11 +29,18 @@ use crate::template::{self, Overrides, Stack};
 /// less than a partition can.
 const LIST_SHARDS: u32 = 64;
 
-/// The stack, as an operator configures it before a sale.
+/// The stack, as an operator configures it before a sale. The orders' table has no stream: nobody reads it here, and it
+/// would only slow the engine.
 pub(super) fn stack(template: &Path) -> Result<Stack, SimulationError> {
     let mut parameters = declared::parameters();
     parameters.insert("ListShards".to_owned(), LIST_SHARDS.to_string());
-    Ok(template::load(template, &Overrides { parameters, ..Overrides::default() })?)
+    let mut stack = template::load(template, &Overrides { parameters, ..Overrides::default() })?;
+    for table in stack.tables.iter_mut().filter(|table| table.name.contains("orders")) {
+        if let Some(create) = table.create.as_object_mut() {
+            create.remove("StreamSpecification");
+        }
+    }
+    Ok(stack)
 }
 
 /// What was written, as the gates saw it.
@@ -66,15 +73,21 @@ impl Ledger {
                 }
             }
             "PutItem" if succeeded => {
-                let item: serde_json::Value = serde_json::from_slice(call.request.body()).unwrap_or_default();
-                if item.pointer("/Item/sk/S").and_then(serde_json::Value::as_str) == Some("order") {
-                    let key = item.pointer("/Item/pk/S").and_then(serde_json::Value::as_str).unwrap_or_default();
+                if let Some(key) = order_put(call.request.body()) {
                     written.decided_us.entry(key.to_owned()).or_insert(now_us);
                 }
             }
             _ => {}
         }
     }
+}
+
+/// The partition key of the order that a put writes, if it writes one. Found as text: a sale makes too many puts to parse
+/// them all, and within an item's own texts a quote is escaped.
+fn order_put(body: &[u8]) -> Option<&str> {
+    let body = std::str::from_utf8(body).ok()?;
+    let (_, key) = body.contains(r#""sk":{"S":"order"}"#).then(|| body.split_once(r#""pk":{"S":""#))??;
+    key.split('"').next()
 }
 
 /// The shop, its orders, and who is in already.
