@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector
 use platform::deps::Seams;
 use platform::{Deps, Settings};
 use serde_json::{Value, json};
-use testkit::connector::{ENDPOINT, EngineConnector};
+use testkit::connector::{ENDPOINT, EngineConnector, Gate};
 
 use super::super::SimulationError;
 use super::super::clock::{SeededIds, lock};
@@ -22,6 +22,7 @@ use super::super::executor::Spawner;
 use super::super::functions;
 use super::super::gate::{Fate, Running, When};
 use super::super::mappings::done;
+use super::Sale;
 use super::gate::SaleGate;
 use super::world::Ledger;
 use crate::host::names::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
@@ -47,6 +48,8 @@ pub(super) struct Pool {
     pub(super) spawner: Spawner,
     stack: Rc<Stack>,
     pub(super) ledger: Arc<Ledger>,
+    /// Messages of one invocation, at most.
+    batch: usize,
     ids: Arc<SeededIds>,
     idle: Rc<RefCell<BTreeMap<&'static str, Vec<Environment>>>>,
     busy: Rc<Cell<usize>>,
@@ -54,6 +57,47 @@ pub(super) struct Pool {
     relay_behind: Rc<Cell<bool>>,
     /// Whether every order's message is sent.
     pub(super) crowd_is_in: Rc<Cell<bool>>,
+}
+
+/// Dependencies of a function over the engine, every call of theirs through the gate.
+pub(super) fn dependencies(
+    core: &Core,
+    stack: &Stack,
+    function: &str,
+    ids: Arc<SeededIds>,
+    gate: Option<Arc<dyn Gate>>,
+) -> Result<Deps, SimulationError> {
+    let declared = stack.functions.get(function).ok_or_else(|| SimulationError::NoFunction(function.to_owned()))?;
+    let mut connector = EngineConnector::new(core.engine.clone());
+    if let Some(gate) = gate {
+        connector = connector.gate(gate);
+    }
+    let mut variables = declared.environment.clone();
+    for (key, value) in [
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+        ("AWS_ENDPOINT_URL", ENDPOINT),
+    ] {
+        variables.insert(key.to_owned(), value.to_owned());
+    }
+    let settings: Settings = variables.into_iter().collect();
+    let seams = Seams {
+        http_client: SharedHttpClient::new(connector.clone()),
+        partners: SharedHttpConnector::new(connector),
+        time_source: SharedTimeSource::new(core.clock.clone()),
+        sleep: SharedAsyncSleep::new(core.agenda.clone()),
+        clock: Arc::new(core.clock.clone()),
+        ids,
+    };
+    Deps::new(settings, seams).map_err(|failure| SimulationError::Setup(failure.to_string()))
+}
+
+/// The queue that `stock-reservation` reads.
+pub(super) fn queue_of(stack: &Stack) -> Result<String, SimulationError> {
+    let name = "stock-reservation";
+    let source = stack.functions.get(name).and_then(|function| function.queue_sources.first());
+    source.map(|source| source.queue.clone()).ok_or_else(|| SimulationError::NoFunction(name.to_owned()))
 }
 
 /// Counts an invocation that ends, in whatever way.
@@ -66,13 +110,14 @@ impl Drop for Busy {
 }
 
 impl Pool {
-    pub(super) fn new(core: Arc<Core>, stack: Stack, spawner: Spawner, ledger: Arc<Ledger>, seed: u64) -> Self {
+    pub(super) fn new(core: Arc<Core>, stack: Stack, spawner: Spawner, ledger: Arc<Ledger>, sale: &Sale) -> Self {
         Self {
             core,
             spawner,
             stack: Rc::new(stack),
             ledger,
-            ids: Arc::new(SeededIds::new(seed)),
+            batch: sale.batch,
+            ids: Arc::new(SeededIds::new(sale.seed)),
             idle: Rc::default(),
             busy: Rc::default(),
             most: Rc::default(),
@@ -88,49 +133,29 @@ impl Pool {
 
     /// The queue that the function reads.
     pub(super) fn queue(&self) -> Result<String, SimulationError> {
-        let name = "stock-reservation";
-        let source = self.stack.functions.get(name).and_then(|function| function.queue_sources.first());
-        source.map(|source| source.queue.clone()).ok_or_else(|| SimulationError::NoFunction(name.to_owned()))
+        queue_of(&self.stack)
     }
 
     /// Whether nothing runs, is queued, or is still to be relayed.
     pub(super) fn is_drained(&self) -> bool {
+        // Asked at every event: the queue is counted only when all else is at rest.
+        if self.busy.get() > 0 || self.relay_behind.get() || !self.crowd_is_in.get() {
+            return false;
+        }
         let depth = self.queue().ok().and_then(|queue| self.core.engine.queues().depth(&queue).ok());
-        let empty = depth.is_some_and(|depth| depth.visible + depth.in_flight + depth.delayed == 0);
-        empty && self.busy.get() == 0 && !self.relay_behind.get()
+        depth.is_some_and(|depth| depth.visible + depth.in_flight + depth.delayed == 0)
     }
 
     /// Dependencies of a function: with a gate, or without latency and faults for the world's own work.
     pub(super) fn deps(&self, function: &str, running: Option<&Arc<Mutex<Running>>>) -> Result<Deps, SimulationError> {
-        let declared = self.stack.functions.get(function);
-        let declared = declared.ok_or_else(|| SimulationError::NoFunction(function.to_owned()))?;
-        let mut connector = EngineConnector::new(self.core.engine.clone());
-        if let Some(running) = running {
-            connector = connector.gate(Arc::new(SaleGate {
+        let gate = running.map(|running| -> Arc<dyn Gate> {
+            Arc::new(SaleGate {
                 core: Arc::clone(&self.core),
                 running: Arc::clone(running),
                 ledger: Arc::clone(&self.ledger),
-            }));
-        }
-        let mut variables = declared.environment.clone();
-        for (key, value) in [
-            ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
-            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
-            ("AWS_ENDPOINT_URL", ENDPOINT),
-        ] {
-            variables.insert(key.to_owned(), value.to_owned());
-        }
-        let settings: Settings = variables.into_iter().collect();
-        let seams = Seams {
-            http_client: SharedHttpClient::new(connector.clone()),
-            partners: SharedHttpConnector::new(connector),
-            time_source: SharedTimeSource::new(self.core.clock.clone()),
-            sleep: SharedAsyncSleep::new(self.core.agenda.clone()),
-            clock: Arc::new(self.core.clock.clone()),
-            ids: self.ids.clone(),
-        };
-        Deps::new(settings, seams).map_err(|failure| SimulationError::Setup(failure.to_string()))
+            })
+        });
+        dependencies(&self.core, &self.stack, function, Arc::clone(&self.ids), gate)
     }
 
     /// Invokes a function; `then` gets its answer, `None` when it died or failed.
@@ -165,7 +190,9 @@ impl Pool {
     fn fate(&self) -> Fate {
         let profile = self.core.profile();
         let place = || {
-            let call = u32::try_from(self.core.draw(1, 12)).unwrap_or(1);
+            // Among its first calls, or anywhere: a batch makes a claim for each of its orders.
+            let calls = if self.core.chance(0.5) { 12 } else { 12 + self.batch as u64 };
+            let call = u32::try_from(self.core.draw(1, calls)).unwrap_or(1);
             (call, if self.core.chance(0.5) { When::Before } else { When::After })
         };
         let crash = self.core.chance(profile.crash).then(place);
@@ -176,8 +203,9 @@ impl Pool {
         Fate { crash, freeze }
     }
 
-    /// Reads the queue in batches of `batch`, for ever.
-    pub(super) async fn read_queue(self, queue: String, batch: usize) {
+    /// Reads the queue in batches, for ever.
+    pub(super) async fn read_queue(self, queue: String) {
+        let batch = self.batch;
         let core = Arc::clone(&self.core);
         let mut gathered: Vec<Message> = Vec::new();
         let mut since_us = 0;
@@ -232,7 +260,7 @@ impl Pool {
         });
     }
 
-    /// Relays what the level's writes announce, some 100 to 250 ms later, and forgets all streams behind itself.
+    /// Relays what the level's writes announce, some 100 to 250 ms later.
     pub(super) async fn relay(self) {
         let source = self
             .stack
@@ -275,26 +303,8 @@ impl Pool {
             }
             position = Some(last.sequence_number.clone());
             let trimmed = core.engine.dynamodb().trim_stream(&source.table, &last.sequence_number);
-            self.forget_orders();
             if let Err(error) = trimmed {
                 core.say(format!("stream not trimmed: {error}"));
-            }
-        }
-    }
-
-    /// Nobody reads the stream of orders in a sale: kept, it would only slow the engine.
-    fn forget_orders(&self) {
-        let tables = self.stack.tables.iter().map(|table| table.name.as_str()).filter(|name| name.contains("orders"));
-        for table in tables {
-            let mut after: Option<String> = None;
-            while let Ok(records) = self.core.engine.dynamodb().stream_records(table, after.as_deref(), 1000) {
-                let Some(last) = records.last() else { break };
-                after = Some(last.sequence_number.clone());
-            }
-            if let Some(after) = after
-                && let Err(error) = self.core.engine.dynamodb().trim_stream(table, &after)
-            {
-                self.core.say(format!("stream not trimmed: {error}"));
             }
         }
     }
