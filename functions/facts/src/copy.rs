@@ -2,7 +2,9 @@
 
 use domain::stock::MovementKind;
 use domain::{MerchantId, Message, MessageKind, Sku};
-use platform::items::{StoredFacts, StoredMovement, level_prefix};
+use platform::items::{
+    PartOf, StoredFacts, StoredItem, StoredMovement, item_key, kits_partition, level_prefix, part_of_prefix,
+};
 use platform::level::{MovementOutbox, level_of};
 use platform::store::FactsOutbox;
 use platform::stream::StreamRecord;
@@ -12,6 +14,8 @@ use std::collections::BTreeMap;
 
 /// The setting that names this function's own dead-letter queue for records that it cannot read.
 const DEAD_LETTERS: &str = "FACTS_DEAD_LETTERS_QUEUE_URL";
+/// Most kits of a component; `operations` lets none be in more.
+const KITS_MAX: usize = 1000;
 
 /// What a batch of records asks for.
 #[derive(Default)]
@@ -40,6 +44,7 @@ pub(crate) async fn copy(deps: &Deps, records: Vec<Result<StreamRecord, Failure>
     deps.store.put_all(Table::Movements, &found.facts).await?;
     // Who publishes an item's stock looks at its reorder point too.
     found.sold.retain(|item, _| !found.sellable.contains_key(item));
+    found.add_kits(deps).await?;
     let publish = found.sellable.into_iter().map(|((merchant, sku), cause)| {
         MessageKind::PublishStock { sku: sku.clone(), cause }.for_merchant(&merchant, sku)
     });
@@ -52,6 +57,24 @@ pub(crate) async fn copy(deps: &Deps, records: Vec<Result<StreamRecord, Failure>
 }
 
 impl Found {
+    /// What may be sold of a kit changes with its components: once for all of a batch, since an order of the kit changes each.
+    async fn add_kits(&mut self, deps: &Deps) -> Result<(), Failure> {
+        let keys: Vec<_> = self.sellable.keys().map(|(merchant, sku)| item_key(merchant, sku)).collect();
+        for StoredItem { merchant, item, kits } in
+            deps.store.load_many::<StoredItem>(&keys).await?.into_iter().map(|stored| stored.body)
+        {
+            if kits == 0 {
+                continue;
+            }
+            let Some(cause) = self.sellable.get(&(merchant.clone(), item.sku.clone())).cloned() else { continue };
+            let partition = kits_partition(&merchant, &item.sku);
+            for (_, part) in deps.store.query::<PartOf>(Table::Stock, &partition, part_of_prefix(), KITS_MAX).await? {
+                self.sellable.entry((merchant.clone(), part.body.kit)).or_insert_with(|| cause.clone());
+            }
+        }
+        Ok(())
+    }
+
     fn read(&mut self, record: &StreamRecord) -> Result<(), Failure> {
         let unreadable =
             |error: String| Failure::Malformed(format!("{}/{}/{}: {error}", record.table, record.pk, record.sk));

@@ -31,7 +31,9 @@ pub(crate) async fn look_if_due(deps: &Deps, message: &Message, sku: &Sku) -> Re
 /// A look at an item whose stock may have changed.
 pub(crate) async fn look(deps: &Deps, message: &Message, sku: &Sku) -> Result<(), Failure> {
     let merchant = &message.merchant;
-    if deps.store.load::<StoredItem>(&item_key(merchant, sku)).await?.is_none() {
+    let Some(item) = deps.store.load::<StoredItem>(&item_key(merchant, sku)).await? else { return Ok(()) };
+    // A kit is not ordered: its components are. What was known of it before it became one is still looked at: an alert ends.
+    if item.body.item.is_kit() && deps.store.load::<Replenishment>(&replenishment_key(merchant, sku)).await?.is_none() {
         return Ok(());
     }
     let operation = Operation::of(&[Operation::of_message(message).id(), "replenishment"]);

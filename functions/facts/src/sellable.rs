@@ -2,11 +2,14 @@
 //!
 //! The stored version is read first, then item, levels and waiting orders; the outcome becomes the next version, if nobody
 //! stored another meanwhile. So of two computations the later to be stored has read the later stock, and a slow one is lost
-//! instead of overwriting. Nothing is stored twice for a message, and no message is done before its outcome is stored.
+//! instead of overwriting. A kit is computed from its components' levels, not from their figures: what is read after its version
+//! is never older than what an earlier computation read. Nothing is stored twice for a message, and no message is done before its outcome is stored.
 
+use domain::catalogue::Item;
 use domain::sellable::{Claims, Computed, Sellable, Supply, eligible, falls_on, sellable};
 use domain::stock::Term;
 use domain::{MerchantId, Sku};
+use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -18,6 +21,8 @@ use platform::{Deps, Failure, Operation, Table, Versioned};
 const LEVELS_MAX: usize = 10_000;
 /// Most waiting orders counted: when more wait, nothing is sellable until they are filled.
 const WAITING_MAX: u64 = 10_000;
+/// Components of a kit that are read at the same time.
+const COMPONENTS_AT_ONCE: usize = 8;
 
 /// Whether a computation that changes nothing is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +33,7 @@ enum Unchanged {
     Left,
 }
 
-/// What `channel` may sell of an item, computed for a message and stored; `None` for an item that the catalogue does not know, and for a kit.
+/// What `channel` may sell of an item, computed for a message and stored; `None` for an item that the catalogue does not know.
 pub(crate) async fn compute(
     deps: &Deps,
     operation: &Operation,
@@ -57,10 +62,8 @@ async fn store(
 ) -> Result<Option<Versioned<Sellable>>, Failure> {
     let id = &channel.channel.id;
     let merchant = id.merchant();
-    // Items are never taken out of the catalogue, so that this needs no repetition. A kit has no levels to compute it from:
-    // better no figure than none for sale.
-    let item = deps.store.load::<StoredItem>(&item_key(&merchant, sku)).await?;
-    if item.is_none_or(|item| item.body.item.is_kit()) {
+    // Items are never taken out of the catalogue, so that this needs no repetition.
+    if deps.store.load::<StoredItem>(&item_key(&merchant, sku)).await?.is_none() {
         return Ok(None);
     }
     let days = channel.channel.min_remaining_shelf_life_days;
@@ -77,7 +80,33 @@ async fn store(
 }
 
 async fn read(deps: &Deps, merchant: &MerchantId, sku: &Sku, days: u32, now: Timestamp) -> Result<Computed, Failure> {
-    let item = deps.store.require::<StoredItem>(&item_key(merchant, sku), sku).await?.body.item;
+    let item = load(deps, merchant, sku).await?;
+    if !item.is_kit() {
+        return read_item(deps, merchant, &item, days, now).await;
+    }
+    let components: Vec<(Computed, u32)> = futures_util::stream::iter(&item.kit)
+        .map(async |component| -> Result<(Computed, u32), Failure> {
+            let part = load(deps, merchant, &component.sku).await?;
+            Ok((read_item(deps, merchant, &part, days, now).await?, component.quantity))
+        })
+        .buffered(COMPONENTS_AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(Computed::of_kit(&components, item.safety_stock))
+}
+
+async fn load(deps: &Deps, merchant: &MerchantId, sku: &Sku) -> Result<Item, Failure> {
+    Ok(deps.store.require::<StoredItem>(&item_key(merchant, sku), sku).await?.body.item)
+}
+
+async fn read_item(
+    deps: &Deps,
+    merchant: &MerchantId,
+    item: &Item,
+    days: u32,
+    now: Timestamp,
+) -> Result<Computed, Failure> {
+    let sku = &item.sku;
     let partition = stock_partition(merchant, sku);
     let levels = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await?;
     let supplies: Vec<Supply> = levels

@@ -37,16 +37,16 @@ pub(crate) async fn create_item(deps: &Deps, request: &Request) -> Result<Respon
     answer(changed, |stored| ItemView { item: stored.item, version })
 }
 
-/// What is written beside an item whose safety stock, lead time or reorder point is another than before, so that `facts` hears of
-/// it: shops are told, and its reorder point is looked at.
+/// What is written beside an item whose safety stock, lead time, reorder point or kit is another than before, so that `facts` hears
+/// of it: shops are told, and its reorder point is looked at.
 pub(crate) fn terms_changed(
     deps: &Deps,
     merchant: &MerchantId,
     before: Option<&Item>,
     item: &Item,
 ) -> Result<Option<Write>, Failure> {
-    let terms = |item: &Item| (item.safety_stock, item.lead_time_days, item.reorder_point);
-    if before.map_or((0, 0, None), terms) == terms(item) {
+    let terms = |item: &Item| (item.safety_stock, item.lead_time_days, item.reorder_point, item.kit.clone());
+    if before.map_or((0, 0, None, Vec::new()), terms) == terms(item) {
         return Ok(None);
     }
     let change = deps.ids.random(16);

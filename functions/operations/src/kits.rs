@@ -1,19 +1,22 @@
 //! Kits of the catalogue. A component knows in how many kits it is, and changes with them in one transaction: so an item
-//! is never a kit and a component at once, whoever changes what at the same time.
+//! is never a kit and a component at once, whoever changes what at the same time. What it is a part of is listed beside it, for
+//! its kits to be computed anew when its stock changes.
 
 use domain::allocation::Component;
 use domain::{Decision, MerchantId, Rejected, Sku};
-use platform::items::{StoredItem, StoredLevel, item_key, level_prefix, stock_partition};
-use platform::{Deps, Failure, Operation, Table, Versioned, Write};
+use platform::items::{PartOf, StoredItem, StoredLevel, item_key, level_prefix, stock_partition};
+use platform::{Deps, Failure, Operation, Stored, Table, Versioned, Write};
 use std::collections::BTreeMap;
 
 /// Most levels looked at of an item that becomes a kit.
 const LEVELS_MAX: usize = 1000;
+/// Most kits that an item is a component of: each is computed anew with every change of its stock.
+const KITS_MAX: u32 = 1000;
 
-/// What changes with an item whose kit changes from that of `current` to that of `next`: its components' counts.
+/// What changes with an item whose kit changes from that of `current` to that of `next`: what its components know of it.
 ///
 /// # Errors
-/// [`Failure::Rejected`]: `unknown-item`, `kit-contains-kit`, `item-has-stock`, with the pointer.
+/// [`Failure::Rejected`]: `unknown-item`, `kit-contains-kit`, `item-has-stock`, `too-many-kits`, with the pointer.
 pub(crate) async fn follow(
     deps: &Deps,
     current: Option<&StoredItem>,
@@ -25,6 +28,7 @@ pub(crate) async fn follow(
     if was.is_empty() && !kit.is_empty() {
         becomes_kit(deps, merchant, current, &next.item.sku).await?;
     }
+    let names = |kit: &[Component], sku: &Sku| kit.iter().any(|component| component.sku == *sku);
     let keys: Vec<_> = was.iter().chain(kit).map(|component| item_key(merchant, &component.sku)).collect();
     let items = deps.store.load_many::<StoredItem>(&keys).await?;
     let items: BTreeMap<Sku, Versioned<StoredItem>> =
@@ -40,15 +44,26 @@ pub(crate) async fn follow(
                 let detail = "this item is a kit: list what it is made of instead";
                 return Err(refused("kit-contains-kit", detail).into());
             }
+            Some(item) if item.body.kits >= KITS_MAX && !names(was, &component.sku) => {
+                let detail =
+                    "this item is a component of 1000 kits, which is the most: take it out of another kit first";
+                return Err(refused("too-many-kits", detail).into());
+            }
             Some(_) => {}
         }
     }
-    let names = |kit: &[Component], sku: &Sku| kit.iter().any(|component| component.sku == *sku);
     let mut writes = Vec::new();
     for (sku, item) in &items {
+        let part = PartOf { merchant: merchant.clone(), sku: sku.clone(), kit: next.item.sku.clone() };
         let kits = match (names(was, sku), names(kit, sku)) {
-            (false, true) => item.body.kits + 1,
-            (true, false) => item.body.kits.saturating_sub(1),
+            (false, true) => {
+                writes.push(deps.store.put_of(&part, operation)?);
+                item.body.kits + 1
+            }
+            (true, false) => {
+                writes.push(Write::Delete(part.key()));
+                item.body.kits.saturating_sub(1)
+            }
             _ => continue,
         };
         // Another operation than the item's own: an import may have a line for the component too.

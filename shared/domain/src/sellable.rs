@@ -1,5 +1,8 @@
 //! What a channel may sell of an item: `max(0, available that keeps long enough − safety stock − unfilled backorders)`.
 //!
+//! Of a kit it is as many as are whole of what the channel may sell of its components, less the kit's own safety stock. Orders that
+//! wait for a kit wait for its components.
+//!
 //! It limits publishing, not reservation. One figure per channel and item is stored with a version; it is only ever computed
 //! from levels that were read after that version, so that a late update loses against a newer one.
 
@@ -93,6 +96,18 @@ pub struct Computed {
     pub due_at: Option<Timestamp>,
 }
 
+impl Computed {
+    /// Of a kit, from what is computed of each component and how many units of it are in one kit. A kit of nothing is not sold.
+    #[must_use]
+    pub fn of_kit(components: &[(Self, u32)], safety_stock: u32) -> Self {
+        let whole = components.iter().map(|(component, per_kit)| component.quantity / (*per_kit).max(1)).min();
+        Self {
+            quantity: whole.unwrap_or(0).saturating_sub(safety_stock),
+            due_at: components.iter().filter_map(|(component, _)| component.due_at).min(),
+        }
+    }
+}
+
 impl Sellable {
     /// The first figure.
     #[must_use]
@@ -157,7 +172,32 @@ mod tests {
         assert_eq!((less.changed_at, less.quantity), (at(3), 3));
     }
 
+    #[test]
+    fn a_kit_is_computed_again_when_the_first_of_its_components_is() {
+        let due = |second: Option<i64>| second.map(|second| Timestamp::from_second(second).unwrap());
+        let component = |second| (Computed { quantity: 5, due_at: due(second) }, 1);
+        for (components, expect) in [(vec![], None), (vec![None], None), (vec![Some(9), None, Some(3)], Some(3))] {
+            let components: Vec<_> = components.into_iter().map(component).collect();
+            assert_eq!(Computed::of_kit(&components, 0).due_at, due(expect), "{components:?}");
+        }
+        assert_eq!(Computed::of_kit(&[], 0).quantity, 0);
+    }
+
     proptest! {
+        #[test]
+        fn so_many_kits_can_be_made_beside_the_safety_stock_and_not_one_more(
+            components in proptest::collection::vec((0_u32..60, 1_u32..6), 1..5), safety in 0_u32..8,
+        ) {
+            let computed: Vec<_> =
+                components.iter().map(|(quantity, per_kit)| (Computed { quantity: *quantity, due_at: None }, *per_kit)).collect();
+            let kits = Computed::of_kit(&computed, safety).quantity;
+            let suffice = |kits: u32| components.iter().all(|(quantity, per_kit)| kits * per_kit <= *quantity);
+            prop_assert!(kits == 0 || suffice(kits + safety));
+            prop_assert!(!suffice(kits + safety + 1));
+            let more: Vec<_> = computed.iter().map(|(c, per_kit)| (Computed { quantity: c.quantity + 1, ..*c }, *per_kit)).collect();
+            prop_assert!(Computed::of_kit(&more, safety).quantity >= kits, "more of a component is never less of a kit");
+        }
+
         #[test]
         fn no_channel_is_told_of_more_than_keeps_and_asking_for_longer_never_gives_more(
             levels in proptest::collection::vec((0_i64..40, proptest::option::of(-5_i32..60)), 0..6),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod fulfilments;
+mod kits;
 mod ledgers;
 mod publishing;
 mod replenishment;

@@ -14,19 +14,26 @@ use std::time::Duration;
 use testkit::Stack;
 use testkit::connector::{Call, Fault, Faults, Service};
 
-type Hook = Box<dyn FnMut() + Send>;
+pub(crate) type Hook = Box<dyn FnMut() + Send>;
 
 /// Does something once before, or loses the answer to, the next write of a figure.
 #[derive(Clone, Default)]
-struct AtWrite(Arc<Mutex<State>>);
+pub(crate) struct AtWrite(Arc<Mutex<State>>);
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     before: Option<Hook>,
     /// The answers to so many writes are lost.
     lost: u32,
     /// The clock moves by this much while the write is under way.
     slow: Option<(testkit::time::TestClock, Duration)>,
+}
+
+impl AtWrite {
+    /// Does something once before the next figure is written.
+    pub(crate) fn before(&self, hook: Hook) {
+        self.0.lock().unwrap().before = Some(hook);
+    }
 }
 
 fn is_figure(call: &Call) -> bool {
@@ -79,7 +86,7 @@ async fn world() -> World {
     World { stack, at_write, merchant, channel, tea, sofia }
 }
 
-async fn own_channel(stack: &Stack, merchant: &MerchantId, name: &str, days: u32) -> ChannelId {
+pub(crate) async fn own_channel(stack: &Stack, merchant: &MerchantId, name: &str, days: u32) -> ChannelId {
     let id = ChannelId::derive(merchant, &[name]);
     let channel = SealedChannel {
         channel: domain::account::Channel {

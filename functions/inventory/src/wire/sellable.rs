@@ -14,7 +14,8 @@ pub struct SellableView {
     pub channel: ChannelId,
     /// The item.
     pub sku: Sku,
-    /// Units: available and keeping long enough for the channel, less the safety stock, less what orders wait for.
+    /// Units: available and keeping long enough for the channel, less the safety stock, less what orders wait for. Of a kit as many
+    /// as are whole of its components' figures, less the kit's own safety stock.
     pub quantity: u32,
     /// Grows with every computation: of two figures the one with the greater version is the later one.
     pub version: u64,

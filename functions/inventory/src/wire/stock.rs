@@ -225,7 +225,8 @@ pub struct StockView {
     /// The item.
     pub sku: Sku,
     /// Units that shops are told of: available at all locations, less the safety stock, less one unit for each order that
-    /// waits for the item (how many units it waits for is known to the order alone); never below zero.
+    /// waits for the item (how many units it waits for is known to the order alone); never below zero. A kit has no levels, and 0
+    /// here: see `GET /v1/sellable-stock/{sku}`.
     pub sellable: u64,
     /// Units that are never published.
     pub safety_stock: u32,

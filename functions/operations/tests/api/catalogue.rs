@@ -1,6 +1,9 @@
 //! Locations and items.
 
 use crate::World;
+use domain::{Decision, Sku};
+use platform::items::{StoredItem, item_key};
+use platform::{Failure, Operation, Versioned};
 use serde_json::{Value, json};
 use testkit::api::{new_item, new_location, refused, with};
 use testkit::request;
@@ -147,6 +150,16 @@ async fn a_kit_is_made_of_items_that_are_no_kits() {
     refuse(kit("ALL", &[("TEA", 0)]), 400, "invalid-field", "/kit/0/quantity").await;
     refuse(with(&kit("ALL", &[]), &json!({"kit": [{"sku": "TEA"}]})), 400, "invalid-field", "/kit/0/quantity").await;
     assert_eq!(world.ops(request("GET /v1/items/{sku}").path("sku", "ALL")).await.0, 404);
+    let key = item_key(&world.merchant, &Sku::parse("TEA").unwrap());
+    let operation = Operation::of(&["test", "busy"]);
+    let busy = world.stack.deps.store.change(&key, &operation, async |item| {
+        let item: &Versioned<StoredItem> = item.unwrap();
+        Ok::<_, Failure>(Decision::of(StoredItem { kits: 1000, ..item.body.clone() }))
+    });
+    busy.await.unwrap();
+    refuse(kit("ALL", &[("CUP", 1), ("TEA", 1)]), 409, "too-many-kits", "/kit/1/sku").await;
+    let change = import(&world, "sku,name,kit\nSET,Set,TEA*3|CUP\n").await;
+    assert_eq!(change["updated"].as_u64(), Some(1), "one that it is in already may change: {change}");
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ impl FeedItem for Sellable {
     }
 }
 
-/// Written beside an item of the catalogue, in the same transaction, when its safety stock, lead time or reorder point changes:
+/// Written beside an item of the catalogue, in the same transaction, when its safety stock, lead time, reorder point or kit changes:
 /// the catalogue has no stream, so this is what `facts` hears of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockTerms {
