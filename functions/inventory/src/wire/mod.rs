@@ -12,5 +12,6 @@ pub(crate) use replenishment::alert_of;
 pub use replenishment::{ReplenishmentAlert, ReplenishmentView};
 pub use sellable::{SellableOfItem, SellableView};
 pub use stock::{
-    AdjustmentKind, AdjustmentView, Goods, LevelView, MovementView, NewAdjustment, NewReceipt, ReceiptView, StockView,
+    AdjustmentKind, AdjustmentView, Goods, LevelView, MovementView, NewAdjustment, NewMove, NewReceipt, ReceiptView,
+    StockView,
 };

@@ -79,6 +79,7 @@ impl StockChange {
             deltas,
             movements: Vec::new(),
             recalls_lot: false,
+            freezes: BTreeMap::new(),
         }
     }
 }
