@@ -46,11 +46,9 @@ const SEEDS_MAX: u64 = 40;
 /// The first seed that breaks something with the bug and nothing without it.
 #[cfg(feature = "seeded-bugs")]
 fn catch(template: &Path, bug: domain::seeded_bugs::SeededBug) -> Result<Option<(u64, &'static str)>, SimulationError> {
-    use super::command::size_of;
-    use super::size::Size;
     use super::{Plan, run};
     for seed in 1..=SEEDS_MAX {
-        let size = Size { merchants: 1, orders: 8, ..size_of(seed) };
+        let size = size(bug, seed);
         let plan = Plan { template: template.to_owned(), seed, profile: Some(profile(bug)), size, trace: false };
         domain::seeded_bugs::switch(Some(bug));
         let with = run(&plan);
@@ -61,6 +59,21 @@ fn catch(template: &Path, bug: domain::seeded_bugs::SeededBug) -> Result<Option<
         }
     }
     Ok(None)
+}
+
+/// The world in which a bug of this kind shows: those of the stock need a crowd and little of it.
+#[cfg(feature = "seeded-bugs")]
+fn size(bug: domain::seeded_bugs::SeededBug, seed: u64) -> super::size::Size {
+    use super::command::size_of;
+    use super::size::Size;
+    use domain::seeded_bugs::SeededBug as B;
+    let usual = Size { merchants: 1, orders: 8, ..size_of(seed) };
+    match bug {
+        B::TakenWithoutCondition | B::TakenWithoutName | B::ReclaimedWithoutFence | B::SoldOutWhileTakeOpen => {
+            Size { orders: 20, items: 1, locations: 1, units: 12, spread_s: 2, ..usual }
+        }
+        _ => usual,
+    }
 }
 
 /// The adversity in which a bug of this kind shows.
@@ -75,6 +88,10 @@ fn profile(bug: domain::seeded_bugs::SeededBug) -> super::faults::Profile {
         B::ReturnLegMovesOrder | B::SentWithoutOutbox => none,
         B::WholeBatchAcknowledged => Profile { throttle: 0.25, lost_call: 0.15, ..none },
         B::AcknowledgedOnStaleRead => Profile { stale: 0.9, ..none },
+        B::TakenWithoutCondition => none,
+        B::TakenWithoutName => Profile { lost_answer: 0.3, slow_call: 0.1, ..none },
+        B::ReclaimedWithoutFence => Profile { zombie: 0.5, ..none },
+        B::SoldOutWhileTakeOpen => Profile { crash: 0.2, zombie: 0.2, duplicate: 0.3, ..none },
         B::StatusWithoutVersion => Profile { duplicate: 0.4, again: 0.2, stream_again: 0.3, ..none },
     }
 }
