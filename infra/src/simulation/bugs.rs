@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use super::SimulationError;
+#[cfg(feature = "seeded-bugs")]
+use super::invariants::Violation;
 
 /// Makes each bug and prints which seed caught it, and how; false when one survives. A build without the feature
 /// `seeded-bugs` has cargo build and run one that has it.
@@ -26,10 +28,13 @@ pub fn run(_: &Path) -> Result<bool, SimulationError> {
 pub fn run(template: &Path) -> Result<bool, SimulationError> {
     use domain::seeded_bugs::SeededBug;
     let mut all_caught = true;
-    println!("{:<30} {:>6}  invariant broken", "bug", "seed");
+    println!("{:<30} {:>6}  {:<40} evidence", "bug", "seed", "invariant broken");
     for bug in SeededBug::ALL {
         match catch(template, bug)? {
-            Some((seed, invariant)) => println!("{:<30} {seed:>6}  {invariant}", format!("{bug:?}")),
+            Some((seed, Violation { invariant, evidence, .. })) => {
+                let evidence: String = evidence.chars().take(EVIDENCE_MAX).collect();
+                println!("{:<30} {seed:>6}  {invariant:<40} {evidence}", format!("{bug:?}"));
+            }
             None => {
                 all_caught = false;
                 println!("{:<30} {:>6}  SURVIVES {SEEDS_MAX} seeds", format!("{bug:?}"), "-");
@@ -39,13 +44,16 @@ pub fn run(template: &Path) -> Result<bool, SimulationError> {
     Ok(all_caught)
 }
 
+/// Characters of the evidence that are printed.
+#[cfg(feature = "seeded-bugs")]
+const EVIDENCE_MAX: usize = 160;
 /// Most seeds that a bug may survive.
 #[cfg(feature = "seeded-bugs")]
 const SEEDS_MAX: u64 = 40;
 
 /// The first seed that breaks something with the bug and nothing without it.
 #[cfg(feature = "seeded-bugs")]
-fn catch(template: &Path, bug: domain::seeded_bugs::SeededBug) -> Result<Option<(u64, &'static str)>, SimulationError> {
+fn catch(template: &Path, bug: domain::seeded_bugs::SeededBug) -> Result<Option<(u64, Violation)>, SimulationError> {
     use super::{Plan, run};
     for seed in 1..=SEEDS_MAX {
         let size = size(bug, seed);
@@ -55,7 +63,7 @@ fn catch(template: &Path, bug: domain::seeded_bugs::SeededBug) -> Result<Option<
         domain::seeded_bugs::switch(None);
         let Some(violation) = with?.violations.into_iter().next() else { continue };
         if run(&plan)?.violations.is_empty() {
-            return Ok(Some((seed, violation.invariant)));
+            return Ok(Some((seed, violation)));
         }
     }
     Ok(None)
@@ -64,15 +72,13 @@ fn catch(template: &Path, bug: domain::seeded_bugs::SeededBug) -> Result<Option<
 /// The world in which a bug of this kind shows: those of the stock need a crowd and little of it.
 #[cfg(feature = "seeded-bugs")]
 fn size(bug: domain::seeded_bugs::SeededBug, seed: u64) -> super::size::Size {
-    use super::command::size_of;
-    use super::size::Size;
+    use super::size::{Size, World};
     use domain::seeded_bugs::SeededBug as B;
-    let usual = Size { merchants: 1, orders: 8, ..size_of(seed) };
     match bug {
         B::TakenWithoutCondition | B::TakenWithoutName | B::ReclaimedWithoutFence | B::SoldOutWhileTakeOpen => {
-            Size { orders: 20, items: 1, locations: 1, units: 12, spread_s: 2, ..usual }
+            World::Rush.size(seed)
         }
-        _ => usual,
+        _ => Size { merchants: 1, orders: 8, ..Size::default() },
     }
 }
 

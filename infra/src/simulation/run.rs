@@ -51,6 +51,8 @@ pub struct Report {
     pub faults: std::collections::BTreeMap<&'static str, u64>,
     /// What the run has come by.
     pub marks: std::collections::BTreeMap<&'static str, u64>,
+    /// Name of the profile: what replays the run.
+    pub profile_name: &'static str,
     /// What went wrong.
     pub profile: String,
     /// Virtual time, microseconds.
@@ -82,7 +84,7 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
     crate::host::provision::all(&engine, &declared.stack)?;
     let trace = if plan.trace { Trace::kept() } else { Trace::none() };
     let core = Arc::new(Core::new(plan.seed, engine, clock.clone(), Profile::none(), trace));
-    let invariants: Arc<Mutex<Invariants>> = Arc::default();
+    let invariants = Arc::new(Mutex::new(Invariants::new(&plan.size)));
     let partners = Arc::new(Partners::new(clock));
     let routes = vec![(PARTNERS.to_owned(), partners.handler(Arc::clone(&core)))];
     let lambda = Lambda::new(Arc::clone(&core), declared, Arc::clone(&invariants), routes, plan.seed);
@@ -97,13 +99,16 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
     };
     let positions = connect(&lambda, declared);
     let merchants = world(&mut executor, &stage, &plan.size)?;
-    let units_before = write_units(&core);
+    let units_before = core.write_units();
     // Conflicts of transactions and tokens that expire are no faults: DynamoDB has them every day.
     core.engine.dynamodb().set_adversities(engine::dynamodb::adversity::Adversities::default());
     let mut drawn = Rng::with_seed(plan.seed);
     let profile = plan.profile.clone().unwrap_or_else(|| Profile::drawn(&mut drawn));
-    let told = profile.to_string();
+    let (profile_name, told) = (profile.name, profile.to_string());
     core.begin(profile);
+    if !plan.size.floor {
+        core.mark("rush for one item");
+    }
     lambda.spawner.spawn(mappings::disorder(lambda.clone()));
     actors::enter(&stage, &merchants, &plan.size);
 
@@ -151,10 +156,11 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
         steps,
         faults,
         marks,
+        profile_name,
         profile: told,
         lasted_us: core.clock.now_us() - START_US,
         orders: stage.progress.borrow().accepted.len(),
-        write_units: write_units(&core) - units_before,
+        write_units: core.write_units() - units_before,
         trace: lock(&core.trace).take(),
     };
     Ok(report)
@@ -222,11 +228,6 @@ fn dead_letters(core: &Core, declared: &Declared, invariants: &Mutex<Invariants>
             }
         }
     }
-}
-
-/// Write units of all tables and indexes so far.
-fn write_units(core: &Core) -> f64 {
-    core.engine.meter().snapshot().tables.values().map(|table| table.units.total.write).sum()
 }
 
 fn caught_up(core: &Core, positions: &[(String, Position)]) -> bool {

@@ -15,7 +15,7 @@ use engine::Engine;
 use engine::dynamodb::adversity::{Adversities, Budgets};
 
 use super::SimulationError;
-use super::clock::{START_US, VirtualClock};
+use super::clock::VirtualClock;
 use super::core::Core;
 use super::executor::{Executor, Spawner};
 use super::faults::Profile;
@@ -114,7 +114,7 @@ pub fn hold(sale: &Sale) -> Result<SaleReport, SimulationError> {
         budgets: Some(Budgets::default()),
         ..Adversities::default()
     });
-    let units_before = write_units(&core);
+    let units_before = core.write_units();
     core.begin(sale.profile.clone());
     let open_at_us = core.clock.now_us();
     world.open(&pool, sale);
@@ -122,12 +122,6 @@ pub fn hold(sale: &Sale) -> Result<SaleReport, SimulationError> {
     executor.run(deadline_us, || pool.is_drained() && world.all_sent(sale));
     core.heal();
     executor.run(core.clock.now_us() + 600_000_000, || pool.is_drained());
-    let write_units = write_units(&core) - units_before;
-    debug_assert!(open_at_us >= START_US);
+    let write_units = core.write_units() - units_before;
     world.report(&mut executor, &pool, sale, open_at_us, write_units)
-}
-
-/// Write units of all tables and indexes so far.
-fn write_units(core: &Core) -> f64 {
-    core.engine.meter().snapshot().tables.values().map(|table| table.units.total.write).sum()
 }

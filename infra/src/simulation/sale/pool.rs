@@ -7,24 +7,20 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_smithy_async::rt::sleep::SharedAsyncSleep;
-use aws_smithy_async::time::SharedTimeSource;
-use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
-use platform::deps::Seams;
-use platform::{Deps, Settings};
+use platform::Deps;
 use serde_json::{Value, json};
-use testkit::connector::{ENDPOINT, EngineConnector};
+use testkit::connector::EngineConnector;
 
 use super::super::SimulationError;
 use super::super::clock::{SeededIds, lock};
 use super::super::core::Core;
+use super::super::environment;
 use super::super::executor::Spawner;
 use super::super::functions;
-use super::super::gate::{Fate, Running, When};
+use super::super::gate::{Fate, Running};
 use super::super::mappings::done;
 use super::gate::SaleGate;
 use super::world::Ledger;
-use crate::host::names::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use crate::host::services::{Message, for_function};
 use crate::template::{Stack, filter};
 
@@ -112,25 +108,7 @@ impl Pool {
                 ledger: Arc::clone(&self.ledger),
             }));
         }
-        let mut variables = declared.environment.clone();
-        for (key, value) in [
-            ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
-            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
-            ("AWS_ENDPOINT_URL", ENDPOINT),
-        ] {
-            variables.insert(key.to_owned(), value.to_owned());
-        }
-        let settings: Settings = variables.into_iter().collect();
-        let seams = Seams {
-            http_client: SharedHttpClient::new(connector.clone()),
-            partners: SharedHttpConnector::new(connector),
-            time_source: SharedTimeSource::new(self.core.clock.clone()),
-            sleep: SharedAsyncSleep::new(self.core.agenda.clone()),
-            clock: Arc::new(self.core.clock.clone()),
-            ids: self.ids.clone(),
-        };
-        Deps::new(settings, seams).map_err(|failure| SimulationError::Setup(failure.to_string()))
+        environment::deps(&self.core, &self.ids, declared, connector)
     }
 
     /// Invokes a function; `then` gets its answer, `None` when it died or failed.
@@ -159,21 +137,7 @@ impl Pool {
             pool.idle.borrow_mut().entry(function).or_default().push(environment);
             then(answer.ok());
         });
-        *lock(&running) = Running { task: Some(task), calls: 0, fate: self.fate() };
-    }
-
-    fn fate(&self) -> Fate {
-        let profile = self.core.profile();
-        let place = || {
-            let call = u32::try_from(self.core.draw(1, 12)).unwrap_or(1);
-            (call, if self.core.chance(0.5) { When::Before } else { When::After })
-        };
-        let crash = self.core.chance(profile.crash).then(place);
-        let freeze = self.core.chance(profile.zombie).then(|| {
-            let (call, when) = place();
-            (call, when, Duration::from_secs(self.core.draw(131, 600)))
-        });
-        Fate { crash, freeze }
+        *lock(&running) = Running { task: Some(task), calls: 0, fate: Fate::drawn(&self.core) };
     }
 
     /// Reads the queue in batches of `batch`, for ever.
