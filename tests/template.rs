@@ -160,7 +160,7 @@ fn routes_are_unique_and_their_permissions_fit_into_a_function_s_policy() {
         // The API waits 30 s.
         assert!(function.routes.is_empty() || function.timeout_s < 30, "{name}");
     }
-    assert_eq!(seen.len(), 2 + 7 + 1 + 8 + 49);
+    assert_eq!(seen.len(), 2 + 7 + 9 + 1 + 8 + 49);
 }
 
 #[test]

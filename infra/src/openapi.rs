@@ -19,6 +19,7 @@ fn parts() -> Vec<OpenApi> {
         about::openapi(),
         operations::openapi(),
         order_intake::openapi(),
+        inventory::openapi(),
         pick_pack::openapi(),
         returns::openapi(),
         tracking_webhooks::openapi(),

@@ -67,7 +67,7 @@ impl Found {
             if outbox.movements.iter().any(|movement| movement.kind == MovementKind::Ship) {
                 self.sold.insert((merchant.clone(), level.sku.clone()), record.sequence_number.clone());
             }
-            self.movements.extend(StoredMovement::all_of(&merchant, &level.sku, &level.location, outbox));
+            self.movements.extend(StoredMovement::all_of(&merchant, &level, outbox));
         }
         // A level or the terms of an item say so themselves; an order that waits for it counts also when it is gone.
         if record.text("sellable").is_some() || queue.is_some_and(|queue| queue.starts_with("waiting#")) {

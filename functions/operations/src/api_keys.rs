@@ -3,8 +3,6 @@
 //! The secret is not drawn but derived, from the request's operation, under the deployment's key: so the repetition of a
 //! request whose answer was lost gets the same key, though nothing that is stored could tell it.
 
-use crate::requests::{created, operation, platform_only, refused, require_merchant};
-use crate::wire::{CreateRefusals, ForMerchant, Idempotent, PageQuery, Refusals};
 use crate::wire::{IssuedKey, KeyView, NewKey};
 use domain::account::{ApiKey, Scope, check_name};
 use domain::ids::digest;
@@ -13,6 +11,8 @@ use platform::auth::{Principal, authenticate, hash, new_key};
 use platform::items::{RevokedKey, api_key_prefix, key_prefix};
 use platform::listing::{Page, PageRequest};
 use platform::partition::PartitionList;
+use platform::requests::{created, operation, platform_only, refused, require_merchant};
+use platform::spec::{CreateRefusals, ForMerchant, Idempotent, PageQuery, Refusals};
 use platform::{Deps, Failure, Operation, Problem, Request, Response, Stored, Table, Versioned, Write};
 
 /// Digits of the key's SHA-256 in its public id: enough to find it, too few to help anyone who guesses keys of 160 bits.

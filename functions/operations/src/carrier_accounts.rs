@@ -1,9 +1,7 @@
 //! Merchants' accounts with carriers. Their secrets go in, sealed, and never out.
 
 use crate::fields::{base_url, seal, seal_all};
-use crate::requests::{created, existing_merchant, failed, operation, refused};
 use crate::wire::{CarrierAccountView, NewCarrierAccount};
-use crate::wire::{CreateRefusals, ForMerchant, Idempotent, PageQuery, Refusals};
 use domain::account::{CarrierAccount, Merchant, check_name, check_text};
 use domain::{CarrierAccountId, Decision};
 use partners::carriers;
@@ -11,6 +9,8 @@ use platform::auth::authenticate;
 use platform::items::{SealedCarrierAccount, key_prefix, merchant_key};
 use platform::listing::{Page, PageRequest};
 use platform::partition::PartitionList;
+use platform::requests::{created, existing_merchant, failed, operation, refused};
+use platform::spec::{CreateRefusals, ForMerchant, Idempotent, PageQuery, Refusals};
 use platform::{Deps, Problem, Request, Response, Step, Table};
 
 /// Connect a carrier account.

@@ -1,9 +1,7 @@
 //! Connected shops. Their secrets go in, sealed, and never out.
 
 use crate::fields::{base_url, domain_name, seal, seal_all};
-use crate::requests::{created, edit, edited, existing_merchant, operation, refused};
 use crate::wire::{ChannelEdit, ChannelView, NewChannel};
-use crate::wire::{CreateRefusals, EditRefusals, ForMerchant, Idempotent, IfMatch, PageQuery, Refusals};
 use domain::account::{Channel, Scope};
 use domain::{ChannelId, Decision};
 use partners::shops::Platform;
@@ -12,7 +10,9 @@ use platform::auth::authenticate;
 use platform::items::{SealedChannel, key_prefix};
 use platform::listing::{Page, PageRequest};
 use platform::partition::PartitionList;
+use platform::requests::{created, edit, edited, existing_merchant, operation, refused};
 use platform::secrets::Sealed;
+use platform::spec::{CreateRefusals, EditRefusals, ForMerchant, Idempotent, IfMatch, PageQuery, Refusals};
 use platform::{Deps, Problem, Request, Response, Table};
 
 /// Connect a shop.

@@ -1,9 +1,8 @@
-//! Fields that several requests have: URLs, secrets, codes in the query.
+//! Fields that several requests have: URLs, secrets.
 
 use domain::account::check_text;
-use domain::{LocationId, Sku};
 use platform::secrets::Sealed;
-use platform::{Deps, Problem, Request};
+use platform::{Deps, Problem};
 
 /// Longest secret or token, bytes.
 const SECRET_BYTES_MAX: usize = 2048;
@@ -61,7 +60,7 @@ pub(crate) fn domain_name(pointer: &str, text: &str) -> Result<String, Problem> 
 
 /// Checks a secret and seals it for the object named `owner`.
 pub(crate) fn seal(deps: &Deps, owner: &str, pointer: &str, secret: &str) -> Result<Sealed, Problem> {
-    check_text(pointer, secret, SECRET_BYTES_MAX).map_err(crate::requests::refused)?;
+    check_text(pointer, secret, SECRET_BYTES_MAX).map_err(platform::requests::refused)?;
     Ok(deps.secrets.seal(owner, secret, &deps.ids.random(24))?)
 }
 
@@ -75,19 +74,6 @@ pub(crate) fn seal_all(deps: &Deps, owner: &str, secrets: &[String], least: usiz
         .zip(secrets)
         .map(|(index, secret): (usize, _)| seal(deps, owner, &format!("/webhook_secrets/{index}"), secret))
         .collect()
-}
-
-/// The SKU that the query names.
-pub(crate) fn query_sku(request: &Request) -> Result<Option<Sku>, Problem> {
-    let read = |text: &String| Sku::parse(text).map_err(|error| Problem::invalid("?sku", error.to_string()));
-    request.query.get("sku").map(read).transpose()
-}
-
-/// The location that the query names.
-pub(crate) fn query_location(request: &Request) -> Result<Option<LocationId>, Problem> {
-    let read =
-        |text: &String| LocationId::parse(text).map_err(|error| Problem::invalid("?location", error.to_string()));
-    request.query.get("location").map(read).transpose()
 }
 
 #[cfg(test)]

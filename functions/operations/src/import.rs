@@ -4,13 +4,13 @@ mod rows;
 
 use crate::items::terms_changed;
 use crate::kits;
-use crate::requests::{existing_merchant, operation};
-use crate::wire::{CreateRefusals, ForMerchant, Idempotent, Refusals};
 use crate::wire::{ImportLine, ImportOutcome, ImportReport};
 use domain::account::Scope;
 use domain::{Decision, MerchantId, Rejected};
 use platform::auth::authenticate;
 use platform::items::{CatalogueRequest, StoredItem, item_key};
+use platform::requests::{existing_merchant, operation};
+use platform::spec::{CreateRefusals, ForMerchant, Idempotent, Refusals};
 use platform::{Deps, Failure, Operation, Problem, Request, Response, Versioned};
 use rows::{Patch, Row};
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ const TRIES_MAX: u32 = 5;
 /// Create and change many items.
 ///
 /// The first line names the columns: `sku`, `name`, and any of `barcodes` (separated by `|`), `weight_grams`,
-/// `non_returnable`, `shop_item`, `safety_stock`, `lead_time_days`, `reorder_point`, `kit` (its components, as `TEA*2|CUP*1`; at most 500 lines name one). A column that is left out stays as it is; an empty cell clears it.
+/// `non_returnable`, `shop_item`, `lot_tracked`, `serial_tracked`, `safety_stock`, `lead_time_days`, `reorder_point`, `kit` (its components, as `TEA*2|CUP*1`; at most 500 lines name one). A column that is left out stays as it is; an empty cell clears it.
 #[utoipa::path(
     post, path = "/v1/items/import", tag = "operations", params(Idempotent, ForMerchant),
     request_body(content = String, content_type = "text/csv", description = "UTF-8, at most 1 MiB and 10,000 lines"),

@@ -1,19 +1,15 @@
 //! Items of a merchant's catalogue, one by one. Many at once: [`crate::import`].
 
-use crate::requests::{answer, create_named, existing_merchant, failed, refused};
-use crate::wire::{CreateRefusals, ForMerchant, Idempotent, PageQuery, Refusals};
 use crate::wire::{ItemView, NewItem};
 use domain::account::Scope;
 use domain::catalogue::Item;
 use domain::{MerchantId, Sku};
-use platform::auth::authenticate;
-use platform::items::{StockTerms, StoredItem, item_key, items_partitions};
+use platform::auth::{READERS, authenticate};
+use platform::items::{StockTerms, StoredItem, item_key};
 use platform::listing::{Page, PageRequest};
-use platform::partition::PartitionList;
-use platform::{Deps, Failure, Operation, Problem, Request, Response, Table, Versioned, Write};
-
-/// Who may read the catalogue and the stock.
-pub(crate) const READERS: &[Scope] = &[Scope::Merchant, Scope::Floor, Scope::Operations];
+use platform::requests::{answer, create_named, existing_merchant, failed, refused};
+use platform::spec::{CreateRefusals, ForMerchant, Idempotent, PageQuery, Refusals};
+use platform::{Deps, Failure, Operation, Problem, Request, Response, Versioned, Write};
 
 /// Create an item.
 ///
@@ -59,21 +55,6 @@ pub(crate) fn terms_changed(
     deps.store.put_of(&mark, &operation).map(Some)
 }
 
-/// One page of the merchant's items, in the order of their SKUs.
-pub(crate) async fn page_of_items(
-    deps: &Deps,
-    merchant: &MerchantId,
-    page: &PageRequest,
-) -> Result<Page<Versioned<StoredItem>>, Problem> {
-    let list = PartitionList {
-        table: Table::Catalogue,
-        partitions: &items_partitions(merchant),
-        prefix: "",
-        descending: false,
-    };
-    Ok(deps.store.list_partitions::<StoredItem>(&list, page).await?)
-}
-
 /// List the merchant's items.
 #[utoipa::path(
     get, path = "/v1/items", tag = "operations", params(PageQuery, ForMerchant),
@@ -82,7 +63,7 @@ pub(crate) async fn page_of_items(
 )]
 pub(crate) async fn list_items(deps: &Deps, request: &Request) -> Result<Response, Problem> {
     let principal = authenticate(deps, request, READERS).await?;
-    let page = page_of_items(deps, principal.merchant()?, &PageRequest::of(request)?).await?;
+    let page = deps.store.items(principal.merchant()?, &PageRequest::of(request)?).await?;
     Response::json(200, &page.map(|stored| ItemView { item: stored.body.item, version: stored.version }))
 }
 

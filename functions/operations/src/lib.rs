@@ -1,4 +1,4 @@
-//! `operations`: the HTTP API of ops teams and merchants. Master data and stock here, the orders' day in `orders`.
+//! `operations`: the HTTP API of ops teams and merchants. Master data here, the orders' day in `orders`.
 
 mod api_keys;
 mod carrier_accounts;
@@ -7,15 +7,9 @@ mod fields;
 mod import;
 mod items;
 mod kits;
-mod levels;
 mod locations;
 mod merchants;
-mod movements;
 mod orders;
-mod receipts;
-mod replenishment;
-mod requests;
-mod sellable_stock;
 pub mod wire;
 
 use platform::{Deps, Function, Problem, Request, Response};
@@ -23,7 +17,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 /// The function.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Operations;
 
 impl Function for Operations {
@@ -52,16 +46,6 @@ impl Function for Operations {
             "GET /v1/items" => items::list_items(deps, &request).await,
             "GET /v1/items/{sku}" => items::item(deps, &request).await,
             "POST /v1/items/import" => import::import_items(deps, &request).await,
-            "POST /v1/receipts" => receipts::create_receipt(deps, &request).await,
-            "POST /v1/adjustments" => receipts::create_adjustment(deps, &request).await,
-            "GET /v1/stock-levels" => levels::list_stock_levels(deps, &request).await,
-            "GET /v1/stock-levels/{sku}" => levels::stock_level(deps, &request).await,
-            "GET /v1/sellable-stock" => sellable_stock::list_sellable_stock(deps, &request).await,
-            "GET /v1/sellable-stock/{sku}" => sellable_stock::sellable_stock(deps, &request).await,
-            "GET /v1/replenishment" => replenishment::list_replenishment(deps, &request).await,
-            "GET /v1/replenishment/alerts" => replenishment::list_replenishment_alerts(deps, &request).await,
-            "GET /v1/movements" => movements::list_movements(deps, &request).await,
-            "GET /v1/activity-facts" => movements::list_activity_facts(deps, &request).await,
             other => match orders::route(deps, &request).await {
                 Some(answer) => answer,
                 None => Err(Problem::no_route(other)),
@@ -102,16 +86,6 @@ pub async fn run() -> Result<(), platform::function::Error> {
         items::list_items,
         items::item,
         import::import_items,
-        receipts::create_receipt,
-        receipts::create_adjustment,
-        levels::list_stock_levels,
-        levels::stock_level,
-        sellable_stock::list_sellable_stock,
-        sellable_stock::sellable_stock,
-        replenishment::list_replenishment,
-        replenishment::list_replenishment_alerts,
-        movements::list_movements,
-        movements::list_activity_facts,
     ),
     components(schemas(Problem))
 )]

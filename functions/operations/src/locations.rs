@@ -1,7 +1,5 @@
 //! Warehouses.
 
-use crate::requests::{answer, create_named, edit, edited, existing_merchant, refused};
-use crate::wire::{CreateRefusals, EditRefusals, ForMerchant, Idempotent, IfMatch, PageQuery, Refusals};
 use crate::wire::{LocationEdit, LocationView, NewLocation};
 use domain::account::{Location, Scope};
 use domain::pick_task::PickTask;
@@ -15,6 +13,8 @@ use platform::items::{
 };
 use platform::listing::{Page, PageRequest};
 use platform::partition::PartitionList;
+use platform::requests::{answer, create_named, edit, edited, existing_merchant, refused};
+use platform::spec::{CreateRefusals, EditRefusals, ForMerchant, Idempotent, IfMatch, PageQuery, Refusals};
 use platform::{Deps, Failure, Operation, Problem, Request, Response, Table, Versioned};
 
 /// Most things named that keep a location from being closed.

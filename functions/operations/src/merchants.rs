@@ -1,7 +1,5 @@
 //! Merchants.
 
-use crate::requests::{created, edit, edited, operation, platform_only, refused};
-use crate::wire::{CreateRefusals, EditRefusals, Idempotent, IfMatch, PageQuery, Refusals};
 use crate::wire::{MerchantEdit, NewMerchant};
 use domain::account::Merchant;
 use domain::{CarrierAccountId, Decision, MerchantId, Rejected};
@@ -10,6 +8,8 @@ use platform::auth::authenticate;
 use platform::items::{SealedCarrierAccount, key_prefix, merchant_key};
 use platform::listing::{Page, PageRequest};
 use platform::partition::PartitionList;
+use platform::requests::{created, edit, edited, operation, platform_only, refused};
+use platform::spec::{CreateRefusals, EditRefusals, Idempotent, IfMatch, PageQuery, Refusals};
 use platform::{Deps, Problem, Request, Response, Table};
 
 /// Create a merchant.

@@ -34,11 +34,11 @@ const CHANNEL_HEADER: &str = "sklad-channel";
     security(("api_key" = [])),
 )]
 pub(crate) async fn create_order(deps: &Deps, request: &Request) -> Result<Response, Problem> {
-    let (merchant, channel) = if request.header(standard_webhooks::SIGNATURE).is_some() {
+    let (merchant, channel, min_remaining_shelf_life_days) = if request.header(standard_webhooks::SIGNATURE).is_some() {
         signed_by_channel(deps, request).await?
     } else {
         let principal = platform::auth::authenticate(deps, request, &[Scope::Merchant, Scope::Operations]).await?;
-        (principal.merchant()?.clone(), None)
+        (principal.merchant()?.clone(), None, 0)
     };
     let incoming = own::parse_own(&request.body).map_err(|error| field_problem(&error))?;
     let idempotency = match request.header("idempotency-key") {
@@ -48,14 +48,16 @@ pub(crate) async fn create_order(deps: &Deps, request: &Request) -> Result<Respo
             Some(Operation::of_request(&merchant, &request.route, "", &key, &request.body))
         }
     };
-    take_in(deps, Source { merchant, channel, idempotency }, &incoming, &request.body).await
+    let source = Source { merchant, channel, min_remaining_shelf_life_days, idempotency };
+    take_in(deps, source, &incoming, &request.body).await
 }
 
-async fn signed_by_channel(deps: &Deps, request: &Request) -> Result<(MerchantId, Option<ChannelId>), Problem> {
+/// The merchant, the channel, and for how many days the channel asks goods to keep still.
+async fn signed_by_channel(deps: &Deps, request: &Request) -> Result<(MerchantId, Option<ChannelId>, u32), Problem> {
     let id = request.header(CHANNEL_HEADER).and_then(|text| ChannelId::parse(text).ok()).ok_or_else(|| {
         Problem::new(401, "invalid-signature", "a signed request names its channel in the header Sklad-Channel")
     })?;
-    let (_, secrets) = channel(deps, &id).await.map_err(|problem| match problem.status {
+    let (channel, secrets) = channel(deps, &id).await.map_err(|problem| match problem.status {
         404 => Problem::new(401, "invalid-signature", "there is no such channel"),
         _ => problem,
     })?;
@@ -63,5 +65,5 @@ async fn signed_by_channel(deps: &Deps, request: &Request) -> Result<(MerchantId
         request.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     standard_webhooks::verify(&secrets, &headers, &request.body, deps.clock.now())
         .map_err(|error| signature_problem(&error))?;
-    Ok((id.merchant(), Some(id)))
+    Ok((id.merchant(), Some(id), channel.channel.min_remaining_shelf_life_days))
 }

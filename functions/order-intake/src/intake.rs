@@ -15,6 +15,8 @@ use std::collections::BTreeSet;
 pub(crate) struct Source {
     pub(crate) merchant: MerchantId,
     pub(crate) channel: Option<ChannelId>,
+    /// Days for which the channel asks goods to keep still.
+    pub(crate) min_remaining_shelf_life_days: u32,
     pub(crate) idempotency: Option<Operation>,
 }
 
@@ -25,7 +27,7 @@ pub(crate) async fn take_in(
     incoming: &IncomingOrder,
     raw: &[u8],
 ) -> Result<Response, Problem> {
-    let Source { merchant, channel, idempotency } = source;
+    let Source { merchant, channel, min_remaining_shelf_life_days, idempotency } = source;
     let id = Order::id_for(&merchant, channel.as_ref(), &incoming.source_id);
     let content = content_digest(&incoming.number, &String::from_utf8_lossy(raw));
     if let Some(operation) = &idempotency
@@ -39,6 +41,7 @@ pub(crate) async fn take_in(
     let facts = IntakeFacts {
         rule: settings.allocation_rule,
         hold_unpaid_stock_minutes: settings.hold_unpaid_stock_minutes,
+        min_remaining_shelf_life_days,
         known_skus: known_skus(deps, &merchant, incoming).await?,
         merchant,
         channel,

@@ -68,7 +68,9 @@ pub(crate) async fn shop_webhook(deps: &Deps, request: &Request) -> Result<Respo
     }
     match orders.parse_order(&request.body) {
         Ok(incoming) => {
-            let source = Source { merchant: id.merchant(), channel: Some(id), idempotency: None };
+            let min_remaining_shelf_life_days = channel.channel.min_remaining_shelf_life_days;
+            let merchant = id.merchant();
+            let source = Source { merchant, channel: Some(id), min_remaining_shelf_life_days, idempotency: None };
             take_in(deps, source, &incoming, &request.body).await
         }
         Err(error) if error.is_nothing_to_do() => Response::json(200, &Ignored { ignored: error.to_string() }),

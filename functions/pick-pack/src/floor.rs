@@ -6,7 +6,7 @@ use domain::pick_task::PickTask;
 use domain::{Decision, PickTaskId, Rejected};
 use jiff::Timestamp;
 use platform::items::pick_task_key;
-use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Versioned};
+use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Step, Versioned};
 
 /// The step that a request asks of a task.
 pub(crate) fn operation_of(deps: &Deps, request: &Request, id: &PickTaskId) -> Result<Operation, Problem> {
@@ -26,7 +26,10 @@ async fn command(
         .store
         .change(&pick_task_key(id), &operation, async |loaded: Option<&Versioned<PickTask>>| {
             let task = loaded.ok_or_else(|| Failure::NotFound("this task".to_owned()))?;
-            Ok::<_, Failure>(decide(&task.body, now)?)
+            let decision = decide(&task.body, now)?;
+            let mut also = crate::serials::follow(deps, &task.body, &decision.next, &operation).await?;
+            also.extend(crate::counts::opened(deps, &task.body, &decision.next, &operation, now)?);
+            Ok::<_, Failure>(Step { decision, also })
         })
         .await?;
     let task = &changed.value.body;
@@ -87,7 +90,7 @@ pub(crate) async fn claim_pick_task(deps: &Deps, request: &Request) -> Result<Re
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key's scope does not allow it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such task", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Wrong item or lot (with what is expected), more than is left, not claimed, another person's, or over", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Wrong item or lot (with what is expected), a serial number that is not in stock here, more than is left, not claimed, another person's, or over", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used with another body", body = Problem, content_type = "application/problem+json"),
     ),
     security(("api_key" = [])),
@@ -101,8 +104,8 @@ pub(crate) async fn scan_item(deps: &Deps, request: &Request) -> Result<Response
 
 /// Report units that are not where they should be.
 ///
-/// They are reserved elsewhere if they can be; the rest of the task goes on. A kit that they belong to is given up with all its
-/// components: what of them is scanned already is `surplus`, to be put back.
+/// They are reserved elsewhere if they can be, and a count task is opened; the rest of the task goes on. A kit that they belong
+/// to is given up with all its components: what of them is scanned already is `surplus`, to be put back.
 #[utoipa::path(
     post, path = "/v1/pick-tasks/{task}/short-picks", tag = "pick-pack",
     params(

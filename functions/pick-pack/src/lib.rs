@@ -1,9 +1,11 @@
-//! `pick-pack`: creates pick tasks and stops them, and serves the people who pick and pack.
+//! `pick-pack`: creates pick tasks and stops them, and serves the people who pick, pack and count.
 
+mod counts;
 mod floor;
 mod messages;
 mod pack;
 mod read;
+mod serials;
 pub mod wire;
 
 use domain::{Message, MessageKind};
@@ -34,6 +36,13 @@ impl Function for PickPack {
             "POST /v1/pick-tasks/{task}/short-picks" => floor::report_short_pick(deps, &request).await,
             "POST /v1/pick-tasks/{task}/pack" => pack::pack_parcel(deps, &request).await,
             "POST /v1/pick-tasks/{task}/put-back" => floor::put_back(deps, &request).await,
+            "POST /v1/count-tasks" => counts::create_count_task(deps, &request).await,
+            "GET /v1/count-tasks" => counts::list_count_tasks(deps, &request).await,
+            "GET /v1/count-tasks/{count}" => counts::get_count_task(deps, &request).await,
+            "POST /v1/count-tasks/{count}/start" => counts::start_count(deps, &request).await,
+            "POST /v1/count-tasks/{count}/count" => counts::enter_count(deps, &request).await,
+            "POST /v1/count-tasks/{count}/review" => counts::review_count(deps, &request).await,
+            "POST /v1/count-tasks/{count}/cancel" => counts::cancel_count(deps, &request).await,
             other => Err(Problem::no_route(other)),
         }
     }
@@ -56,7 +65,14 @@ pub async fn run() -> Result<(), platform::function::Error> {
         floor::scan_item,
         floor::report_short_pick,
         pack::pack_parcel,
-        floor::put_back
+        floor::put_back,
+        counts::create_count_task,
+        counts::list_count_tasks,
+        counts::get_count_task,
+        counts::start_count,
+        counts::enter_count,
+        counts::review_count,
+        counts::cancel_count
     ),
     components(schemas(wire::Task, wire::TaskLine, Problem))
 )]

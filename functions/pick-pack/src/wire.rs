@@ -2,9 +2,10 @@
 
 use domain::aggregate::{Actor, History};
 use domain::catalogue::Item;
+use domain::count_task::{Count, CountState, CountTask};
 use domain::pick_task::{Parcel, PickTask, PickTaskState, Scan};
-use domain::stock::{Condition, DEFAULT_BIN, Goods, Lot};
-use domain::{LocationId, OrderId, PickTaskId, Sku};
+use domain::stock::{Condition, DEFAULT_BIN, Goods, LevelId, LiableParty, Lot};
+use domain::{CountTaskId, LocationId, OrderId, PickTaskId, Sku};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use platform::Problem;
@@ -46,7 +47,7 @@ pub struct ScanRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Date)]
     pub expiry: Option<Date>,
-    /// Serial number, of one unit.
+    /// Serial number, of one unit: needed where the line says so, and then one that is in stock here.
     #[serde(default)]
     pub serial: Option<String>,
 }
@@ -89,6 +90,95 @@ pub struct PutBackRequest {
     pub actor: Actor,
 }
 
+/// A count to be done.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCountTask {
+    /// The item.
+    pub sku: Sku,
+    /// Where.
+    pub location: LocationId,
+    /// Code of the lot, where the item is kept by lot.
+    #[serde(default)]
+    pub lot: Option<String>,
+    /// Why, in up to 64 characters.
+    pub reason: String,
+}
+
+/// Who counts, or cancels.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CountsRequest {
+    /// Person and station.
+    pub actor: Actor,
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CountedRequest {
+    /// Units on the shelf: all but those that are picked.
+    pub units: u32,
+    /// Person and station.
+    pub actor: Actor,
+}
+
+/// What a person says of a count.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewRequest {
+    /// Whether the record becomes what was counted; otherwise it is counted again.
+    pub approve: bool,
+    /// Who pays for the difference; needed to approve.
+    #[serde(default)]
+    pub liable: Option<LiableParty>,
+    /// Why, in up to 64 characters.
+    pub reason: String,
+    /// Person and station.
+    pub actor: Actor,
+}
+
+/// A count task.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CountTaskView {
+    /// Its id.
+    pub id: CountTaskId,
+    /// The item.
+    pub sku: Sku,
+    /// Where.
+    pub location: LocationId,
+    /// The lot, where the item is kept by lot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lot: Option<Lot>,
+    /// Why: the pick task that did not find its units, or a person's words.
+    pub cause: String,
+    /// How far it is.
+    pub state: CountState,
+    /// Badge of the person who counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assigned_to: Option<String>,
+    /// What was counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<Count>,
+    /// Units found too many (positive) or missing (negative).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<i64>,
+    /// When it was requested, UTC.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Timeline.
+    pub history: History,
+}
+
+impl From<CountTask> for CountTaskView {
+    fn from(task: CountTask) -> Self {
+        let CountTask { id, level, cause, state, assigned_to, count, created_at, history } = task;
+        let LevelId { sku, location, lot } = level;
+        let difference = count.as_ref().map(Count::difference);
+        Self { id, sku, location, lot, cause, state, assigned_to, count, difference, created_at, history }
+    }
+}
+
 /// One item to pick.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TaskLine {
@@ -100,6 +190,8 @@ pub struct TaskLine {
     /// The lot to pick, where the item is kept by lot: a scan of another is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lot: Option<Lot>,
+    /// Whether each unit is scanned with its serial number.
+    pub serial_tracked: bool,
     /// Barcodes of one unit; the SKU can be scanned too.
     pub barcodes: Vec<String>,
     /// Units to pick.
@@ -147,6 +239,7 @@ impl From<&PickTask> for Task {
         let lines = task.lines.iter().map(|line| TaskLine {
             sku: line.sku.clone(),
             lot: line.lot.clone(),
+            serial_tracked: line.serial_tracked,
             name: None,
             barcodes: line.barcodes.clone(),
             quantity: line.quantity(),

@@ -2,17 +2,21 @@
 
 use crate::change::{answer, change_return, operation_of, refused, release_units, return_of};
 use crate::messages::open_refused;
-use crate::wire::{InspectBody, ReceiptBody, ReceiveBody};
+use crate::wire::{ArrivalLine, InspectBody, ReceiptBody, ReceiveBody};
 use domain::account::{Merchant, Scope};
+use domain::catalogue::Item;
+use domain::lot_record::LotRecord;
 use domain::order::Order;
-use domain::returns::{Arrival, Return, ReturnKind};
+use domain::returns::{Arrival, ArrivedSerial, Disposition, Return, ReturnKind};
+use domain::serial_record::SerialRecord;
 use domain::tracker::Tracker;
-use domain::{LocationId, MerchantId, ReturnId, ShipmentId};
+use domain::{Decision, LocationId, MerchantId, OrderId, ReturnId, ShipmentId, Sku};
 use platform::auth::authenticate;
 use platform::items::{
-    StoredItem, StoredLocation, item_key, location_key, merchant_key, order_key, return_key, tracker_key,
+    StoredItem, StoredLocation, item_key, location_key, lot_key, merchant_key, order_key, return_key, serial_key,
+    tracker_key,
 };
-use platform::{Changed, Deps, Failure, Problem, Request, Response, Step};
+use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Step, Write};
 use std::collections::BTreeMap;
 
 const DOCK: [Scope; 2] = [Scope::Floor, Scope::Operations];
@@ -43,12 +47,25 @@ const DOCK: [Scope; 2] = [Scope::Floor, Scope::Operations];
 pub(crate) async fn receive_return(deps: &Deps, request: &Request) -> Result<Response, Problem> {
     let (_, id) = return_of(deps, request, &DOCK).await?;
     let body: ReceiveBody = request.json()?;
-    let arrivals = body.arrivals()?;
+    let lines = body.arrivals()?;
     check_location(deps, &id.merchant(), &body.location).await?;
+    let items = items_of(deps, &id.merchant(), lines).await?;
+    let arrivals = arrivals(deps, &id.merchant(), lines, &items).await?;
     let operation = operation_of(deps, request, &id.merchant(), id.as_str())?;
     let now = deps.clock.now();
     let changed = change_return(deps, request, &id, &operation, async |loaded| {
-        Ok(loaded.body.receive(&body.location, &arrivals, &body.actor, now)?)
+        let (arrivals, also) = come_back(
+            deps,
+            &loaded.body.merchant(),
+            loaded.body.order.as_ref(),
+            (lines, &items),
+            &arrivals,
+            &body.location,
+            &operation,
+        )
+        .await?;
+        let decision = loaded.body.receive(&body.location, &arrivals, &body.actor, now)?;
+        Ok(Step { decision, also })
     });
     answer(200, &changed.await.map_err(refused)?)
 }
@@ -79,9 +96,11 @@ pub(crate) async fn receive_parcel(deps: &Deps, request: &Request) -> Result<Res
     let principal = authenticate(deps, request, &DOCK).await?;
     let merchant = principal.merchant()?;
     let body: ReceiptBody = request.json()?;
-    let arrivals = body.arrivals()?;
+    let lines = body.arrivals()?;
     check_location(deps, merchant, &body.location).await?;
-    check_items(deps, merchant, &arrivals).await?;
+    let items = items_of(deps, merchant, lines).await?;
+    check_items(lines, &items)?;
+    let arrivals = arrivals(deps, merchant, lines, &items).await?;
     let operation = operation_of(deps, request, merchant, "")?;
     let id = ReturnId::derive(merchant, &["unannounced", operation.id()]);
     // A repeated request keeps its first answer, also when the parcel could be matched by now.
@@ -93,7 +112,18 @@ pub(crate) async fn receive_parcel(deps: &Deps, request: &Request) -> Result<Res
     let mut note = body.tracking_number.as_ref().map(|number| format!("tracking number {number} matches no return"));
     if let Some(matched) = match_return(deps, merchant, &body).await? {
         let received = change_return(deps, request, &matched, &operation, async |loaded| {
-            Ok(loaded.body.receive(&body.location, &arrivals, &body.actor, now)?)
+            let (arrivals, also) = come_back(
+                deps,
+                &loaded.body.merchant(),
+                loaded.body.order.as_ref(),
+                (lines, &items),
+                &arrivals,
+                &body.location,
+                &operation,
+            )
+            .await?;
+            let decision = loaded.body.receive(&body.location, &arrivals, &body.actor, now)?;
+            Ok(Step { decision, also })
         });
         match received.await {
             Err(Failure::Rejected(rejected))
@@ -104,8 +134,11 @@ pub(crate) async fn receive_parcel(deps: &Deps, request: &Request) -> Result<Res
             received => return answer(201, &received.map_err(refused)?),
         }
     }
-    let opened = Return::unannounced(id, &body.location, &arrivals, note, &body.actor, now).map_err(Failure::from)?;
-    let created = deps.store.create(&operation, opened).await?;
+    let (arrivals, also) = come_back(deps, merchant, None, (lines, &items), &arrivals, &body.location, &operation)
+        .await
+        .map_err(refused)?;
+    let decision = Return::unannounced(id, &body.location, &arrivals, note, &body.actor, now).map_err(Failure::from)?;
+    let created = deps.store.create(&operation, Step { decision, also }).await?;
     operation.is_done(&created.value.operations)?;
     tracing::info!(return_id = %created.value.body.id, replayed = created.replayed, "unannounced parcel received");
     answer(201, &created)
@@ -130,7 +163,7 @@ pub(crate) async fn receive_parcel(deps: &Deps, request: &Request) -> Result<Res
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key's scope does not allow it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such return", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`return-not-inspectable`, `not-all-disposed`, `damaged-not-sellable`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`return-not-inspectable`, `not-all-disposed`, `damaged-not-sellable`, `lot-unknown`, `serial-unknown`", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "Changed since the version in If-Match", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used with another body", body = Problem, content_type = "application/problem+json"),
     ),
@@ -148,8 +181,12 @@ pub(crate) async fn inspect_return(deps: &Deps, request: &Request) -> Result<Res
             Some(order) => Some(deps.store.require::<Order>(&order_key(order), "the return's order").await?.body),
             None => None,
         };
-        let decision = back.inspect(&found, order.as_ref(), &body.actor, now)?;
-        let also = release_units(deps, back, &decision.next.missing(), &operation, now).await?;
+        let lots: Vec<_> = back.lots.iter().map(|of| lot_key(&id.merchant(), &of.sku, &of.lot.code)).collect();
+        let lots: Vec<LotRecord> =
+            deps.store.load_many::<LotRecord>(&lots).await?.into_iter().map(|stored| stored.body).collect();
+        let decision = back.inspect(&found, order.as_ref(), &lots, &body.actor, now)?;
+        let mut also = release_units(deps, back, &decision.next.missing(), &operation, now).await?;
+        also.extend(inspected(deps, &decision.next, &operation).await?);
         Ok(Step { decision, also })
     });
     answer(200, &changed.await.map_err(refused)?)
@@ -169,13 +206,16 @@ async fn check_location(deps: &Deps, merchant: &MerchantId, location: &LocationI
     }
 }
 
-async fn check_items(deps: &Deps, merchant: &MerchantId, arrivals: &[Arrival]) -> Result<(), Problem> {
-    let keys: Vec<_> = arrivals.iter().map(|arrival| item_key(merchant, &arrival.sku)).collect();
-    let items = deps.store.load_many::<StoredItem>(&keys).await?;
-    let is_kit: BTreeMap<_, _> =
-        items.into_iter().map(|item| (item.body.item.sku.clone(), item.body.item.is_kit())).collect();
-    for (index, arrival) in arrivals.iter().enumerate() {
-        let (code, detail) = match is_kit.get(&arrival.sku) {
+/// The catalogue's items that came; those that it has not are left out.
+async fn items_of(deps: &Deps, merchant: &MerchantId, lines: &[ArrivalLine]) -> Result<BTreeMap<Sku, Item>, Problem> {
+    let keys: Vec<_> = lines.iter().map(|line| item_key(merchant, &line.sku)).collect();
+    let found = deps.store.load_many::<StoredItem>(&keys).await?;
+    Ok(found.into_iter().map(|stored| (stored.body.item.sku.clone(), stored.body.item)).collect())
+}
+
+fn check_items(lines: &[ArrivalLine], items: &BTreeMap<Sku, Item>) -> Result<(), Problem> {
+    for (index, line) in lines.iter().enumerate() {
+        let (code, detail) = match items.get(&line.sku).map(Item::is_kit) {
             Some(false) => continue,
             Some(true) => ("item-is-kit", "a kit has no stock: count its components"),
             None => ("unknown-sku", "the catalogue has no such item: create it first"),
@@ -183,6 +223,70 @@ async fn check_items(deps: &Deps, merchant: &MerchantId, arrivals: &[Arrival]) -
         return Err(Problem::new(422, code, detail).at(format!("/lines/{index}/sku")));
     }
     Ok(())
+}
+
+/// What came, with the lots that it is kept in.
+async fn arrivals(
+    deps: &Deps,
+    merchant: &MerchantId,
+    lines: &[ArrivalLine],
+    items: &BTreeMap<Sku, Item>,
+) -> Result<Vec<Arrival>, Problem> {
+    let kept_by_lot = |line: &&ArrivalLine| items.get(&line.sku).is_some_and(|item| item.lot_tracked);
+    let named = lines.iter().filter(kept_by_lot).filter_map(|line| Some((&line.sku, line.lot.as_deref()?)));
+    let keys: Vec<_> = named.map(|(sku, code)| lot_key(merchant, sku, code)).collect();
+    let known: Vec<LotRecord> =
+        deps.store.load_many::<LotRecord>(&keys).await?.into_iter().map(|stored| stored.body).collect();
+    let arrival = |line: &ArrivalLine| {
+        let record = known.iter().find(|known| known.sku == line.sku && Some(&known.lot.code) == line.lot.as_ref());
+        let lot = items.get(&line.sku).and_then(|item| Arrival::lot_of(item, record));
+        Arrival { sku: line.sku.clone(), lot, serial: None, quantity: line.quantity, condition: line.condition }
+    };
+    Ok(lines.iter().map(arrival).collect())
+}
+
+/// What came, with what is known of its serial numbers; and the writes of their records.
+async fn come_back(
+    deps: &Deps,
+    merchant: &MerchantId,
+    order: Option<&OrderId>,
+    (lines, items): (&[ArrivalLine], &BTreeMap<Sku, Item>),
+    arrivals: &[Arrival],
+    location: &LocationId,
+    operation: &Operation,
+) -> Result<(Vec<Arrival>, Vec<Write>), Failure> {
+    let (mut found, mut writes) = (arrivals.to_vec(), Vec::new());
+    for (line, arrival) in lines.iter().zip(&mut found) {
+        let Some(item) = items.get(&line.sku).filter(|item| item.serial_tracked) else { continue };
+        let mut known = false;
+        if let Some(serial) = &line.serial {
+            let key = serial_key(merchant, &item.sku, serial);
+            if let Some(record) = deps.store.load::<SerialRecord>(&key).await? {
+                let (next, expected) = record.body.come_back(order, location);
+                known = expected;
+                if next != record.body {
+                    writes.extend(deps.store.write_of(Some(&record), Decision::of(next), operation)?.0);
+                }
+            }
+        }
+        arrival.serial = Some(ArrivedSerial { serial: line.serial.clone(), known });
+    }
+    Ok((found, writes))
+}
+
+/// The writes of the records of units that were inspected.
+async fn inspected(deps: &Deps, back: &Return, operation: &Operation) -> Result<Vec<Write>, Failure> {
+    let mut writes = Vec::new();
+    for unit in &back.serials {
+        let (Some(serial), Some(disposition)) = (&unit.serial, unit.disposition) else { continue };
+        let key = serial_key(&back.merchant(), &unit.sku, serial);
+        let Some(record) = deps.store.load::<SerialRecord>(&key).await? else { continue };
+        let next = record.body.inspected(disposition == Disposition::Restock);
+        if unit.known && next != record.body {
+            writes.extend(deps.store.write_of(Some(&record), Decision::of(next), operation)?.0);
+        }
+    }
+    Ok(writes)
 }
 
 /// The return that the parcel belongs to, as far as that can be known.

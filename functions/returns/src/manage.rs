@@ -4,12 +4,10 @@ use crate::change::{answer, change_return, operation_of, refused, release_units,
 use crate::wire::{ApproveBody, DeclineBody};
 use domain::account::Scope;
 use domain::returns::{Return, ReturnState};
-use platform::auth::authenticate;
+use platform::auth::{READERS, authenticate};
 use platform::items::return_key;
 use platform::listing::{Page, PageRequest};
 use platform::{Deps, Problem, Request, Response, Step, Table};
-
-const READERS: [Scope; 3] = [Scope::Merchant, Scope::Floor, Scope::Operations];
 
 /// List returns.
 ///
@@ -30,7 +28,7 @@ const READERS: [Scope; 3] = [Scope::Merchant, Scope::Floor, Scope::Operations];
     security(("api_key" = [])),
 )]
 pub(crate) async fn list_returns(deps: &Deps, request: &Request) -> Result<Response, Problem> {
-    let principal = authenticate(deps, request, &READERS).await?;
+    let principal = authenticate(deps, request, READERS).await?;
     let merchant = principal.merchant()?;
     let state = request.query::<ReturnState>("state")?;
     let page = PageRequest::of(request)?;
@@ -57,7 +55,7 @@ pub(crate) async fn list_returns(deps: &Deps, request: &Request) -> Result<Respo
     security(("api_key" = [])),
 )]
 pub(crate) async fn get_return(deps: &Deps, request: &Request) -> Result<Response, Problem> {
-    let (_, id) = return_of(deps, request, &READERS).await?;
+    let (_, id) = return_of(deps, request, READERS).await?;
     let back = deps.store.require::<Return>(&return_key(&id), "this return").await?;
     Ok(Response::json(200, &back.body)?.with_version(back.version))
 }

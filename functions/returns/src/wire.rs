@@ -3,7 +3,7 @@
 use domain::aggregate::Actor;
 use domain::incoming::QUANTITY_MAX;
 use domain::returns::{
-    Arrival, AskedLine, Disposition, Inspected, LINES_MAX, LineReference, NOTE_CHARS_MAX, ReturnKind, ReturnReason,
+    AskedLine, Disposition, Inspected, LINES_MAX, LineReference, NOTE_CHARS_MAX, ReturnKind, ReturnReason,
     ReturnRequest,
 };
 use domain::stock::{Condition, LiableParty};
@@ -78,6 +78,12 @@ pub struct DeclineBody {
 pub struct ArrivalLine {
     /// The item.
     pub sku: Sku,
+    /// The lot, where the item is kept by lot; of one that is absent or not known the goods are kept apart and not sold again.
+    #[serde(default)]
+    pub lot: Option<String>,
+    /// Serial number of the one unit, where units are kept by it; one that was not sent is flagged and not sold again.
+    #[serde(default)]
+    pub serial: Option<String>,
     /// Units.
     #[schema(minimum = 1)]
     pub quantity: u32,
@@ -125,6 +131,12 @@ pub struct ReceiptBody {
 pub struct InspectLine {
     /// The item.
     pub sku: Sku,
+    /// Their lot, where several were received; absent: the first of them.
+    #[serde(default)]
+    pub lot: Option<String>,
+    /// Serial number of the one unit; absent: the first of those that came.
+    #[serde(default)]
+    pub serial: Option<String>,
     /// What becomes of them.
     pub disposition: Disposition,
     /// Units.
@@ -205,7 +217,7 @@ impl ReceiveBody {
     ///
     /// # Errors
     /// 400 naming the field.
-    pub fn arrivals(&self) -> Result<Vec<Arrival>, Problem> {
+    pub fn arrivals(&self) -> Result<&[ArrivalLine], Problem> {
         actor(&self.actor)?;
         arrivals(&self.lines)
     }
@@ -216,7 +228,7 @@ impl ReceiptBody {
     ///
     /// # Errors
     /// 400 naming the field.
-    pub fn arrivals(&self) -> Result<Vec<Arrival>, Problem> {
+    pub fn arrivals(&self) -> Result<&[ArrivalLine], Problem> {
         actor(&self.actor)?;
         if let Some(number) = &self.tracking_number {
             text("/tracking_number", "a tracking number", number, 64)?;
@@ -239,8 +251,14 @@ impl InspectBody {
             if let Some(note) = &line.note {
                 text(&format!("/lines/{index}/note"), "a note", note, NOTE_CHARS_MAX)?;
             }
+            if let Some(lot) = &line.lot {
+                text(&format!("/lines/{index}/lot"), "a lot", lot, 64)?;
+            }
+            serial(index, line.serial.as_deref(), line.quantity)?;
             Ok(Inspected {
                 sku: line.sku.clone(),
+                lot: line.lot.clone(),
+                serial: line.serial.clone(),
                 disposition: line.disposition,
                 quantity: line.quantity,
                 condition: line.condition,
@@ -252,13 +270,25 @@ impl InspectBody {
     }
 }
 
-fn arrivals(lines: &[ArrivalLine]) -> Result<Vec<Arrival>, Problem> {
+fn arrivals(lines: &[ArrivalLine]) -> Result<&[ArrivalLine], Problem> {
     counted(lines.len(), 1)?;
-    let line = |(index, line): (usize, &ArrivalLine)| {
+    for (index, line) in lines.iter().enumerate() {
         quantity(index, line.quantity)?;
-        Ok(Arrival { sku: line.sku.clone(), quantity: line.quantity, condition: line.condition })
-    };
-    lines.iter().enumerate().map(line).collect()
+        if let Some(lot) = &line.lot {
+            text(&format!("/lines/{index}/lot"), "a lot", lot, 64)?;
+        }
+        serial(index, line.serial.as_deref(), line.quantity)?;
+    }
+    Ok(lines)
+}
+
+fn serial(index: usize, serial: Option<&str>, units: u32) -> Result<(), Problem> {
+    let Some(serial) = serial else { return Ok(()) };
+    text(&format!("/lines/{index}/serial"), "a serial number", serial, 64)?;
+    if units == 1 {
+        return Ok(());
+    }
+    Err(Problem::invalid(format!("/lines/{index}/quantity"), "a serial number is of one unit: send a line for each"))
 }
 
 fn counted(lines: usize, per_item: usize) -> Result<(), Problem> {

@@ -42,7 +42,8 @@ impl Levels {
             let id = stored.body.id();
             let id =
                 id.ok_or_else(|| Failure::bug(format!("a level that names no location: {}/{}", key.pk, key.sk)))?;
-            let available = u32::try_from(stored.body.level().get(Term::Available)).unwrap_or(0);
+            let available = if stored.body.is_recalled() { 0 } else { stored.body.level().get(Term::Available) };
+            let available = u32::try_from(available).unwrap_or(0);
             levels.insert(id, Level { available, takes: stored.body.takes() });
         }
         Ok(Self(levels))

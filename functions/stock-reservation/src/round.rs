@@ -15,6 +15,7 @@ use domain::order::{AllocatedGoods, Order};
 use domain::stock::{LevelId, Take, TakeId, TakenFor};
 use domain::{Decision, MerchantId, Sku};
 use futures_util::{StreamExt, TryStreamExt};
+use jiff::Span;
 use jiff::tz::TimeZone;
 use platform::items::{StoredItem, StoredLocation, WaitingOrder, item_key, order_key};
 use platform::{Deps, Failure, Replaced, Versioned};
@@ -244,11 +245,13 @@ fn plan(
     take: &TakeId,
 ) -> Planned {
     let now = deps.clock.now();
+    let wait = Span::new().days(i64::from(base.min_remaining_shelf_life_days));
+    let today = now.to_zoned(TimeZone::UTC).date();
     let wanted = Wanted {
         needs,
         rule: base.rule,
         country: base.ship_to_country.as_deref(),
-        good_on: now.to_zoned(TimeZone::UTC).date(),
+        good_on: today.saturating_add(wait),
     };
     let emptied = wish.emptied();
     let chosen =

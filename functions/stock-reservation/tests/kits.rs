@@ -101,6 +101,7 @@ impl World {
             content: number.to_owned(),
             now: self.stack.now(),
             hold_unpaid_stock_minutes: 0,
+            min_remaining_shelf_life_days: 0,
         };
         let decision = Order::receive(&incoming, &facts).unwrap();
         let id = decision.next.id.clone();

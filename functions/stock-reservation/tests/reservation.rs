@@ -5,10 +5,14 @@
 use domain::account::Scope;
 use domain::incoming::{IncomingLine, IncomingOrder};
 use domain::order::{AllocatedLine, Allocation, AllocationRule, FulfilmentState, Hold, HoldReason, IntakeFacts, Order};
-use domain::stock::{LevelId, Take, TakenFor, Term};
+use domain::pick_task::PickTask;
+use domain::stock::{LevelId, Lot, Movement, MovementKind, StockChange, Take, TakenFor, Term};
 use domain::{Currency, LocationId, MerchantId, Message, MessageKind, Money, OrderId, Sku};
-use platform::items::{StoredLocation, location_key, order_key};
+use jiff::Span;
+use jiff::tz::TimeZone;
+use platform::items::{Receipt, StoredLocation, location_key, order_key};
 use platform::{Failure, Function, Operation, Replaced};
+use std::collections::BTreeMap;
 use stock_reservation::StockReservation;
 use testkit::Stack;
 
@@ -36,6 +40,11 @@ impl World {
     }
 
     async fn held_order(&self, number: &str, lines: &[(&Sku, u32)], holds: &[HoldReason]) -> OrderId {
+        self.order_with(number, lines, holds, 0).await
+    }
+
+    /// An order on hold, of a channel that asks goods to keep for some days.
+    async fn order_with(&self, number: &str, lines: &[(&Sku, u32)], holds: &[HoldReason], days: u32) -> OrderId {
         let currency = Currency::parse("EUR").unwrap();
         let address = domain::address::Address {
             line1: "1 Street".to_owned(),
@@ -76,6 +85,7 @@ impl World {
             content: number.to_owned(),
             now: self.stack.now(),
             hold_unpaid_stock_minutes: 0,
+            min_remaining_shelf_life_days: days,
         };
         let mut decision = Order::receive(&incoming, &facts).unwrap();
         decision.next.holds = holds.iter().map(|reason| Hold { reason: *reason, note: None }).collect();
@@ -266,6 +276,76 @@ async fn a_message_that_comes_before_its_order_is_visible_comes_again() {
     let mut message = MessageKind::Reserve { order: order.clone() }.for_merchant(&world.merchant, &order);
     message.version = 1;
     assert!(matches!(world.deliver(message).await, Err(Failure::Unavailable { .. })));
+}
+
+impl World {
+    async fn lot(&self, code: &str, days: i64, units: u32) -> LevelId {
+        let day = self.stack.now().to_zoned(TimeZone::UTC).date().saturating_add(Span::new().days(days));
+        let lot = Some(Lot { code: code.to_owned(), expiry: Some(day) });
+        let level = LevelId { sku: self.tea.clone(), location: self.sofia.clone(), lot };
+        self.stack.stock_of(&self.merchant, &level, units).await;
+        level
+    }
+
+    async fn of_lot(&self, level: &LevelId) -> (i64, i64) {
+        let stored = self.stack.level_of(&self.merchant, level).await;
+        assert!(stored.is_sound(), "{stored:?}");
+        (stored.get(Term::Available), stored.get(Term::Reserved))
+    }
+}
+
+#[tokio::test]
+async fn the_first_lot_to_expire_is_promised_first_and_none_that_is_too_old_for_the_channel() {
+    let world = world(AllocationRule::Split).await;
+    let (gone, soon, late) = (world.lot("A", -1, 5).await, world.lot("B", 10, 2).await, world.lot("C", 90, 5).await);
+    let usual = world.order("1", &[(&world.tea, 3)]).await;
+    world.settle().await;
+    assert_eq!((world.of_lot(&soon).await, world.of_lot(&late).await), ((0, 2), (4, 1)));
+    let stored = world.stored(&usual).await;
+    let goods: Vec<_> =
+        stored.fulfillment_orders[0].goods.iter().map(|goods| (goods.lot.clone(), goods.quantity)).collect();
+    assert_eq!(goods, [(soon.lot.clone(), 2), (late.lot.clone(), 1)]);
+    for (number, days, expect) in [("2", 91, FulfilmentState::Backordered), ("3", 90, FulfilmentState::Allocated)] {
+        let order = world.order_with(number, &[(&world.tea, 1)], &[], days).await;
+        world.settle().await;
+        assert_eq!(world.stored(&order).await.fulfilment, expect, "{days} days");
+    }
+    assert_eq!((world.of_lot(&gone).await, world.of_lot(&late).await), ((5, 0), (3, 2)));
+}
+
+#[tokio::test]
+async fn a_cancelled_task_gives_each_lot_back() {
+    let world = world(AllocationRule::Split).await;
+    let (soon, late) = (world.lot("B", 10, 2).await, world.lot("C", 90, 5).await);
+    let order = world.order("1", &[(&world.tea, 3)]).await;
+    world.settle().await;
+    let now = world.stack.now();
+    let store = &world.stack.deps.store;
+    let cancelled = world.stored(&order).await.request_cancel(now).unwrap().next;
+    let task = PickTask::create(&cancelled, &cancelled.fulfillment_orders[0], &BTreeMap::new(), now).unwrap();
+    store.create(&Operation::of(&["test", "task"]), task).await.unwrap();
+    world.settle().await;
+    assert_eq!((world.of_lot(&soon).await, world.of_lot(&late).await), ((2, 0), (5, 0)));
+}
+
+#[tokio::test]
+async fn nothing_is_promised_from_a_lot_that_is_recalled() {
+    let world = world(AllocationRule::Split).await;
+    let level = world.lot("A", 90, 5).await;
+    let receipt = domain::ReceiptId::derive(&world.merchant, &["recall"]);
+    let now = world.stack.now();
+    let movement = Movement::new(MovementKind::Move, 1, None, None, "test", now);
+    let (sku, location) = (level.sku.clone(), level.location.clone());
+    let item = Receipt { id: receipt, sku: sku.clone(), location: location.clone(), movement, reference: None };
+    let mut change = StockChange::release(&sku, &location, 1).of_lot(level.lot.clone());
+    change.deltas.clear();
+    change.recalls_lot = true;
+    let decision = domain::Decision::of(item).with_stock([change]);
+    world.stack.deps.store.create(&Operation::of(&["test", "recall"]), decision).await.unwrap();
+    let order = world.order("1", &[(&world.tea, 1)]).await;
+    world.settle().await;
+    assert_eq!(world.stored(&order).await.fulfilment, FulfilmentState::Backordered);
+    assert_eq!(world.of_lot(&level).await, (5, 0), "what comes back to its shelf waits for the recall");
 }
 
 #[tokio::test]

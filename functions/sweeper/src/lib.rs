@@ -7,11 +7,13 @@
 mod audit;
 mod look;
 mod polls;
+mod recalls;
 mod stock;
 
+use domain::stock::LevelId;
 use look::Run;
 use platform::store::IndexPage;
-use platform::{Deps, Failure, Function, Key, Table};
+use platform::{Deps, Failure, Function, Table};
 use std::collections::VecDeque;
 
 /// The function.
@@ -20,6 +22,8 @@ pub struct Sweeper;
 
 /// How long a run may take, in seconds: the template gives it 50, and one look may wait 10 for a carrier.
 const RUN_LASTS_S: i64 = 35;
+/// How long it may take with audits of stock.
+const AUDITS_UNTIL_S: i64 = 42;
 /// Most looks of a run.
 const LOOKS_MAX: u32 = 2000;
 /// Entries of one page of an index.
@@ -34,8 +38,8 @@ pub struct Swept {
     pub messages: u32,
     /// Carriers' answers about a parcel.
     pub polls: u32,
-    /// Inventory levels that break the stock equation.
-    pub unsound: Vec<Key>,
+    /// Inventory levels whose drift was proven in this run.
+    pub drifts: Vec<LevelId>,
 }
 
 impl Function for Sweeper {
@@ -61,7 +65,7 @@ pub async fn sweep(deps: &Deps) -> (Swept, Result<(), Failure>) {
     let mut run = Run::new(now);
     let mut outcome = Ok(());
     // Shards are taken page by page in turn, beginning with another one each minute: a full one starves no other.
-    let mut lanes: VecDeque<Lane> = [Table::Orders, Table::Shipments, Table::Returns]
+    let mut lanes: VecDeque<Lane> = [Table::Orders, Table::Shipments, Table::Returns, Table::Stock]
         .into_iter()
         .flat_map(|table| (0..deps.store.list_shards()).map(move |shard| (table, shard.to_string())))
         .map(|(table, shard)| Lane { table, shard, after: None })
@@ -82,8 +86,7 @@ pub async fn sweep(deps: &Deps) -> (Swept, Result<(), Failure>) {
                 outcome = outcome.and(Err(failure));
             }
         }
-        let lasted = deps.clock.now().as_second() - now.as_second();
-        if lasted > RUN_LASTS_S || run.swept.looks >= LOOKS_MAX {
+        if lasted_s(deps, &run) > RUN_LASTS_S || run.swept.looks >= LOOKS_MAX {
             tracing::warn!(looks = run.swept.looks, "more is due than one run can look at");
             break;
         }
@@ -91,6 +94,11 @@ pub async fn sweep(deps: &Deps) -> (Swept, Result<(), Failure>) {
     outcome = outcome.and(stock::ask(deps, now).await.map(|asked| run.swept.messages += asked));
     outcome = outcome.and(audit::audit(deps, &mut run, minute).await);
     (run.swept, outcome)
+}
+
+/// For how long a run has lasted, seconds.
+fn lasted_s(deps: &Deps, run: &Run) -> i64 {
+    deps.clock.now().as_second() - run.now.as_second()
 }
 
 /// Looks at one page; gives the index sort key after which the next one begins, if there may be one.

@@ -1,46 +1,55 @@
 //! One look: load consistently, decide, store.
 
+use crate::recalls::look_at_recall;
 use crate::{Swept, polls};
-use domain::order::Order;
+use domain::lot_record::LotRecord;
+use domain::order::{FulfillmentOrder, Order};
 use domain::pick_task::PickTask;
 use domain::returns::{Return, ReturnKind};
 use domain::shipment::Shipment;
+use domain::stock::{Level, LevelId, Lot};
 use domain::sweep::Parts;
 use domain::tracker::Tracker;
 use domain::{Decision, LocationId, MerchantId, Message, PickTaskId, Sku};
 use jiff::Timestamp;
-use platform::items::{WaitingOrder, order_key, pick_task_key, shipment_key};
-use platform::{Deps, Failure, Key, Operation, Stored, Versioned, Write};
+use platform::items::{
+    StoredLevel, WaitingOrder, is_lot_key, level_prefix, order_key, pick_task_key, shipment_key, stock_partition,
+};
+use platform::level::level_key;
+use platform::{Deps, Failure, Key, Operation, Stored, Table, Versioned, Write};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Most levels of an item: locations times lots.
+const LEVELS_MAX: usize = 1000;
 
 /// A run under way.
 pub(crate) struct Run {
     pub(crate) now: Timestamp,
     pub(crate) swept: Swept,
-    /// Levels that the orders looked at count on.
-    pub(crate) levels: BTreeSet<(MerchantId, Sku, LocationId)>,
     /// Carriers that do not answer: not asked again in this run.
     pub(crate) silent: BTreeSet<String>,
 }
 
 impl Run {
     pub(crate) fn new(now: Timestamp) -> Self {
-        Self { now, swept: Swept::default(), levels: BTreeSet::new(), silent: BTreeSet::new() }
+        Self { now, swept: Swept::default(), silent: BTreeSet::new() }
     }
 }
 
 pub(crate) async fn look(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
     match key.sk.as_str() {
+        _ if is_lot_key(key) => look_at_lot(deps, run, key).await,
         "order" => look_at_order(deps, run, key).await,
         "shipment" => look_at_shipment(deps, run, key).await,
         "tracker" => look_at_tracker(deps, run, key).await,
         "return" => look_at_return(deps, run, key).await,
+        "recall" => look_at_recall(deps, run, key).await,
         other => Err(Failure::bug(format!("a `{other}` has no due instant"))),
     }
 }
 
 /// The item that an index entry stands for, if it is due indeed: index reads are hints.
-async fn due<T: Stored>(
+pub(crate) async fn due<T: Stored>(
     deps: &Deps,
     run: &Run,
     key: &Key,
@@ -52,8 +61,7 @@ async fn due<T: Stored>(
 
 async fn look_at_order(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
     let Some(order) = due(deps, run, key, Order::look_due_at).await? else { return Ok(()) };
-    let merchant = order.body.merchant();
-    let (mut tasks, mut shipments) = (BTreeMap::new(), BTreeMap::new());
+    let (mut tasks, mut shipments, mut expired_takes) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
     for active in order.body.fulfillment_orders.iter().filter(|f| f.is_active()) {
         // The shipment first: a task that is packed in between has no shipment yet, and is not taken for one that lost it.
         let task = PickTaskId::of(&order.body.id, active.number);
@@ -63,10 +71,11 @@ async fn look_at_order(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fail
         if let Some(task) = deps.store.load::<PickTask>(&pick_task_key(&task)).await? {
             tasks.insert(active.number, task);
         }
-        let goods = order.body.goods_of(active).into_iter();
-        run.levels.extend(goods.map(|goods| (merchant.clone(), goods.sku, active.location.clone())));
+        if !active.take.is_empty() {
+            expired_takes.extend(expired_take(deps, run, &order.body, active).await?);
+        }
     }
-    let parts = Parts { tasks: bodies(&tasks), shipments: bodies(&shipments) };
+    let parts = Parts { tasks: bodies(&tasks), shipments: bodies(&shipments), expired_takes };
     let look = order.body.look(&parts, run.now);
     let mut commit = Commit::default();
     let waited = look
@@ -88,6 +97,25 @@ async fn look_at_order(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fail
     commit.apply(deps, run).await
 }
 
+/// The levels on which the take of a fulfilment order is open, and expired.
+async fn expired_take(
+    deps: &Deps,
+    run: &Run,
+    order: &Order,
+    active: &FulfillmentOrder,
+) -> Result<Vec<LevelId>, Failure> {
+    let mut found = Vec::new();
+    for goods in order.goods_of(active) {
+        let level = LevelId { sku: goods.sku, location: active.location.clone(), lot: goods.lot };
+        let stored = deps.store.load::<StoredLevel>(&level_key(&order.merchant(), &level)).await?;
+        let take = stored.and_then(|stored| stored.body.takes().remove(&active.take));
+        if take.is_some_and(|take| take.is_expired(run.now)) {
+            found.push(level);
+        }
+    }
+    Ok(found)
+}
+
 fn bodies<T: Clone>(stored: &BTreeMap<u32, Versioned<T>>) -> BTreeMap<u32, T> {
     stored.iter().map(|(number, stored)| (*number, stored.body.clone())).collect()
 }
@@ -106,6 +134,31 @@ async fn look_at_tracker(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fa
     }
     let decision = tracker.body.look(run.now);
     Commit::default().with(deps, tracker, decision)?.apply(deps, run).await
+}
+
+/// Every level of a lot.
+pub(crate) async fn levels_of_lot(
+    deps: &Deps,
+    merchant: &MerchantId,
+    sku: &Sku,
+    lot: &Lot,
+) -> Result<Vec<(LocationId, Level)>, Failure> {
+    let partition = stock_partition(merchant, sku);
+    let stored = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await?;
+    let of_lot = stored.into_iter().filter_map(|(_, stored)| {
+        let level = stored.body.id()?;
+        (level.lot.as_ref() == Some(lot)).then(|| (level.location, stored.body.level()))
+    });
+    Ok(of_lot.collect())
+}
+
+/// What is available of a lot that has expired is available no more.
+async fn look_at_lot(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
+    let Some(record) = due(deps, run, key, |record: &LotRecord| record.next_look_at).await? else { return Ok(()) };
+    let LotRecord { merchant, sku, lot, .. } = &record.body;
+    let levels = levels_of_lot(deps, merchant, sku, lot).await?;
+    let decision = record.body.look(&levels, run.now);
+    Commit::default().with(deps, record, decision)?.apply(deps, run).await
 }
 
 async fn look_at_return(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
@@ -137,7 +190,8 @@ impl Commit {
             Operation::of(&["sweep"])
         } else {
             // What changes levels is told apart by those who follow them.
-            Operation::of(&["sweep", &decision.next.key().pk, &loaded.version.to_string()])
+            let key = decision.next.key();
+            Operation::of(&["sweep", &key.pk, &key.sk, &loaded.version.to_string()])
         };
         // Looks must not push out what callers repeat their requests by: an item remembers the last one only.
         loaded.operations.retain(|mark| *mark != operation.mark());

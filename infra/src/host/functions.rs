@@ -27,6 +27,7 @@ pub(crate) const ALL: &[Entry] = &entries! {
     "facts" => facts::run,
     "operations" => operations::run,
     "order-intake" => order_intake::run,
+    "inventory" => inventory::run,
     "pick-pack" => pick_pack::run,
     "relay" => relay::run,
     "returns" => returns::run,

@@ -17,6 +17,7 @@ pub(crate) async fn invoke(name: &str, deps: Rc<Deps>, event: Value) -> Result<V
         "facts" => Box::pin(handle(&facts::Facts, &deps, event)).await,
         "operations" => Box::pin(handle(&operations::Operations, &deps, event)).await,
         "order-intake" => Box::pin(handle(&order_intake::OrderIntake, &deps, event)).await,
+        "inventory" => Box::pin(handle(&inventory::Inventory, &deps, event)).await,
         "pick-pack" => Box::pin(handle(&pick_pack::PickPack, &deps, event)).await,
         "relay" => Box::pin(handle(&relay::Relay, &deps, event)).await,
         "returns" => Box::pin(handle(&returns::Returns, &deps, event)).await,

@@ -43,6 +43,12 @@ pub struct Item {
     /// The shop's own id of the item, where stock is published by it (Shopify: inventory item id).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shop_item: Option<String>,
+    /// Whether it is kept by lot: receipts name the lot, the first to expire is promised first, scans must match.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lot_tracked: bool,
+    /// Whether each unit is kept by its serial number: receipts and scans name it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub serial_tracked: bool,
     /// Units that are never published as sellable.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub safety_stock: u32,
@@ -147,6 +153,8 @@ mod tests {
             weight_grams: 120,
             non_returnable: false,
             shop_item: None,
+            lot_tracked: false,
+            serial_tracked: false,
             safety_stock: 2,
             lead_time_days: 0,
             reorder_point: None,

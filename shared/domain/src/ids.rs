@@ -163,8 +163,32 @@ id!(
     /// A stock receipt or adjustment.
     ReceiptId, "rec", "receipt"
 );
+id!(
+    /// A count task: what somebody must count at one location.
+    CountTaskId, "cnt", "count task"
+);
+id!(
+    /// A recall of a lot.
+    RecallId, "rcl", "recall"
+);
+id!(
+    /// An audit of a merchant's stock.
+    AuditId, "aud", "stock audit"
+);
 
-owned_by_merchant!(ChannelId, CarrierAccountId, ApiKeyId, OrderId, PickTaskId, ShipmentId, ReturnId, ReceiptId);
+owned_by_merchant!(
+    ChannelId,
+    CarrierAccountId,
+    ApiKeyId,
+    OrderId,
+    PickTaskId,
+    ShipmentId,
+    ReturnId,
+    ReceiptId,
+    RecallId,
+    CountTaskId,
+    AuditId
+);
 
 impl MerchantId {
     /// The pseudo-merchant that owns what belongs to the whole deployment (administrators' keys, the list of merchants).

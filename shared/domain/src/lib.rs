@@ -5,19 +5,24 @@ pub mod actor;
 pub mod address;
 pub mod aggregate;
 pub mod allocation;
+pub mod audit;
 pub mod catalogue;
+pub mod count_task;
 pub mod ids;
 pub mod incoming;
 pub mod kit;
+pub mod lot_record;
 pub mod message;
 pub mod money;
 pub mod order;
 pub mod pick_task;
+pub mod recall;
 pub mod receiving;
 pub mod replenishment;
 pub mod returns;
 pub mod seeded_bugs;
 pub mod sellable;
+pub mod serial_record;
 pub mod shipment;
 pub mod stock;
 pub mod sweep;
@@ -26,8 +31,8 @@ pub mod tracking_status;
 
 pub use aggregate::{Decision, History, HistoryEntry, Rejected};
 pub use ids::{
-    ApiKeyId, CarrierAccountId, ChannelId, IdError, LocationId, MerchantId, OrderId, PickTaskId, ReceiptId, ReturnId,
-    ShipmentId, Sku,
+    ApiKeyId, AuditId, CarrierAccountId, ChannelId, CountTaskId, IdError, LocationId, MerchantId, OrderId, PickTaskId,
+    RecallId, ReceiptId, ReturnId, ShipmentId, Sku,
 };
 pub use message::{Message, MessageKind, Queue};
 pub use money::{Currency, Money};

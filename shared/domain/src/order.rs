@@ -253,6 +253,9 @@ pub struct Order {
     /// Minutes for which its merchant held stock for unpaid orders when it came in; 0: not at all.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hold_unpaid_stock_minutes: u32,
+    /// Days for which goods must still keep when they are promised to it: what its channel asked for when it came in.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub min_remaining_shelf_life_days: u32,
     /// Until when stock is held for its payment, UTC; absent when it is not held for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -35,7 +35,7 @@ pub use cancel::Label;
 pub use create::PlanError;
 pub use kits::PickedKit;
 pub use pack::{Parcel, ParcelError};
-pub use pick::{SCANS_MAX, Scan};
+pub use pick::{SCANS_MAX, SERIALS_MAX, Scan};
 
 use crate::aggregate::{Actor, History};
 use crate::ids::{FulfillmentOrderNumber, LocationId, MerchantId, OrderId, PickTaskId, Sku};
@@ -45,6 +45,7 @@ use crate::stock::{Condition, DEFAULT_BIN, Goods, Lot, Movement, MovementKind, S
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
 /// How far a pick task is.
@@ -113,6 +114,9 @@ pub struct PickLine {
     /// The lot that was promised: no other may be picked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lot: Option<Lot>,
+    /// Whether each unit is scanned with its serial number.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub serial_tracked: bool,
     /// Barcodes of one unit; the SKU itself is one too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub barcodes: Vec<String>,
@@ -287,6 +291,14 @@ impl PickTask {
     /// are not among them.
     pub fn held(&self) -> impl Iterator<Item = &PickLine> {
         self.lines.iter().filter(|line| line.held() > 0)
+    }
+
+    /// Serial numbers scanned of items whose units are kept by them.
+    #[must_use]
+    pub fn serials(&self) -> BTreeSet<(Sku, String)> {
+        let tracked = self.lines.iter().filter(|line| line.serial_tracked);
+        let scans = tracked.flat_map(|line| line.scans.iter().map(move |scan| (&line.sku, scan)));
+        scans.filter_map(|(sku, scan)| Some((sku.clone(), scan.serial.clone()?))).collect()
     }
 
     /// Name of its packing slip among the order's documents.

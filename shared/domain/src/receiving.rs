@@ -2,13 +2,15 @@
 //!
 //! | Condition | Term of the equation |
 //! |---|---|
-//! | new | available: it can be sold |
+//! | new | available: it can be sold; of a lot that has expired, expired |
 //! | opened | inspection: a person says what becomes of it |
 //! | damaged | damaged |
 
 use crate::account::check_text;
 use crate::aggregate::{Actor, Rejected};
+use crate::catalogue::Item;
 use crate::ids::{LocationId, ReceiptId, Sku};
+use crate::lot_record::LotRecord;
 use crate::stock::{ActivityFact, Condition, Goods, Level, LiableParty, Movement, MovementKind, StockChange, Term};
 use jiff::Timestamp;
 
@@ -96,19 +98,33 @@ fn check_goods(goods: &Goods, units: u32) -> Result<(), Rejected> {
     Ok(())
 }
 
-/// Counts goods in.
+/// The serial number that goods must name, of an item whose units are kept by it.
+///
+/// # Errors
+/// `serial-needed`.
+pub fn serial_of<'a>(item: &Item, goods: &'a Goods) -> Result<Option<&'a str>, Rejected> {
+    if !item.serial_tracked {
+        return Ok(None);
+    }
+    let needed = "units of this item are kept by serial number: send one unit each, with its number";
+    goods.serial.as_deref().map(Some).ok_or_else(|| Rejected::new("serial-needed", needed).at("/goods/serial"))
+}
+
+/// Counts goods in, into `lot` where the item is kept by lot ([`crate::lot_record::lot_received`]).
 ///
 /// # Errors
 /// `invalid-field` with the pointer of the field at fault.
-pub fn receive(entry: &Entry, quantity: u32) -> Result<Posting, Rejected> {
+pub fn receive(entry: &Entry, quantity: u32, lot: Option<&LotRecord>) -> Result<Posting, Rejected> {
     if !(1..=UNITS_MAX).contains(&quantity) {
         return Err(invalid("/quantity", format!("quantity is 1 to {UNITS_MAX}")));
     }
     check_actor(&entry.actor)?;
     check_goods(&entry.goods, quantity)?;
-    let term = term_of(entry.goods.condition);
+    let usual = term_of(entry.goods.condition);
+    let term = lot.map_or(usual, |record| record.term(usual, entry.at));
+    let lot = lot.map(|record| &record.lot);
     let movement = Movement {
-        goods: entry.goods.clone(),
+        goods: entry.goods.clone().in_lot(lot),
         actor: Some(entry.actor.clone()),
         ..Movement::new(MovementKind::Receipt, quantity, None, Some(term), entry.id.as_str(), entry.at)
     };
@@ -120,15 +136,21 @@ pub fn receive(entry: &Entry, quantity: u32) -> Result<Posting, Rejected> {
         at: entry.at,
         actor: Some(entry.actor.clone()),
     };
-    let change = StockChange::add(&entry.sku, &entry.location, quantity, term).moved([movement.clone()]);
+    let change = StockChange::add(&entry.sku, &entry.location, quantity, term);
+    let change = change.of_lot(lot.cloned()).moved([movement.clone()]);
     Ok(Posting { movement, change, facts: vec![fact] })
 }
 
-/// Corrects what is there; `level` is what is there now.
+/// Corrects what is there; `level` is what is there now, of `lot` where one is kept ([`crate::lot_record::lot_corrected`]).
 ///
 /// # Errors
 /// `invalid-field` with the pointer of the field at fault; `insufficient-stock` when more would be taken away than is there.
-pub fn correct(entry: &Entry, correction: &Correction, level: &Level) -> Result<Posting, Rejected> {
+pub fn correct(
+    entry: &Entry,
+    correction: &Correction,
+    level: &Level,
+    lot: Option<&LotRecord>,
+) -> Result<Posting, Rejected> {
     let units = u32::try_from(correction.quantity.unsigned_abs()).unwrap_or(u32::MAX);
     if !(1..=UNITS_MAX).contains(&units) {
         return Err(invalid("/quantity", format!("quantity is -{UNITS_MAX} to {UNITS_MAX}, and not 0")));
@@ -145,14 +167,18 @@ pub fn correct(entry: &Entry, correction: &Correction, level: &Level) -> Result<
     check_text("/reason", &correction.reason, REASON_BYTES_MAX)?;
     check_actor(&entry.actor)?;
     check_goods(&entry.goods, units)?;
-    let term = term_of(entry.goods.condition);
+    let usual = term_of(entry.goods.condition);
+    // What has expired is still available until the sweeper has looked.
+    let lacks = !adds && level.get(usual) < i64::from(units);
+    let term = lot.filter(|_| adds || lacks).map_or(usual, |record| record.term(usual, entry.at));
+    let lot = lot.map(|record| &record.lot);
     let there = level.get(term);
     if !adds && there < i64::from(units) {
         return Err(insufficient(level, term, units));
     }
     let (from, to) = if adds { (None, Some(term)) } else { (Some(term), None) };
     let movement = Movement {
-        goods: entry.goods.clone(),
+        goods: entry.goods.clone().in_lot(lot),
         actor: Some(entry.actor.clone()),
         liable: Some(correction.liable),
         reason: Some(correction.reason.clone()),
@@ -163,7 +189,7 @@ pub fn correct(entry: &Entry, correction: &Correction, level: &Level) -> Result<
     } else {
         StockChange::remove(&entry.sku, &entry.location, units, term)
     };
-    Ok(Posting { change: change.moved([movement.clone()]), movement, facts: Vec::new() })
+    Ok(Posting { change: change.of_lot(lot.cloned()).moved([movement.clone()]), movement, facts: Vec::new() })
 }
 
 fn insufficient(level: &Level, term: Term, units: u32) -> Rejected {
@@ -183,6 +209,7 @@ fn insufficient(level: &Level, term: Term, units: u32) -> Rejected {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stock::Lot;
     use proptest::prelude::*;
 
     fn entry(condition: Condition) -> Entry {
@@ -215,8 +242,8 @@ mod tests {
                 let entry = entry(condition);
                 let kind = if write_off { MovementKind::WriteOff } else { MovementKind::CountAdjust };
                 let posting = match u32::try_from(quantity) {
-                    Ok(units) if !write_off => receive(&entry, units),
-                    _ => correct(&entry, &correction(quantity, kind), &level),
+                    Ok(units) if !write_off => receive(&entry, units, None),
+                    _ => correct(&entry, &correction(quantity, kind), &level, None),
                 };
                 let Ok(Posting { change, .. }) = posting else { continue };
                 for movement in &change.movements {
@@ -238,33 +265,51 @@ mod tests {
     #[test]
     fn a_receipt_out_of_range_is_refused_with_the_field() {
         let new = entry(Condition::New);
-        assert_eq!(refused(receive(&new, 0)).1, "/quantity");
-        assert_eq!(refused(receive(&new, UNITS_MAX + 1)).1, "/quantity");
+        assert_eq!(refused(receive(&new, 0, None)).1, "/quantity");
+        assert_eq!(refused(receive(&new, UNITS_MAX + 1, None)).1, "/quantity");
         let mut serial = new.clone();
         serial.goods.serial = Some("SN-1".to_owned());
-        assert_eq!(refused(receive(&serial, 2)).1, "/goods/serial");
-        assert!(receive(&serial, 1).is_ok());
+        assert_eq!(refused(receive(&serial, 2, None)).1, "/goods/serial");
+        assert!(receive(&serial, 1, None).is_ok());
         let mut nobody = new;
         nobody.actor.person.clear();
-        assert_eq!(refused(receive(&nobody, 1)).1, "/actor/person");
+        assert_eq!(refused(receive(&nobody, 1, None)).1, "/actor/person");
     }
 
     #[test]
     fn only_sellable_goods_wake_waiting_orders() {
         for (condition, wakes) in [(Condition::New, true), (Condition::Opened, false), (Condition::Damaged, false)] {
-            let posting = receive(&entry(condition), 1).unwrap();
+            let posting = receive(&entry(condition), 1, None).unwrap();
             assert_eq!(posting.change.stock_arrived, wakes, "{condition:?}");
         }
     }
 
     #[test]
+    fn goods_of_an_expired_lot_come_in_as_expired_and_are_written_off_from_there() {
+        let lot = Lot { code: "L7".to_owned(), expiry: Some("2026-02-28".parse().unwrap()) };
+        let record = LotRecord::new(
+            &crate::MerchantId::derive(&["acme"]),
+            &Sku::parse("TEA").unwrap(),
+            lot.clone(),
+            entry(Condition::New).at,
+        );
+        let posting = receive(&entry(Condition::New), 3, Some(&record)).unwrap();
+        assert_eq!((posting.movement.to, posting.change.stock_arrived), (Some(Term::Expired), false));
+        assert_eq!((posting.change.lot.clone(), posting.movement.goods.of_lot()), (Some(lot.clone()), Some(lot)));
+        let level = Level::default().after(&posting.change).unwrap();
+        let off =
+            correct(&entry(Condition::New), &correction(-3, MovementKind::WriteOff), &level, Some(&record)).unwrap();
+        assert_eq!(level.after(&off.change).unwrap().get(Term::OnHand), 0);
+    }
+
+    #[test]
     fn promised_units_cannot_be_adjusted_away() {
         let level = Level([(Term::OnHand, 10), (Term::Available, 3), (Term::Reserved, 7)].into());
-        let taken = correct(&entry(Condition::New), &correction(-4, MovementKind::CountAdjust), &level);
+        let taken = correct(&entry(Condition::New), &correction(-4, MovementKind::CountAdjust), &level, None);
         let rejected = taken.unwrap_err();
         assert_eq!(rejected.code, "insufficient-stock");
         assert!(rejected.detail.contains("3 are available") && rejected.detail.contains("7 more"), "{rejected}");
-        assert!(correct(&entry(Condition::New), &correction(-3, MovementKind::WriteOff), &level).is_ok());
+        assert!(correct(&entry(Condition::New), &correction(-3, MovementKind::WriteOff), &level, None).is_ok());
     }
 
     #[test]
@@ -272,10 +317,10 @@ mod tests {
         let level = Level::default();
         let new = entry(Condition::New);
         for quantity in [0, i64::MIN, i64::MAX, -100_001, 100_001] {
-            let result = correct(&new, &correction(quantity, MovementKind::CountAdjust), &level);
+            let result = correct(&new, &correction(quantity, MovementKind::CountAdjust), &level, None);
             assert_eq!(refused(result), ("invalid-field", "/quantity".to_owned()), "{quantity}");
         }
-        assert_eq!(refused(correct(&new, &correction(1, MovementKind::WriteOff), &level)).1, "/quantity");
-        assert_eq!(refused(correct(&new, &correction(1, MovementKind::Ship), &level)).1, "/type");
+        assert_eq!(refused(correct(&new, &correction(1, MovementKind::WriteOff), &level, None)).1, "/quantity");
+        assert_eq!(refused(correct(&new, &correction(1, MovementKind::Ship), &level, None)).1, "/type");
     }
 }

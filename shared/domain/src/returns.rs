@@ -19,6 +19,9 @@
 //! `declined`, `closed`, `expired_unsent` and `sent_back_to_shopper` are final. Nothing leads to `sent_back_to_shopper` yet:
 //! it is the field's name for goods of a claim that was declined after they had come.
 //!
+//! Goods of an item that is kept by lot come back into their lot. Where nobody can say which it is, they are kept in the lot
+//! [`crate::lot_record::UNKNOWN_LOT`], and are never sold again: they are quarantined or written off.
+//!
 //! Units are conserved: a unit of an order is claimed by one return at most, what was received is in the location's term
 //! `inspection` until it is inspected, and exactly what was received is disposed of.
 
@@ -28,7 +31,7 @@ mod parcel;
 #[cfg(test)]
 mod tests;
 
-pub use dock::{Arrival, Inspected, NOTE_CHARS_MAX};
+pub use dock::{Arrival, ArrivedSerial, Inspected, NOTE_CHARS_MAX};
 pub use open::{AskedLine, LineReference, Opened, PolicyFacts, ReturnRequest, STATUTORY_DAYS, WARRANTY_DAYS};
 
 use crate::aggregate::{Actor, Decision, History, Rejected};
@@ -37,6 +40,7 @@ use crate::ids::{LocationId, MerchantId, OrderId, ReturnId, ShipmentId, Sku};
 use crate::message::{Message, MessageKind};
 use crate::money::Currency;
 use crate::order::AllocatedLine;
+use crate::stock::Lot;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -227,6 +231,32 @@ impl ReturnLine {
     }
 }
 
+/// Units of a lot that were counted at the dock and are not disposed of yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReturnedLot {
+    /// The item.
+    pub sku: Sku,
+    /// The lot.
+    pub lot: Lot,
+    /// Units.
+    pub quantity: u32,
+}
+
+/// A unit of an item that is kept by serial number, as it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReturnedSerial {
+    /// The item.
+    pub sku: Sku,
+    /// Its number; absent when it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// Whether it is the unit that was sent: another one is not sold again.
+    pub known: bool,
+    /// What became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disposition: Option<Disposition>,
+}
+
 /// What is paid back for one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefundLine {
@@ -269,6 +299,12 @@ pub struct Return {
     pub state: ReturnState,
     /// Lines.
     pub lines: Vec<ReturnLine>,
+    /// What is in inspection of items that are kept by lot.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lots: Vec<ReturnedLot>,
+    /// Units that came of items that are kept by serial number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub serials: Vec<ReturnedSerial>,
     /// The parcel: the return's own label, or the outbound parcel that was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shipment: Option<ShipmentId>,

@@ -132,6 +132,9 @@ pub struct StockChange {
     pub movements: Vec<Movement>,
     /// Whether waiting orders may be filled from it: the commit adds the message that says so.
     pub stock_arrived: bool,
+    /// Whether its lot is recalled: nothing is promised from the level any more.
+    #[serde(default)]
+    pub recalls_lot: bool,
 }
 
 impl StockChange {
@@ -146,6 +149,7 @@ impl StockChange {
             deltas: BTreeMap::from([(from, -quantity), (to, quantity)]),
             movements: Vec::new(),
             stock_arrived: to == Term::Available,
+            recalls_lot: false,
         }
     }
 
@@ -172,6 +176,7 @@ impl StockChange {
             deltas: BTreeMap::from([(Term::OnHand, quantity), (term, quantity)]),
             movements: Vec::new(),
             stock_arrived: term == Term::Available,
+            recalls_lot: false,
         }
     }
 
@@ -186,6 +191,7 @@ impl StockChange {
             deltas: BTreeMap::from([(Term::OnHand, -quantity), (term, -quantity)]),
             movements: Vec::new(),
             stock_arrived: false,
+            recalls_lot: false,
         }
     }
 
@@ -239,6 +245,7 @@ impl StockChange {
                     merged.deltas.retain(|_, delta| *delta != 0);
                     merged.movements.extend(change.movements);
                     merged.stock_arrived |= change.stock_arrived;
+                    merged.recalls_lot |= change.recalls_lot;
                 }
             }
         }

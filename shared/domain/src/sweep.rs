@@ -14,7 +14,8 @@
 //! | task short of units that the fulfilment order counts on | `short_picked` | the reader compares the two, and takes off the difference |
 //! | packed task without shipment | `book` | the shipment is created by a conditional put before anything is bought |
 //! | purchase begun or its answer lost, long ago; surplus labels | `reconcile` | the carrier is asked for our reference before anything is bought |
-//! | handed over, fulfilment order active | `shipment_changed` | an ended fulfilment order stays as it is |
+//! | claimed from a take that expired open | `stock_arrived` | its reader settles an expired take, and fills whoever waits |
+//! | handed over, fulfilment order active | `shipment_changed`, `report_fulfilment` | an ended fulfilment order stays as it is; a shop is asked before it is told |
 //! | parcel not at its end | `tracker_changed`, `parcel_refused` | the order takes over the same status; a parcel has one return |
 //! | approved return without label | `book_return` | as `book` |
 //! | its label bought or refused, and it does not know | `return_label_booked` | a return has one label |
@@ -28,6 +29,7 @@ use crate::order::{Expiry, FulfillmentOrder, FulfillmentOrderStatus, Order};
 use crate::pick_task::{PickTask, PickTaskState};
 use crate::returns::{Return, ReturnState, SEND_WITHIN};
 use crate::shipment::{Shipment, ShipmentState};
+use crate::stock::LevelId;
 use crate::tracker::Tracker;
 use crate::tracking_status::TrackingStatus;
 use jiff::{SignedDuration, Timestamp};
@@ -52,6 +54,8 @@ pub struct Parts {
     pub tasks: BTreeMap<u32, PickTask>,
     /// Shipments.
     pub shipments: BTreeMap<u32, Shipment>,
+    /// Levels on which a take that the order claimed from is open, and expired: whoever took did not live to close it.
+    pub expired_takes: BTreeSet<LevelId>,
 }
 
 /// What a look at an order comes to: all of it in one transaction; usually the order's alone.
@@ -82,7 +86,7 @@ pub struct ReturnLook {
 enum Owed {
     Order(MessageKind),
     Task(MessageKind),
-    Shipment(MessageKind),
+    Shipment(Vec<MessageKind>),
 }
 
 impl Order {
@@ -111,6 +115,10 @@ impl Order {
         if self.may_reserve().is_ok() && self.needs_stock() {
             by_order.push(message(MessageKind::Reserve { order: self.id.clone() }));
         }
+        let places: BTreeSet<_> = parts.expired_takes.iter().map(|level| (&level.sku, &level.location)).collect();
+        by_order.extend(places.into_iter().map(|(sku, location)| {
+            message(MessageKind::StockArrived { sku: sku.clone(), location: location.clone() })
+        }));
         for active in self.fulfillment_orders.iter().filter(|f| f.is_active()) {
             let (task, shipment) = (parts.tasks.get(&active.number), parts.shipments.get(&active.number));
             match (self.owed_to(active, task, shipment, at), task, shipment) {
@@ -120,8 +128,9 @@ impl Order {
                 (Some(Owed::Task(kind)), Some(task), _) => {
                     tasks.insert(active.number, Decision::of(task.clone()).with_messages([message(kind)]));
                 }
-                (Some(Owed::Shipment(kind)), _, Some(shipment)) => {
-                    shipments.insert(active.number, Decision::of(shipment.clone()).with_messages([message(kind)]));
+                (Some(Owed::Shipment(kinds)), _, Some(shipment)) => {
+                    let messages = kinds.into_iter().map(message);
+                    shipments.insert(active.number, Decision::of(shipment.clone()).with_messages(messages));
                 }
                 _ => {}
             }
@@ -150,7 +159,12 @@ impl Order {
             return Some(if self.cancel_requested { cancel } else { create });
         };
         if let Some(shipment) = shipment.filter(|shipment| shipment.state == ShipmentState::HandedOver) {
-            return Some(Owed::Shipment(MessageKind::ShipmentChanged { shipment: shipment.id.clone() }));
+            // One record carried both: if it was lost, the shop has not heard either.
+            let shipment = shipment.id.clone();
+            return Some(Owed::Shipment(vec![
+                MessageKind::ShipmentChanged { shipment: shipment.clone() },
+                MessageKind::ReportFulfilment { shipment },
+            ]));
         }
         let short = Owed::Task(MessageKind::ShortPicked { task: task.id.clone() });
         match task.state {
@@ -164,7 +178,7 @@ impl Order {
                 None
             }
             PickTaskState::Packed => match shipment {
-                Some(shipment) => shipment.owed(at).map(Owed::Shipment),
+                Some(shipment) => shipment.owed(at).map(|kind| Owed::Shipment(vec![kind])),
                 None if self.holds.is_empty() => Some(Owed::Task(MessageKind::Book { task: task.id.clone() })),
                 None => None,
             },

@@ -62,6 +62,9 @@ impl Principal {
     }
 }
 
+/// Who may read what a merchant has: every scope. Callers may write less.
+pub const READERS: &[Scope] = &[Scope::Merchant, Scope::Floor, Scope::Operations];
+
 /// Finds out who is asking, and whether they may.
 ///
 /// # Errors

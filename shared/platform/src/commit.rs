@@ -151,7 +151,7 @@ impl Store {
         }];
         let merchant = merchant_of(&key)?;
         for change in StockChange::merged(stock) {
-            if change.deltas.is_empty() {
+            if change.deltas.is_empty() && !change.recalls_lot {
                 continue;
             }
             writes.push(Write::Level {
@@ -308,7 +308,7 @@ impl Store {
                 let delete = self.client.delete_item().table_name(table).set_key(Some(key.attributes()));
                 delete.send().await.map(drop).map_err(|error| CommitError::Failure(unavailable(error)))
             }
-            Write::Level { key, .. } => Err(CommitError::Failure(Failure::bug(format!(
+            Write::Level { key, .. } | Write::Restore { key, .. } => Err(CommitError::Failure(Failure::bug(format!(
                 "an inventory level ({}) changes only together with the item that remembers the operation",
                 key.pk
             )))),
@@ -360,21 +360,27 @@ impl Store {
             }
             Write::Level { key, change, operation } => {
                 let update = level::update(&merchant_of(&key)?, &change, &operation, level::TakeWrite::None)?;
-                item.update(
-                    Update::builder()
-                        .table_name(table)
-                        .set_key(Some(key.attributes()))
-                        .update_expression(update.expression)
-                        .set_condition_expression(update.condition)
-                        .set_expression_attribute_names(Some(update.names))
-                        .set_expression_attribute_values(Some(update.values))
-                        .build()
-                        .map_err(built)?,
-                )
+                item.update(update_of(table, &key, update)?)
+            }
+            Write::Restore { key, level, version, restored, operation } => {
+                let update = level::restore(&merchant_of(&key)?, &level, version, &restored, &operation)?;
+                item.update(update_of(table, &key, update)?)
             }
         }
         .build())
     }
+}
+
+fn update_of(table: &str, key: &Key, update: level::Update) -> Result<Update, Failure> {
+    Update::builder()
+        .table_name(table)
+        .set_key(Some(key.attributes()))
+        .update_expression(update.expression)
+        .set_condition_expression(update.condition)
+        .set_expression_attribute_names(Some(update.names))
+        .set_expression_attribute_values(Some(update.values))
+        .build()
+        .map_err(|error| Failure::bug(error.to_string()))
 }
 
 pub(crate) fn number(value: u64) -> aws_sdk_dynamodb::types::AttributeValue {

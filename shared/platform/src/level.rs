@@ -4,9 +4,10 @@ use crate::failure::Failure;
 use crate::settings::Table;
 use crate::store::{Item, Key, Outbox, json};
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::audit::Restored;
 use domain::seeded_bugs::{SeededBug, is_on};
 use domain::stock::{Level, LevelId, Lot, Movement, StockChange, Take, Term};
-use domain::{LocationId, MerchantId, Message, MessageKind, Sku};
+use domain::{LocationId, MerchantId, MessageKind, Sku};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -60,6 +61,9 @@ pub(crate) enum TakeWrite<'a> {
     Close,
 }
 
+/// The attribute of a level whose lot is recalled.
+pub(crate) const RECALLED: &str = "lot_recalled";
+
 /// The attribute of an open take.
 pub(crate) const TAKE_PREFIX: &str = "take:";
 
@@ -108,26 +112,16 @@ pub(crate) fn update(
     if !matches!(take, TakeWrite::None) {
         names.insert("#take".to_owned(), format!("{TAKE_PREFIX}{operation}"));
     }
-    let mut attribute = |name: &str, value: Option<String>| match value {
-        Some(value) => {
-            values.insert(format!(":{name}"), AttributeValue::S(value));
-            sets.push(format!("{name} = :{name}"));
-        }
-        None => removes.push(name.to_owned()),
+    if change.recalls_lot {
+        values.insert(":recalled".to_owned(), AttributeValue::Bool(true));
+        sets.push(format!("{RECALLED} = :recalled"));
+    }
+    let follows = Follows {
+        movements: &change.movements,
+        arrived: change.stock_arrived.then(|| change.level()),
+        sellable: change.deltas.contains_key(&Term::Available),
     };
-    let movements = if change.movements.is_empty() {
-        None
-    } else {
-        Some(json(&MovementOutbox { operation: operation.to_owned(), movements: change.movements.clone() })?)
-    };
-    attribute("movement", movements);
-    attribute(
-        "outbox",
-        arrival(merchant, change).map(|message| json(&Outbox { version: 0, messages: vec![message] })).transpose()?,
-    );
-    // Tells `facts` that shops must hear of it, and its event filter that the other writes are of no interest.
-    let sellable = change.deltas.contains_key(&Term::Available).then(|| operation.to_owned());
-    attribute("sellable", sellable);
+    follows.write(merchant, operation, &mut values, &mut sets, &mut removes)?;
     let mut expression = format!("ADD {}", adds.join(", "));
     if !sets.is_empty() {
         expression.push_str(&format!(" SET {}", sets.join(", ")));
@@ -139,11 +133,82 @@ pub(crate) fn update(
     Ok(Update { expression, condition, names, values })
 }
 
-fn arrival(merchant: &MerchantId, change: &StockChange) -> Option<Message> {
-    change.stock_arrived.then(|| {
-        MessageKind::StockArrived { sku: change.sku.clone(), location: change.location.clone() }
-            .for_merchant(merchant, format!("{}@{}", change.sku, change.location))
-    })
+/// What a write of a level embeds for the readers of its stream; each write replaces what the one before embedded.
+struct Follows<'a> {
+    movements: &'a [Movement],
+    /// The level that waiting orders may be filled from now.
+    arrived: Option<LevelId>,
+    /// Whether shops must hear of it.
+    sellable: bool,
+}
+
+impl Follows<'_> {
+    fn write(
+        self,
+        merchant: &MerchantId,
+        operation: &str,
+        values: &mut Item,
+        sets: &mut Vec<String>,
+        removes: &mut Vec<String>,
+    ) -> Result<(), Failure> {
+        let movements = self.movements.to_vec();
+        let movement = (!movements.is_empty())
+            .then(|| json(&MovementOutbox { operation: operation.to_owned(), movements }))
+            .transpose()?;
+        let message = self.arrived.map(|LevelId { sku, location, .. }| {
+            let correlation = format!("{sku}@{location}");
+            MessageKind::StockArrived { sku, location }.for_merchant(merchant, correlation)
+        });
+        let outbox = message.map(|message| json(&Outbox { version: 0, messages: vec![message] })).transpose()?;
+        // Tells `facts` that shops must hear of it, and its event filter that the other writes are of no interest.
+        let sellable = self.sellable.then(|| operation.to_owned());
+        for (name, value) in [("movement", movement), ("outbox", outbox), ("sellable", sellable)] {
+            match value {
+                Some(value) => {
+                    values.insert(format!(":{name}"), AttributeValue::S(value));
+                    sets.push(format!("{name} = :{name}"));
+                }
+                None => removes.push(name.to_owned()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The update that sets every term to what an audit's evidence says, if the level is still at the version that the evidence
+/// is of.
+pub(crate) fn restore(
+    merchant: &MerchantId,
+    level: &LevelId,
+    version: u64,
+    restored: &Restored,
+    operation: &str,
+) -> Result<Update, Failure> {
+    if !restored.level.is_sound() {
+        return Err(Failure::bug(format!("a repair that breaks the equation: {:?}", restored.level)));
+    }
+    let mut names = HashMap::from([("#version".to_owned(), "version".to_owned())]);
+    let mut values = HashMap::from([
+        (":one".to_owned(), AttributeValue::N("1".to_owned())),
+        (":version".to_owned(), AttributeValue::N(version.to_string())),
+    ]);
+    let (mut sets, mut removes) = (Vec::new(), Vec::new());
+    for (index, (term, units)) in restored.level.0.iter().enumerate() {
+        names.insert(format!("#t{index}"), term.attribute().to_owned());
+        values.insert(format!(":u{index}"), AttributeValue::N(units.to_string()));
+        sets.push(format!("#t{index} = :u{index}"));
+    }
+    let arrived = restored.stock_arrived.then(|| level.clone());
+    let follows = Follows { movements: &restored.movements, arrived, sellable: true };
+    follows.write(merchant, operation, &mut values, &mut sets, &mut removes)?;
+    let mut expression = format!("ADD #version :one SET {}", sets.join(", "));
+    if !removes.is_empty() {
+        expression.push_str(&format!(" REMOVE {}", removes.join(", ")));
+    }
+    // Evidence of a level that is gone is of version 0.
+    let condition =
+        if version == 0 { "attribute_not_exists(#version) OR #version = :version" } else { "#version = :version" };
+    Ok(Update { expression, condition: Some(condition.to_owned()), names, values })
 }
 
 /// The terms of a level's item.

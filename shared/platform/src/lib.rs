@@ -1,5 +1,6 @@
 //! AWS and Lambda, once: what every function shares and nothing else may do by itself.
 
+pub mod audit;
 pub mod auth;
 pub mod clock;
 pub mod commit;
@@ -18,8 +19,10 @@ pub mod outbound;
 pub mod partition;
 pub mod problem;
 pub mod queues;
+pub mod requests;
 pub mod secrets;
 pub mod settings;
+pub mod spec;
 pub mod store;
 pub mod stream;
 pub mod take;

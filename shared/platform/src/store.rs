@@ -8,8 +8,9 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use domain::Message;
+use domain::audit::Restored;
 use domain::seeded_bugs::{SeededBug, is_on};
-use domain::stock::{ActivityFact, StockChange};
+use domain::stock::{ActivityFact, LevelId, StockChange};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -105,6 +106,19 @@ pub enum Write {
         /// The operation that causes it.
         operation: String,
     },
+    /// A level set to what an audit's evidence says; fails if it is not at the version that the evidence is of.
+    Restore {
+        /// The level's key.
+        key: Key,
+        /// The level.
+        level: LevelId,
+        /// Its version in the evidence.
+        version: u64,
+        /// What it becomes.
+        restored: Restored,
+        /// The operation that causes it.
+        operation: String,
+    },
 }
 
 impl Write {
@@ -113,7 +127,7 @@ impl Write {
     pub fn key(&self) -> &Key {
         match self {
             Self::Create(key, _) | Self::Replace(key, _, _) | Self::Put(key, _) | Self::Delete(key) => key,
-            Self::Level { key, .. } => key,
+            Self::Level { key, .. } | Self::Restore { key, .. } => key,
         }
     }
 }

@@ -77,6 +77,7 @@ impl Stack {
             content: format!("content-{number}"),
             now: self.now(),
             hold_unpaid_stock_minutes: 0,
+            min_remaining_shelf_life_days: 0,
         };
         let received = Order::receive(&incoming, &facts).expect("an order").next;
         let lines = vec![AllocatedLine { line: 1, quantity: 2 }];

@@ -9,13 +9,15 @@ use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector
 use domain::account::{ApiKey, CarrierAccount, Channel, Location, Merchant, Scope};
 use domain::address::Address;
 use domain::catalogue::Item;
+use domain::lot_record::LotRecord;
 use domain::order::AllocationRule;
-use domain::stock::{Level, Movement, MovementKind, StockChange, Term};
+use domain::stock::{Level, LevelId, Movement, MovementKind, StockChange, Term};
 use domain::{ApiKeyId, CarrierAccountId, ChannelId, Decision, LocationId, MerchantId, Message, Queue, ReceiptId, Sku};
 use engine::Engine;
 use engine::queues::AttributeChanges;
 use platform::deps::Seams;
 use platform::items::{Receipt, SealedCarrierAccount, SealedChannel, StoredItem, StoredLevel, StoredLocation};
+use platform::level::level_key;
 use platform::stream::StreamRecord;
 use platform::{Deps, Operation, Settings, Stored};
 use serde_json::Value;
@@ -223,25 +225,45 @@ impl Stack {
 
     /// Adds an item whose one barcode is `barcode-<sku>`.
     pub async fn item(&self, merchant: &MerchantId, sku: &str) -> Sku {
+        self.item_with(merchant, sku, |_| ()).await
+    }
+
+    /// The same, with other fields.
+    pub async fn item_with(&self, merchant: &MerchantId, sku: &str, change: impl FnOnce(&mut Item)) -> Sku {
         let code = Sku::parse(sku).expect("a SKU");
-        let item = Item {
+        let mut item = Item {
             sku: code.clone(),
             name: format!("Стока {sku}"),
             barcodes: vec![format!("barcode-{sku}")],
             weight_grams: 100,
             non_returnable: false,
             shop_item: None,
+            lot_tracked: false,
+            serial_tracked: false,
             safety_stock: 0,
             lead_time_days: 0,
             reorder_point: None,
             kit: Vec::new(),
         };
+        change(&mut item);
         self.create(StoredItem { merchant: merchant.clone(), item, kits: 0 }).await;
         code
     }
 
     /// Receives `quantity` units into the available stock.
     pub async fn stock(&self, merchant: &MerchantId, sku: &Sku, location: &LocationId, quantity: u32) {
+        let level = LevelId { sku: sku.clone(), location: location.clone(), lot: None };
+        self.stock_of(merchant, &level, quantity).await;
+    }
+
+    /// Receives `quantity` units into the available stock of a level. Of a lot there is a record then, as after a receipt.
+    pub async fn stock_of(&self, merchant: &MerchantId, level: &LevelId, quantity: u32) {
+        let LevelId { sku, location, lot } = level;
+        if let Some(lot) = lot {
+            let record = LotRecord::new(merchant, sku, lot.clone(), self.now());
+            let operation = Operation::of(&["testkit", "lot", sku.as_str(), &lot.code]);
+            self.deps.store.create(&operation, Decision::of(record)).await.expect("a lot");
+        }
         let number = self.deps.ids.random(8);
         let id = ReceiptId::derive(merchant, &["testkit", &number]);
         let movement =
@@ -253,14 +275,20 @@ impl Stack {
             movement: movement.clone(),
             reference: None,
         };
-        let change = StockChange::add(sku, location, quantity, Term::Available).moved([movement]);
+        let movement = Movement { goods: movement.goods.clone().in_lot(lot.as_ref()), ..movement };
+        let change = StockChange::add(sku, location, quantity, Term::Available).of_lot(lot.clone()).moved([movement]);
         let operation = Operation::of(&["testkit", id.as_str()]);
         self.deps.store.create(&operation, Decision::of(receipt).with_stock([change])).await.expect("stock");
     }
 
     /// The inventory level, as it is.
     pub async fn level(&self, merchant: &MerchantId, sku: &Sku, location: &LocationId) -> Level {
-        let key = StoredLevel::key_of(merchant, sku, location);
+        self.level_of(merchant, &LevelId { sku: sku.clone(), location: location.clone(), lot: None }).await
+    }
+
+    /// The inventory level, also of a lot, as it is.
+    pub async fn level_of(&self, merchant: &MerchantId, level: &LevelId) -> Level {
+        let key = level_key(merchant, level);
         let stored = self.deps.store.load::<StoredLevel>(&key).await.expect("a level");
         stored.map(|stored| stored.body.level()).unwrap_or_default()
     }

@@ -20,7 +20,7 @@ pub struct TableShape {
 pub const TABLES: [TableShape; 9] = [
     TableShape { table: Table::Accounts, name: "accounts", stream: false, indexes: &[] },
     TableShape { table: Table::Catalogue, name: "catalogue", stream: false, indexes: &[] },
-    TableShape { table: Table::Stock, name: "stock", stream: true, indexes: &[] },
+    TableShape { table: Table::Stock, name: "stock", stream: true, indexes: &["due"] },
     TableShape { table: Table::Movements, name: "movements", stream: false, indexes: &["changed", "due"] },
     TableShape { table: Table::Orders, name: "orders", stream: true, indexes: &["listed", "waiting", "due"] },
     TableShape { table: Table::Tasks, name: "tasks", stream: true, indexes: &["work"] },

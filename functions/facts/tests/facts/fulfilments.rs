@@ -76,6 +76,7 @@ fn order(stack: &Stack, merchant: &MerchantId, channel: Option<&ChannelId>) -> D
         content: "c".into(),
         now: stack.now(),
         hold_unpaid_stock_minutes: 0,
+        min_remaining_shelf_life_days: 0,
     };
     Order::receive(&incoming, &facts).unwrap()
 }

@@ -59,6 +59,7 @@ impl World {
         let entry = StoredMovement {
             merchant: self.merchant.clone(),
             sku: self.tea.clone(),
+            lot: None,
             location: LocationId::parse(location).unwrap(),
             operation: self.cause(),
             index: 0,

@@ -19,6 +19,8 @@ enum Column {
     WeightGrams,
     NonReturnable,
     ShopItem,
+    LotTracked,
+    SerialTracked,
     SafetyStock,
     LeadTimeDays,
     ReorderPoint,
@@ -26,13 +28,15 @@ enum Column {
 }
 
 impl Column {
-    const ALL: [(Self, &str); 10] = [
+    const ALL: [(Self, &str); 12] = [
         (Self::Sku, "sku"),
         (Self::Name, "name"),
         (Self::Barcodes, "barcodes"),
         (Self::WeightGrams, "weight_grams"),
         (Self::NonReturnable, "non_returnable"),
         (Self::ShopItem, "shop_item"),
+        (Self::LotTracked, "lot_tracked"),
+        (Self::SerialTracked, "serial_tracked"),
         (Self::SafetyStock, "safety_stock"),
         (Self::LeadTimeDays, "lead_time_days"),
         (Self::ReorderPoint, "reorder_point"),
@@ -60,6 +64,8 @@ pub(super) struct Patch {
     weight_grams: Option<u32>,
     non_returnable: Option<bool>,
     shop_item: Option<Option<String>>,
+    lot_tracked: Option<bool>,
+    serial_tracked: Option<bool>,
     safety_stock: Option<u32>,
     lead_time_days: Option<u32>,
     reorder_point: Option<Option<u32>>,
@@ -81,6 +87,8 @@ impl Patch {
             weight_grams: 0,
             non_returnable: false,
             shop_item: None,
+            lot_tracked: false,
+            serial_tracked: false,
             safety_stock: 0,
             lead_time_days: 0,
             reorder_point: None,
@@ -95,6 +103,8 @@ impl Patch {
         }
         item.weight_grams = self.weight_grams.unwrap_or(item.weight_grams);
         item.non_returnable = self.non_returnable.unwrap_or(item.non_returnable);
+        item.lot_tracked = self.lot_tracked.unwrap_or(item.lot_tracked);
+        item.serial_tracked = self.serial_tracked.unwrap_or(item.serial_tracked);
         item.safety_stock = self.safety_stock.unwrap_or(item.safety_stock);
         item.lead_time_days = self.lead_time_days.unwrap_or(item.lead_time_days);
         item.reorder_point = self.reorder_point.unwrap_or(item.reorder_point);
@@ -230,18 +240,22 @@ fn patch(columns: &[Column], record: &csv::ByteRecord) -> Result<Patch, Fault> {
     }
     let cell = |column| cells.get(&column).copied();
     let sku = Sku::parse(cell(Column::Sku).unwrap_or_default());
-    let flag = |text: &str| match text.to_lowercase().as_str() {
-        "true" | "yes" | "1" => Ok(true),
-        "" | "false" | "no" | "0" => Ok(false),
-        _ => Err(fault(Column::NonReturnable, "send true or false")),
+    let flag = |column: Column| {
+        move |text: &str| match text.to_lowercase().as_str() {
+            "true" | "yes" | "1" => Ok(true),
+            "" | "false" | "no" | "0" => Ok(false),
+            _ => Err(fault(column, "send true or false")),
+        }
     };
     Ok(Patch {
         sku: sku.map_err(|error| fault(Column::Sku, error.to_string()))?,
         name: cell(Column::Name).unwrap_or_default().to_owned(),
         barcodes: cell(Column::Barcodes).map(barcodes),
         weight_grams: cell(Column::WeightGrams).map(|text| whole(Column::WeightGrams, text)).transpose()?,
-        non_returnable: cell(Column::NonReturnable).map(flag).transpose()?,
+        non_returnable: cell(Column::NonReturnable).map(flag(Column::NonReturnable)).transpose()?,
         shop_item: cell(Column::ShopItem).map(|text| (!text.is_empty()).then(|| text.to_owned())),
+        lot_tracked: cell(Column::LotTracked).map(flag(Column::LotTracked)).transpose()?,
+        serial_tracked: cell(Column::SerialTracked).map(flag(Column::SerialTracked)).transpose()?,
         safety_stock: cell(Column::SafetyStock).map(|text| whole(Column::SafetyStock, text)).transpose()?,
         lead_time_days: cell(Column::LeadTimeDays).map(|text| whole(Column::LeadTimeDays, text)).transpose()?,
         // An empty cell is not a reorder point of none: it is computed then.

@@ -2,7 +2,6 @@
 
 use super::edit::{EDITORS, answer, change_order};
 use super::order_of;
-use super::spec::{ForMerchant, Idempotent, IfMatch, Refusals};
 use super::wire::{EditRequest, OrderSummary};
 use domain::order::{Edit, Edited, Order};
 use domain::pick_task::PickTask;
@@ -10,6 +9,7 @@ use domain::shipment::Shipment;
 use domain::sweep::Parts;
 use domain::{Decision, PickTaskId, Rejected, Sku};
 use platform::items::{StoredItem, WaitingOrder, item_key, pick_task_key, shipment_key};
+use platform::spec::{ForMerchant, Idempotent, IfMatch, Refusals};
 use platform::{Deps, Failure, Key, Operation, Problem, Request, Response, Step, Stored, Versioned, Write};
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ impl StoredParts {
 
     fn parts(&self) -> Parts {
         let tasks = self.tasks.iter().map(|(number, task)| (*number, task.body.clone())).collect();
-        Parts { tasks, shipments: self.shipments.clone() }
+        Parts { tasks, shipments: self.shipments.clone(), ..Parts::default() }
     }
 
     /// What is stored beside the order.

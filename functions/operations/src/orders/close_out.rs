@@ -1,7 +1,6 @@
 //! Close-out: the driver is here, and the carrier takes the labelled parcels. Each parcel is a transaction of its own.
 
 use super::shipment_wire::{CloseOutReport, CloseOutRequest};
-use super::spec::{CreateRefusals, ForMerchant, Idempotent, Refusals};
 use domain::account::Scope;
 use domain::order::Order;
 use domain::shipment::Shipment;
@@ -12,6 +11,7 @@ use platform::items::{
     order_key, shipment_key,
 };
 use platform::listing::PageRequest;
+use platform::spec::{CreateRefusals, ForMerchant, Idempotent, Refusals};
 use platform::{Deps, Failure, Operation, Problem, Request, Response, Table, Versioned};
 
 /// Most parcels of one close-out: they are handed over one after another within the API's time.

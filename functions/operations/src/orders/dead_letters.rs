@@ -1,10 +1,10 @@
 //! Dead letters: what could not be processed, and sending it back. Bodies are never shown: only the ids that are in ours.
 
-use super::spec::{ForMerchant, Refusals};
 use domain::account::Scope;
 use domain::{MerchantId, Message, Queue};
 use platform::auth::{Principal, authenticate};
 use platform::dead_letters::DeadLetter;
+use platform::spec::{ForMerchant, Refusals};
 use platform::{Deps, Failure, Problem, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

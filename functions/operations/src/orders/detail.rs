@@ -2,7 +2,6 @@
 
 use super::order_of;
 use super::shipment_wire::ShipmentView;
-use super::spec::{ForMerchant, Refusals};
 use super::timeline::Timeline;
 use super::wire::{OrderSummary, OrderView, PickTaskView, ReturnSummary};
 use domain::account::Scope;
@@ -14,6 +13,7 @@ use domain::tracker::Tracker;
 use domain::{PickTaskId, ReturnId};
 use futures_util::try_join;
 use platform::items::{PersonRecord, person_key, pick_task_key, return_key, shipment_key, tracker_key};
+use platform::spec::{ForMerchant, Refusals};
 use platform::{Deps, Failure, Key, Problem, Request, Response, Versioned};
 
 /// Get an order with its whole timeline.

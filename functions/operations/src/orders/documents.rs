@@ -1,19 +1,16 @@
 //! Labels and packing slips, by links that work for minutes.
 
 use super::shipment_of;
-use super::spec::{ForMerchant, Refusals};
 use super::wire::Link;
 use domain::PickTaskId;
-use domain::account::Scope;
 use domain::pick_task::PickTask;
 use domain::shipment::{Shipment, ShipmentState};
 use jiff::SignedDuration;
-use platform::auth::authenticate;
+use platform::auth::{READERS, authenticate};
 use platform::documents::{LINK_VALID_S, document_key};
 use platform::items::{pick_task_key, shipment_key};
+use platform::spec::{ForMerchant, Refusals};
 use platform::{Deps, Problem, Request, Response};
-
-const READERS: [Scope; 3] = [Scope::Merchant, Scope::Floor, Scope::Operations];
 
 /// Get a link to a label.
 ///
@@ -29,7 +26,7 @@ const READERS: [Scope; 3] = [Scope::Merchant, Scope::Floor, Scope::Operations];
     security(("api_key" = [])),
 )]
 pub(crate) async fn get_label(deps: &Deps, request: &Request) -> Result<Response, Problem> {
-    let (_, id) = shipment_of(deps, request, &READERS).await?;
+    let (_, id) = shipment_of(deps, request, READERS).await?;
     let is_zpl = match request.query.get("format").map(String::as_str) {
         None | Some("pdf") => false,
         Some("zpl") => true,
@@ -50,7 +47,7 @@ pub(crate) async fn get_label(deps: &Deps, request: &Request) -> Result<Response
     security(("api_key" = [])),
 )]
 pub(crate) async fn get_packing_slip(deps: &Deps, request: &Request) -> Result<Response, Problem> {
-    let principal = authenticate(deps, request, &READERS).await?;
+    let principal = authenticate(deps, request, READERS).await?;
     let id: PickTaskId = request.parameter("task")?;
     principal.may_see(&id.merchant(), "this pick task")?;
     let task = deps.store.require::<PickTask>(&pick_task_key(&id), "this pick task").await?.body;

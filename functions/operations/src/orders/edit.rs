@@ -1,9 +1,7 @@
 //! Edits of an order: cancel, hold, release.
 
-use super::spec::{ForMerchant, Idempotent, IfMatch, Refusals};
 use super::wire::{CancelRequest, ExtensionRequest, HoldRequest, NOTE_BYTES_MAX, OrderSummary};
 use super::{by_name, order_of, refused};
-use crate::requests::at_version;
 use domain::account::Scope;
 use domain::order::{Hold, HoldReason, Order};
 use domain::pick_task::PickTask;
@@ -12,6 +10,8 @@ use domain::{OrderId, PickTaskId, Rejected, Sku};
 use platform::items::{
     PersonRecord, StoredItem, WaitingOrder, item_key, order_key, person_key, pick_task_key, shipment_key,
 };
+use platform::requests::at_version;
+use platform::spec::{ForMerchant, Idempotent, IfMatch, Refusals};
 use platform::{Changed, Deps, Failure, Key, Operation, Problem, Request, Response, Step, Stored, Versioned, Write};
 use std::collections::BTreeSet;
 

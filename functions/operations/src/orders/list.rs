@@ -1,7 +1,6 @@
 //! Orders, newest first.
 
 use super::by_name;
-use super::spec::{ForMerchant, PageQuery, Refusals};
 use super::wire::OrderSummary;
 use domain::account::Scope;
 use domain::order::{FulfilmentState, Order};
@@ -9,6 +8,7 @@ use domain::{ChannelId, MerchantId};
 use platform::auth::authenticate;
 use platform::items::order_key;
 use platform::listing::{Page, PageRequest};
+use platform::spec::{ForMerchant, PageQuery, Refusals};
 use platform::{Deps, Problem, Request, Response, Table, Versioned};
 use utoipa::IntoParams;
 

@@ -10,7 +10,6 @@ mod list;
 mod recipient;
 mod shipment_wire;
 mod shipments;
-mod spec;
 mod timeline;
 mod wire;
 

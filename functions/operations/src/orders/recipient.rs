@@ -2,13 +2,13 @@
 
 use super::edit::{EDITORS, answer, change_order};
 use super::order_of;
-use super::spec::{ForMerchant, Idempotent, IfMatch, Refusals};
 use super::wire::{OrderSummary, RecipientRequest};
 use domain::Rejected;
 use domain::address::Person;
 use domain::order::Order;
 use domain::shipment::{Shipment, ShipmentState};
 use platform::items::{PersonRecord, person_key, shipment_key};
+use platform::spec::{ForMerchant, Idempotent, IfMatch, Refusals};
 use platform::{Deps, Failure, Key, Problem, Request, Response, Step};
 
 /// Longest field of a person or an address, bytes.

@@ -3,13 +3,13 @@
 use super::detail::key_of_tracker;
 use super::shipment_of;
 use super::shipment_wire::ShipmentView;
-use super::spec::{ForMerchant, Idempotent, IfMatch, Refusals};
 use super::wire::ActorRequest;
 use domain::Rejected;
 use domain::account::Scope;
 use domain::shipment::Shipment;
 use domain::tracker::Tracker;
 use platform::items::shipment_key;
+use platform::spec::{ForMerchant, Idempotent, IfMatch, Refusals};
 use platform::{Deps, Failure, Operation, Problem, Request, Response, Versioned};
 
 /// Get a shipment with its tracker.

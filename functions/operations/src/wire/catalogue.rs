@@ -139,6 +139,12 @@ pub struct NewItem {
     /// The shop's own id of the item, where stock is published by it.
     #[serde(default)]
     pub shop_item: Option<String>,
+    /// Whether it is kept by lot: receipts name the lot, the first to expire is promised first, scans must match.
+    #[serde(default)]
+    pub lot_tracked: bool,
+    /// Whether each unit is kept by its serial number: receipts and scans name it.
+    #[serde(default)]
+    pub serial_tracked: bool,
     /// Units that are never published as sellable.
     #[serde(default)]
     pub safety_stock: u32,
@@ -163,6 +169,8 @@ impl From<NewItem> for Item {
             weight_grams: new.weight_grams,
             non_returnable: new.non_returnable,
             shop_item: new.shop_item,
+            lot_tracked: new.lot_tracked,
+            serial_tracked: new.serial_tracked,
             safety_stock: new.safety_stock,
             lead_time_days: new.lead_time_days,
             reorder_point: new.reorder_point,

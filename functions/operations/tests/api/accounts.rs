@@ -1,8 +1,9 @@
 //! Merchants, channels, carrier accounts.
 
-use crate::{World, new_carrier_account, new_channel, refused, with};
+use crate::World;
 use platform::items::{SealedCarrierAccount, SealedChannel, merchant_key};
 use serde_json::json;
+use testkit::api::{new_carrier_account, new_channel, refused, with};
 use testkit::request;
 
 #[tokio::test]
@@ -21,7 +22,7 @@ async fn a_merchant_is_created_once_and_read_back() {
     let read = request("GET /v1/merchants/{merchant}").path("merchant", id).key(testkit::stack::ADMINISTRATOR_KEY);
     let response = world.send(read).await;
     assert!(response.headers.contains(&("etag".to_owned(), "\"1\"".to_owned())), "{response:?}");
-    assert_eq!(crate::read(response), (200, merchant.clone()));
+    assert_eq!(testkit::read(Ok(response)), (200, merchant.clone()));
     let list = request("GET /v1/merchants").query("limit", 1).key(testkit::stack::ADMINISTRATOR_KEY);
     let pages = world.pages(list).await;
     assert!(pages.iter().all(|page| page.len() == 1), "{pages:?}");
@@ -58,7 +59,7 @@ async fn a_channels_secrets_are_stored_sealed_and_never_answered() {
     assert_eq!(world.admin(create).await, (201, channel.clone()));
     let merchants = World::key(&world.merchant, domain::account::Scope::Merchant);
     let read = request("GET /v1/channels/{channel}").path("channel", &id).key(&merchants);
-    assert_eq!(crate::read(world.send(read).await), (200, channel.clone()));
+    assert_eq!(testkit::read(Ok(world.send(read).await)), (200, channel.clone()));
     let listed = world.pages(request("GET /v1/channels").key(&merchants)).await;
     assert_eq!(listed, vec![vec![channel.clone()]]);
     assert!(!format!("{channel}{listed:?}").contains("hush"));
@@ -156,8 +157,8 @@ async fn nothing_is_created_for_a_merchant_that_does_not_exist() {
     let creates = [
         ("POST /v1/channels", new_channel()),
         ("POST /v1/carrier-accounts", new_carrier_account()),
-        ("POST /v1/locations", crate::new_location("SOF1")),
-        ("POST /v1/items", crate::new_item("TEA")),
+        ("POST /v1/locations", testkit::api::new_location("SOF1")),
+        ("POST /v1/items", testkit::api::new_item("TEA")),
     ];
     for (route, body) in creates {
         let nobody = request(route).json(&body).header("sklad-merchant", "mer_nobody");

@@ -1,7 +1,8 @@
 //! Locations and items.
 
-use crate::{World, new_item, new_location, refused, with};
+use crate::World;
 use serde_json::{Value, json};
+use testkit::api::{new_item, new_location, refused, with};
 use testkit::request;
 
 #[tokio::test]
@@ -172,17 +173,12 @@ async fn an_import_makes_and_changes_kits_and_a_component_becomes_none() {
 }
 
 #[tokio::test]
-async fn a_kit_has_no_stock_and_what_has_stock_becomes_no_kit() {
+async fn what_has_stock_becomes_no_kit() {
     let world = World::new().await;
-    assert_eq!(world.ops(request("POST /v1/locations").json(&new_location("SOF1"))).await.0, 201);
-    import(&world, "sku,name,kit\nTEA,Tea,\nCUP,Cup,\nSET,Set,TEA*2\n").await;
-    let receipt = |sku: &str| {
-        let actor = json!({"person": "badge-1", "station": "DOCK-1"});
-        let body = json!({"sku": sku, "location": "SOF1", "quantity": 1, "actor": actor});
-        request("POST /v1/receipts").json(&body)
-    };
-    refused(world.ops(receipt("SET")).await, 422, "item-is-kit", "/sku");
-    assert_eq!(world.ops(receipt("CUP")).await.0, 201);
+    import(&world, "sku,name,kit\nTEA,Tea,\n").await;
+    let (cup, location) =
+        (world.stack.item(&world.merchant, "CUP").await, world.stack.location(&world.merchant, "SOF1").await);
+    world.stack.stock(&world.merchant, &cup, &location, 1).await;
     let report = import(&world, "sku,name,kit\nCUP,Cup,TEA\n").await;
     assert!(report["lines"][0]["reason"].as_str().unwrap().contains("in stock"), "{report}");
 }

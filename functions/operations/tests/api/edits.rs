@@ -1,12 +1,13 @@
 //! Edits of merchants, channels and locations; closing a location.
 
-use crate::{World, new_adjustment, new_channel, new_item, new_location, new_receipt, refused, with};
+use crate::World;
 use domain::account::Scope;
 use domain::stock::{StockChange, Term};
 use domain::{LocationId, Sku};
 use platform::items::SealedChannel;
 use serde_json::{Value, json};
 use testkit::Stack;
+use testkit::api::{new_channel, new_item, new_location, refused, with};
 use testkit::request;
 
 const EDIT: &str = "PUT /v1/locations/{location}";
@@ -68,26 +69,6 @@ async fn an_edit_of_a_location_with_a_wrong_field_is_refused_with_the_pointer() 
     check(json!({"address": with(&new_location("A")["address"], &json!({"city": ""}))}), "/address/city").await;
     check(json!({"closed": "yes"}), "/closed").await;
     check(json!({"id": "SOF2"}), "/id").await;
-}
-
-#[tokio::test]
-async fn a_location_with_stock_is_not_closed_and_the_problem_says_what_is_in_it() {
-    let world = world_with(&["SOF1", "SOF10"]).await;
-    let receive =
-        async |code, units| world.ops(request("POST /v1/receipts").json(&new_receipt("TEA", code, units))).await;
-    assert_eq!(receive("SOF1", 9).await.0, 201);
-    let answer = put(&world, "SOF1", &closed()).await;
-    assert!(answer.1["detail"].as_str().unwrap().contains("TEA: 9 available"), "{answer:?}");
-    refused(answer, 409, "location-not-empty", "/closed");
-    assert_eq!(world.ops(request("POST /v1/adjustments").json(&new_adjustment("TEA", "SOF1", -9))).await.0, 201);
-    // Another location whose code begins alike does not count.
-    assert_eq!(receive("SOF10", 1).await.0, 201);
-    let (status, location) = put(&world, "SOF1", &closed()).await;
-    assert_eq!((status, location["closed"].as_bool()), (200, Some(true)));
-    refused(receive("SOF1", 1).await, 409, "location-closed", "/location");
-    let (status, location) = put(&world, "SOF1", &location_edit()).await;
-    assert_eq!((status, location["closed"].is_null()), (200, true), "open again");
-    assert_eq!(receive("SOF1", 1).await.0, 201);
 }
 
 #[tokio::test]

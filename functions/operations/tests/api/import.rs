@@ -1,8 +1,9 @@
 //! Import of items from CSV.
 
-use crate::{World, refused};
+use crate::World;
 use platform::items::{StoredItem, item_key};
 use serde_json::{Value, json};
+use testkit::api::refused;
 use testkit::request;
 use testkit::request::RequestBuilder;
 

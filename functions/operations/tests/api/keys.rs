@@ -1,11 +1,12 @@
 //! API keys.
 
-use crate::{World, refused, with};
+use crate::World;
 use domain::MerchantId;
 use domain::account::{ApiKey, Scope};
 use platform::auth::hash;
 use platform::items::key_of_api_key;
 use serde_json::json;
+use testkit::api::{refused, with};
 use testkit::request;
 use testkit::stack::ADMINISTRATOR_KEY;
 
@@ -67,7 +68,7 @@ async fn a_key_of_the_platform_acts_for_the_merchant_that_the_header_names() {
     let (status, issued) = world.platform(request("POST /v1/api-keys").json(&body)).await;
     assert_eq!((status, issued["merchant"].as_str()), (201, Some("mer_platform")));
     let key = issued["key"].as_str().unwrap();
-    let create = request("POST /v1/items").json(&crate::new_item("TEA")).key(key);
+    let create = request("POST /v1/items").json(&testkit::api::new_item("TEA")).key(key);
     assert_eq!(world.send(create.clone().header("sklad-merchant", &world.merchant)).await.status, 201);
     assert_eq!(world.send(create).await.status, 400);
     // It may do what its scope says, and nothing of the deployment's.

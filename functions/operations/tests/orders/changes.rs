@@ -9,8 +9,7 @@ use platform::items::{WaitingOrder, pick_task_key};
 use platform::{Operation, Versioned};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use testkit::connector::{Call, Fault, Faults};
+use testkit::LostAnswers;
 use testkit::{Stack, request};
 
 const EDIT: &str = "PATCH /v1/orders/{order}";
@@ -122,26 +121,16 @@ async fn a_waiting_order_moves_up_and_more_units_are_reserved() {
     assert_eq!((world.load(&id).await.priority, world.load(&id).await.waits_for.len()), (5, 0));
 }
 
-/// Once asked to, loses the answer of the next transaction, whatever the SDK tries.
-#[derive(Default)]
-struct AnswerLost(AtomicBool);
-
-impl Faults for AnswerLost {
-    fn after(&self, call: &Call) -> Option<Fault> {
-        (call.operation == "TransactWriteItems" && self.0.swap(false, Ordering::SeqCst)).then_some(Fault::TimeOut)
-    }
-}
-
 #[tokio::test]
 async fn an_edit_whose_answer_was_lost_counts_once() {
-    let faults = Arc::new(AnswerLost::default());
+    let faults = Arc::new(LostAnswers::default());
     let world = over(Stack::builder().faults(faults.clone()).build()).await;
     let id = world.order("1001").await;
     world.allocate(&id).await;
     let edit = |body: Value| {
         request(EDIT).key(&world.operations).path("order", &id).header("idempotency-key", "k1").json(&body).build()
     };
-    faults.0.store(true, Ordering::SeqCst);
+    faults.arm(&["TransactWriteItems"], 1);
     let first = world.answer(edit(one())).await;
     let second = world.answer(edit(one())).await;
     assert_eq!((first.status, second.status), (200, 200));

@@ -4,8 +4,7 @@ use domain::stock::Term;
 use domain::{Decision, MessageKind, OrderId, Sku};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use testkit::connector::{Call, Fault, Faults};
+use testkit::LostAnswers;
 use testkit::{Stack, request};
 
 const CANCEL: &str = "POST /v1/orders/{order}/cancel";
@@ -81,20 +80,9 @@ async fn a_cancellation_needs_no_body_and_takes_no_unknown_reason() {
     assert_eq!(status, 202);
 }
 
-/// Loses the answer to the next write, whatever the SDK tries.
-#[derive(Default)]
-struct AnswerLost(AtomicBool);
-
-impl Faults for AnswerLost {
-    fn after(&self, call: &Call) -> Option<Fault> {
-        let is_write = matches!(call.operation, "PutItem" | "TransactWriteItems");
-        (is_write && self.0.swap(false, Ordering::SeqCst)).then_some(Fault::TimeOut)
-    }
-}
-
 #[tokio::test]
 async fn a_hold_whose_answer_was_lost_is_placed_once() {
-    let faults = Arc::new(AnswerLost::default());
+    let faults = Arc::new(LostAnswers::default());
     let world = over(Stack::builder().faults(faults.clone()).build()).await;
     let id = world.order("1001").await;
     let place = || {
@@ -105,7 +93,7 @@ async fn a_hold_whose_answer_was_lost_is_placed_once() {
             .json(&json!({"reason": "dispute", "note": "see ticket 5"}))
             .build()
     };
-    faults.0.store(true, Ordering::SeqCst);
+    faults.arm(testkit::lost_answers::WRITES, 1);
     let first = world.answer(place()).await;
     let second = world.answer(place()).await;
     assert_eq!((first.status, second.status), (200, 200));

@@ -69,7 +69,7 @@ async fn scanned_units_are_put_back_before_they_are_released() {
         assert_eq!(world.work().await, vec![world.task.to_string()]);
         assert_eq!(world.level("TEA").await, level);
         assert!(!kinds(&world).await.contains(&release(&world)));
-        world.faults.arm(if scans == 2 { "TransactWriteItems" } else { "PutItem" }, 3);
+        world.faults.arm(if scans == 2 { &["TransactWriteItems"] } else { &["PutItem"] }, 3);
         let body = json!({"actor": actor("bob")});
         let (status, _) = world.call_as(&world.key, "back", "put-back", &body).await;
         assert_eq!(status, 503, "the answers are lost");

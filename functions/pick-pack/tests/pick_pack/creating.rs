@@ -23,7 +23,7 @@ async fn an_allocated_order_gets_its_task_once() {
 #[tokio::test]
 async fn a_lost_answer_does_not_make_a_second_task() {
     let world = World::allocated(&[("TEA", 2)]).await;
-    world.faults.arm("PutItem", 1);
+    world.faults.arm(&["PutItem"], 1);
     world.deliver().await;
     assert_eq!(world.task().await.version, 1);
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which Clippy does not see as tests")]
 
 mod cancelling;
+mod counting;
 mod creating;
 mod packing;
 mod picking;

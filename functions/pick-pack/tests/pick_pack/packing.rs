@@ -101,7 +101,7 @@ async fn a_picked_task_is_packed_with_its_slip_and_booked() {
 async fn packing_asks_for_the_label_once() {
     let world = World::picked(&[("TEA", 2)]).await;
     let _ = world.stack.outbox();
-    world.faults.arm("PutItem", 3);
+    world.faults.arm(&["PutItem"], 3);
     let (status, _) = world.call_as(&world.key, "pack-1", "pack", &parcel()).await;
     assert_eq!(status, 503, "the answers of the commit are lost");
     let (status, answer) = world.call_as(&world.key, "pack-1", "pack", &parcel()).await;

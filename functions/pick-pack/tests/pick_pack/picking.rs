@@ -2,7 +2,11 @@
 
 use crate::world::{World, actor, scan};
 use domain::MessageKind;
+use domain::serial_record::{SerialRecord, SerialState};
 use domain::stock::MovementKind;
+use domain::{Decision, LocationId, Sku};
+use platform::Operation;
+use platform::items::serial_key;
 use platform::level::MovementOutbox;
 use serde_json::json;
 
@@ -103,7 +107,7 @@ async fn a_lost_answer_of_the_last_scan_moves_stock_once() {
     for lost in [1, 3] {
         let world = World::released(&[("TEA", 2)]).await;
         world.ok("claim", json!({"actor": actor("ann")})).await;
-        world.faults.arm("TransactWriteItems", lost);
+        world.faults.arm(&["TransactWriteItems"], lost);
         let (status, _) = world.call_as(&world.key, "last", "scans", &scan("TEA", 2)).await;
         assert_eq!(status, if lost == 1 { 200 } else { 503 }, "the SDK repeats a call twice by itself");
         let (status, answer) = world.call_as(&world.key, "last", "scans", &scan("TEA", 2)).await;
@@ -138,4 +142,37 @@ async fn a_task_of_which_nothing_is_there_ends() {
     assert!(world.work().await.is_empty());
     world.refused("scans", scan("TEA", 1), 409, "task-ended").await;
     world.refused("claim", json!({"actor": actor("ann")}), 409, "task-ended").await;
+}
+
+#[tokio::test]
+async fn a_unit_that_is_kept_by_serial_number_is_scanned_only_where_it_is_in_stock() {
+    let world = World::released(&[("SERIAL-PHONE", 1)]).await;
+    let phone = Sku::parse("SERIAL-PHONE").unwrap();
+    for (serial, place) in [("S1", "SOF1"), ("S2", "VAR1")] {
+        let place = LocationId::parse(place).unwrap();
+        let record = SerialRecord::receive((&world.merchant, &phone, serial), &place, None).unwrap();
+        let operation = Operation::of(&["test", serial]);
+        world.stack.deps.store.create(&operation, Decision::of(record)).await.unwrap();
+    }
+    world.ok("claim", json!({"actor": actor("ann")})).await;
+    let unit = |serial: &str| {
+        let mut body = scan("SERIAL-PHONE", 1);
+        body["serial"] = json!(serial);
+        body
+    };
+    world.refused("scans", scan("SERIAL-PHONE", 1), 409, "serial-needed").await;
+    for elsewhere in ["S2", "S3"] {
+        let answer = world.refused("scans", unit(elsewhere), 409, "serial-not-in-stock").await;
+        assert_eq!(answer["pointer"], "/serial", "{answer}");
+    }
+    world.ok("scans", unit("S1")).await;
+    let record = async || {
+        let key = serial_key(&world.merchant, &phone, "S1");
+        let record = world.stack.deps.store.load::<SerialRecord>(&key).await.unwrap().unwrap().body;
+        (record.state, record.order)
+    };
+    assert_eq!(record().await, (SerialState::WithOrder, Some(world.order.clone())));
+    world.cancel().await;
+    world.ok("put-back", json!({"actor": actor("ann")})).await;
+    assert_eq!(record().await, (SerialState::InStock, None));
 }

@@ -163,14 +163,15 @@ async fn a_wrong_parameter_of_the_list_is_named() {
 #[test]
 fn the_description_has_every_route() {
     let description = serde_json::to_value(pick_pack::openapi()).unwrap();
-    let paths = description["paths"].as_object().unwrap();
-    let mut routes: Vec<String> = paths
-        .iter()
-        .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}")))
-        .collect();
+    let mut routes = testkit::routes::described(&description);
     routes.sort();
-    let mut expected: Vec<String> = POSTS.iter().map(|step| format!("post /v1/pick-tasks/{{task}}/{step}")).collect();
-    expected.extend(["get /v1/pick-tasks".to_owned(), "get /v1/pick-tasks/{task}".to_owned()]);
+    let mut expected: Vec<String> = POSTS.iter().map(|step| format!("POST /v1/pick-tasks/{{task}}/{step}")).collect();
+    expected
+        .extend(["start", "count", "review", "cancel"].map(|step| format!("POST /v1/count-tasks/{{count}}/{step}")));
+    expected.push("POST /v1/count-tasks".to_owned());
+    for (list, one) in [("pick-tasks", "task"), ("count-tasks", "count")] {
+        expected.extend([format!("GET /v1/{list}"), format!("GET /v1/{list}/{{{one}}}")]);
+    }
     expected.sort();
     assert_eq!(routes, expected);
 }

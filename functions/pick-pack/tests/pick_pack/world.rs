@@ -13,31 +13,8 @@ use platform::{Failure, Function, Operation, Versioned};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use testkit::connector::{Call, Fault, Faults};
+use testkit::LostAnswers;
 use testkit::{Stack, read, request};
-
-/// Loses the answers of the next calls of one operation: they take effect, and their caller does not know.
-#[derive(Debug, Default)]
-pub(crate) struct LostAnswers {
-    operation: std::sync::Mutex<&'static str>,
-    left: AtomicU32,
-}
-
-impl LostAnswers {
-    pub(crate) fn arm(&self, operation: &'static str, times: u32) {
-        *self.operation.lock().unwrap() = operation;
-        self.left.store(times, Ordering::SeqCst);
-    }
-}
-
-impl Faults for LostAnswers {
-    fn after(&self, call: &Call) -> Option<Fault> {
-        let meant = call.operation == *self.operation.lock().unwrap();
-        let left = || self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-        (meant && left()).then_some(Fault::Connection)
-    }
-}
 
 pub(crate) struct World {
     pub(crate) stack: Stack,
@@ -79,7 +56,7 @@ impl World {
         let codes: BTreeSet<&str> = lines.iter().map(|(code, _)| *code).collect();
         let mut known = BTreeSet::new();
         for code in codes {
-            let sku = stack.item(&merchant, code).await;
+            let sku = stack.item_with(&merchant, code, |item| item.serial_tracked = code.starts_with("SERIAL")).await;
             stack.stock(&merchant, &sku, &location, 10).await;
             known.insert(sku);
         }
@@ -242,6 +219,7 @@ pub(crate) async fn allocate(
         content: content.clone(),
         now,
         hold_unpaid_stock_minutes: 0,
+        min_remaining_shelf_life_days: 0,
     };
     let received = Order::receive(&incoming, &facts).unwrap();
     let order = received.next.id.clone();

@@ -79,7 +79,7 @@ async fn a_repeated_request_opens_one_return_also_when_the_answer_was_lost() {
     let world = World::new().await;
     let order = world.delivered("#1001").await;
     let asked = world.requesting(&world.ask("1001", tea(1))).header("idempotency-key", "k1");
-    world.faults.arm("TransactWriteItems", 3);
+    world.faults.arm(&["TransactWriteItems"], 3);
     let first = world.call(asked.clone()).await;
     let second = world.call(asked.clone()).await;
     let third = world.call(asked).await;

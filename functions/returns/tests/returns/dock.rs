@@ -3,7 +3,7 @@
 use crate::world::{World, actor};
 use domain::returns::{ReturnKind, ReturnState};
 use domain::shipment::Leg;
-use domain::stock::Term;
+use domain::stock::{LevelId, Lot, Term};
 use domain::tracking_status::TrackingStatus;
 use domain::{MessageKind, ReturnId, ShipmentId};
 use platform::Function;
@@ -40,7 +40,7 @@ async fn goods_enter_the_stock_in_inspection_once_with_their_movement() {
     let _ = world.stack.stream_records();
     let body = json!({"location": "SOF1", "lines": came(1, 0), "actor": actor()});
     let asked = world.step(&id, "receive", &body).key(&world.floor).header("idempotency-key", "k1");
-    world.faults.arm("TransactWriteItems", 3);
+    world.faults.arm(&["TransactWriteItems"], 3);
     let first = world.call(asked.clone()).await;
     let second = world.call(asked).await;
     assert!(first.0 == 503 || first.0 == 200, "{first:?}");
@@ -74,7 +74,7 @@ async fn an_inspection_restocks_refunds_once_and_fills_waiting_orders() {
         {"sku": "MUG", "quantity": 1, "disposition": "write_off", "condition": "damaged", "note": "broken"},
     ]});
     let asked = world.step(&id, "inspect", &body).key(&world.floor).header("idempotency-key", "k1");
-    world.faults.arm("TransactWriteItems", 3);
+    world.faults.arm(&["TransactWriteItems"], 3);
     let first = world.call(asked.clone()).await;
     assert!(first.0 == 503 || first.0 == 200, "{first:?}");
     let (status, answer) = world.call(asked.clone()).await;
@@ -154,7 +154,7 @@ async fn an_outbound_parcel_at_our_dock_is_its_refusal_also_before_the_carrier_s
 async fn a_parcel_that_nobody_announced_is_counted_once_and_inspected() {
     let world = World::new().await;
     let asked = parcel(&world, Some("WHO-KNOWS"), came(1, 0)).header("idempotency-key", "k1");
-    world.faults.arm("TransactWriteItems", 3);
+    world.faults.arm(&["TransactWriteItems"], 3);
     let first = world.call(asked.clone()).await;
     assert!(first.0 == 503 || first.0 == 201, "{first:?}");
     let (status, answer) = world.call(asked.clone()).await;
@@ -210,4 +210,41 @@ async fn a_refused_parcel_is_inspected_without_refund() {
     ]});
     let (status, closed) = world.call(world.step(&id, "inspect", &body).key(&world.floor)).await;
     assert_eq!((status, closed.get("refund")), (200, None));
+}
+
+#[tokio::test]
+async fn goods_that_are_kept_by_lot_come_back_into_their_lot() {
+    let world = World::new().await;
+    let honey = world.stack.item_with(&world.merchant, "HONEY", |item| item.lot_tracked = true).await;
+    let lot = |code: &str, expiry: Option<&str>| Lot {
+        code: code.to_owned(),
+        expiry: expiry.map(|day| day.parse().unwrap()),
+    };
+    let at = |lot: &Lot| LevelId { sku: honey.clone(), location: world.sofia.clone(), lot: Some(lot.clone()) };
+    let (good, unknown) = (lot("L7", Some("2099-01-31")), lot("UNKNOWN", None));
+    world.stack.stock_of(&world.merchant, &at(&good), 1).await;
+    let units = async |lot: &Lot, term| {
+        let level = world.stack.level_of(&world.merchant, &at(lot)).await;
+        assert!(level.is_sound(), "{level:?}");
+        level.get(term)
+    };
+    let line = |lot: Option<&str>| json!({"sku": "HONEY", "quantity": 1, "lot": lot});
+    let (status, back) =
+        world.call(parcel(&world, None, json!([line(Some("L7")), line(Some("L8")), line(None)]))).await;
+    assert_eq!(status, 201, "{back}");
+    assert_eq!((units(&good, Term::Inspection).await, units(&unknown, Term::Inspection).await), (1, 2));
+    let id: ReturnId = back["id"].as_str().unwrap().parse().unwrap();
+    let line = |lot: Option<&str>, quantity: u32, disposition: &str| json!({"sku": "HONEY", "quantity": quantity, "lot": lot, "disposition": disposition});
+    let inspect = |lines: Value| {
+        let body = json!({"lines": lines, "actor": actor()});
+        world.call(world.step(&id, "inspect", &body).key(&world.floor))
+    };
+    let (status, problem) = inspect(json!([line(None, 3, "restock")])).await;
+    assert_eq!((status, problem["type"].as_str()), (409, Some("urn:sklad:problem:lot-unknown")), "{problem}");
+    let lines =
+        json!([line(Some("L7"), 1, "restock"), line(Some("UNKNOWN"), 1, "quarantine"), line(None, 1, "write_off")]);
+    let (status, closed) = inspect(lines).await;
+    assert_eq!(status, 200, "{closed}");
+    assert_eq!((units(&good, Term::Available).await, units(&unknown, Term::Quarantine).await), (2, 1));
+    assert_eq!(units(&unknown, Term::OnHand).await, 1);
 }

@@ -16,7 +16,7 @@ async fn a_refused_parcel_opens_one_return_whatever_is_lost_or_repeated() {
     let order = world.order("#1001", TrackingStatus::Refused).await;
     let refused = MessageKind::ParcelRefused { shipment: ShipmentId::of(&order, 1) };
     let _ = world.stack.outbox();
-    world.faults.arm("TransactWriteItems", 3);
+    world.faults.arm(&["TransactWriteItems"], 3);
     let first = world.deliver(refused.clone()).await;
     assert!(first.is_ok() || matches!(first, Err(Failure::Unavailable { .. })), "{first:?}");
     world.deliver(refused.clone()).await.unwrap();

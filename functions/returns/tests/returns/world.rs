@@ -22,32 +22,9 @@ use platform::{Failure, Function, Operation, Stored, Versioned};
 use returns::Returns;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use testkit::connector::{Call, Fault, Faults};
+use testkit::LostAnswers;
 use testkit::request::RequestBuilder;
 use testkit::{Stack, read, request};
-
-/// Loses the answers of the next calls of one operation: they take effect, and their caller does not know.
-#[derive(Debug, Default)]
-pub(crate) struct LostAnswers {
-    operation: std::sync::Mutex<&'static str>,
-    left: AtomicU32,
-}
-
-impl LostAnswers {
-    pub(crate) fn arm(&self, operation: &'static str, times: u32) {
-        *self.operation.lock().unwrap() = operation;
-        self.left.store(times, Ordering::SeqCst);
-    }
-}
-
-impl Faults for LostAnswers {
-    fn after(&self, call: &Call) -> Option<Fault> {
-        let meant = call.operation == *self.operation.lock().unwrap();
-        let left = || self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-        (meant && left()).then_some(Fault::Connection)
-    }
-}
 
 pub(crate) const EMAIL: &str = "Maria@Example.org";
 
@@ -127,6 +104,7 @@ impl World {
             content: content.clone(),
             now: self.stack.now(),
             hold_unpaid_stock_minutes: 0,
+            min_remaining_shelf_life_days: 0,
         };
         let mut order = Order::receive(&incoming, &facts).unwrap().next;
         order.fulfilment = FulfilmentState::Fulfilled;

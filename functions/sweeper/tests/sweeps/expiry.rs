@@ -6,10 +6,9 @@ use domain::{MessageKind, OrderId};
 use platform::items::{WaitingOrder, order_key};
 use platform::{Function, Operation, Stored};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use sweeper::{Sweeper, sweep};
+use testkit::LostAnswers;
 use testkit::Stack;
-use testkit::connector::{Call, Fault, Faults};
 
 fn arrived(world: &World) -> MessageKind {
     MessageKind::StockArrived { sku: world.tea.clone(), location: world.sofia.clone() }
@@ -107,26 +106,15 @@ async fn a_payment_beside_the_expiry_either_confirms_or_waits_for_a_person() {
     assert!(confirmed > 0 && late > 0, "{confirmed} confirmed, {late} late");
 }
 
-/// Once asked to, loses the answer of the next transaction.
-#[derive(Default)]
-struct AnswerLost(AtomicBool);
-
-impl Faults for AnswerLost {
-    fn after(&self, call: &Call) -> Option<Fault> {
-        let is_commit = call.operation == "TransactWriteItems";
-        (is_commit && self.0.swap(false, Ordering::SeqCst)).then_some(Fault::TimeOut)
-    }
-}
-
 #[tokio::test]
 async fn an_expiry_whose_answer_was_lost_counts_once() {
-    let faults = Arc::new(AnswerLost::default());
+    let faults = Arc::new(LostAnswers::default());
     let world = world_of(Stack::builder().faults(faults.clone())).await;
     let order = world.held_unpaid("1").await;
     world.minutes(30);
-    faults.0.store(true, Ordering::SeqCst);
+    faults.arm(&["TransactWriteItems"], 1);
     let _ = Sweeper.scheduled(&world.stack.deps).await;
-    assert!(!faults.0.load(Ordering::SeqCst), "an answer was lost");
+    assert_eq!(faults.left(), 0, "an answer was lost");
     Sweeper.scheduled(&world.stack.deps).await.unwrap();
     assert_eq!(world.units().await, (2, 0));
     let expired = world.stored(&order).await.body.history.0.into_iter().filter(|e| e.event == "reservation_expired");

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+mod audits;
 mod expiry;
+mod lots;
 mod orders;
 mod parcels;
+mod recalls;
 mod stock;
 mod world;

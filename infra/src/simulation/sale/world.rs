@@ -298,6 +298,7 @@ fn order(merchant: &MerchantId, sku: &Sku, number: u64, now: jiff::Timestamp) ->
         priority: 0,
     };
     let facts = IntakeFacts {
+        min_remaining_shelf_life_days: 0,
         merchant: merchant.clone(),
         channel: None,
         rule: AllocationRule::Split,

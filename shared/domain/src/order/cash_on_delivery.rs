@@ -77,6 +77,7 @@ mod tests {
             content: "c".into(),
             now,
             hold_unpaid_stock_minutes: 0,
+            min_remaining_shelf_life_days: 0,
         };
         Order::receive(&incoming, &facts).unwrap().next
     }

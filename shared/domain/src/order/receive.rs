@@ -25,6 +25,8 @@ pub struct IntakeFacts {
     pub now: Timestamp,
     /// Minutes for which the merchant holds stock for unpaid orders; 0: not at all.
     pub hold_unpaid_stock_minutes: u32,
+    /// Days for which the channel asks goods to keep still.
+    pub min_remaining_shelf_life_days: u32,
 }
 
 /// Why a body is no order at all. Refused with the field; everything else is accepted, if need be on hold.
@@ -90,6 +92,7 @@ impl Order {
             rule: facts.rule,
             priority: incoming.priority,
             hold_unpaid_stock_minutes: facts.hold_unpaid_stock_minutes,
+            min_remaining_shelf_life_days: facts.min_remaining_shelf_life_days,
             reserved_until: None,
             reservation_expired: false,
             fulfilment: FulfilmentState::Received,

@@ -42,6 +42,7 @@ pub(super) fn received() -> Order {
         rule: AllocationRule::Backorder,
         priority: 0,
         hold_unpaid_stock_minutes: 0,
+        min_remaining_shelf_life_days: 0,
         reserved_until: None,
         reservation_expired: false,
         fulfilment: FulfilmentState::Received,

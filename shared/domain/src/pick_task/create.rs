@@ -85,6 +85,7 @@ fn lines(
         match lines.iter_mut().find(|line| line.sku == sku && line.lot == lot) {
             Some(line) => line.lines.push(allocated),
             None => lines.push(PickLine {
+                serial_tracked: items.get(&sku).is_some_and(|item| item.serial_tracked),
                 barcodes: items.get(&sku).map(|item| item.barcodes.clone()).unwrap_or_default(),
                 sku,
                 lot,

@@ -10,6 +10,9 @@ use jiff::Timestamp;
 /// Most different scans (by station, bin, lot, expiry, serial) that a task keeps: an item has a size.
 pub const SCANS_MAX: usize = 500;
 
+/// Most serial numbers that a task scans: each has a record, and a transaction has 100 items.
+pub const SERIALS_MAX: usize = 50;
+
 /// Most items that an error lists.
 const EXPECTED_MAX: usize = 8;
 
@@ -52,7 +55,7 @@ impl PickTask {
     ///
     /// # Errors
     /// `not-claimed`, `task-claimed`; `wrong-item`, `wrong-lot` with what is expected; `over-scan` for more units than are left;
-    /// `serial-scanned`; `too-many-scans`; `already-picked`, `order-cancelled`, `task-ended` when there is nothing to pick.
+    /// `serial-needed`, `serial-scanned`; `too-many-scans`; `already-picked`, `order-cancelled`, `task-ended` when there is nothing to pick.
     pub fn scan(&self, scan: &Scan, actor: &Actor, at: Timestamp) -> Result<Decision<Self>, Rejected> {
         self.check_picking(actor)?;
         let index = self.meant(scan)?;
@@ -75,6 +78,14 @@ impl PickTask {
         if scan.quantity == 0 || scan.quantity > line.remaining() {
             let detail = format!("{} of {} left to scan: put the others back", line.remaining(), line.sku);
             return Err(Rejected::new("over-scan", detail).at("/quantity"));
+        }
+        if line.serial_tracked && scanned.serial.is_none() {
+            let detail = format!("units of {} are kept by serial number: scan it too", line.sku);
+            return Err(Rejected::new("serial-needed", detail).at("/serial"));
+        }
+        if line.serial_tracked && self.serials().len() >= SERIALS_MAX {
+            let detail = format!("a task scans {SERIALS_MAX} serial numbers at most: split the order");
+            return Err(Rejected::new("too-many-scans", detail).at("/serial"));
         }
         if scanned.serial.is_some() && line.scans.iter().any(|earlier| earlier.serial == scanned.serial) {
             let detail = "a unit of this item with this serial number was scanned before: scan another unit";

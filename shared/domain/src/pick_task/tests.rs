@@ -69,6 +69,7 @@ fn order_of(lines: &[(&'static str, u32)]) -> Order {
         rule: AllocationRule::Split,
         priority: 0,
         hold_unpaid_stock_minutes: 0,
+        min_remaining_shelf_life_days: 0,
         reserved_until: None,
         reservation_expired: false,
         fulfilment: FulfilmentState::Allocated,
@@ -387,6 +388,20 @@ fn the_scan_must_match_the_lot_that_was_promised() {
         done.stock.iter().map(|change| (change.lot.clone(), change.movements[0].goods.of_lot())).collect();
     let (a, b) = (goods("TEA@A").1, goods("TEA@B").1);
     assert_eq!(levels, [(a.clone(), a), (b.clone(), b), (None, None)]);
+}
+
+#[test]
+fn units_that_are_kept_by_serial_number_are_scanned_with_it() {
+    let order = order_of(&[("TEA", 2)]);
+    let item: Item = serde_json::from_str(r#"{"sku":"TEA","name":"Чай","serial_tracked":true}"#).unwrap();
+    let items = BTreeMap::from([(sku("TEA"), item)]);
+    let ann = person("ann");
+    let task = PickTask::create(&order, &order.fulfillment_orders[0], &items, at()).unwrap().next;
+    let task = task.claim(&ann, at()).unwrap().next;
+    assert_eq!(task.scan(&scan_of("TEA", 1), &ann, at()).unwrap_err().code, "serial-needed");
+    let goods = Goods { serial: Some("S1".to_owned()), ..Goods::default() };
+    let task = task.scan(&Scan { goods, ..scan_of("TEA", 1) }, &ann, at()).unwrap().next;
+    assert_eq!(task.serials(), [(sku("TEA"), "S1".to_owned())].into());
 }
 
 #[test]

@@ -1,21 +1,36 @@
 //! At the dock: counting what came, and saying what becomes of it and of the money.
 
-use super::{Disposition, Refund, RefundLine, Return, ReturnKind, ReturnState};
+use super::{Disposition, Refund, RefundLine, Return, ReturnKind, ReturnState, ReturnedLot, ReturnedSerial};
 use crate::aggregate::{Actor, Decision, Rejected};
+use crate::catalogue::Item;
 use crate::ids::{LocationId, Sku};
+use crate::lot_record::{LotRecord, UNKNOWN_LOT};
 use crate::message::MessageKind;
 use crate::order::{MoneyState, Order};
-use crate::stock::{ActivityFact, Condition, Goods, LiableParty, Movement, MovementKind, StockChange, Term};
+use crate::stock::{ActivityFact, Condition, Goods, LiableParty, Lot, Movement, MovementKind, StockChange, Term};
 use jiff::Timestamp;
 
 /// Longest note of a person, characters.
 pub const NOTE_CHARS_MAX: usize = 200;
+
+/// The serial number of a unit that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrivedSerial {
+    /// The number; absent when it cannot be read.
+    pub serial: Option<String>,
+    /// Whether it is the unit that was sent ([`crate::serial_record::SerialRecord::come_back`]).
+    pub known: bool,
+}
 
 /// Units that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
     /// The item.
     pub sku: Sku,
+    /// The lot whose level they go to, where the item is kept by lot ([`Arrival::lot_of`]).
+    pub lot: Option<Lot>,
+    /// The serial number, where units are kept by it.
+    pub serial: Option<ArrivedSerial>,
     /// Units, at least 1.
     pub quantity: u32,
     /// As they look before inspection; absent: unopened in a refused parcel, else opened.
@@ -27,6 +42,10 @@ pub struct Arrival {
 pub struct Inspected {
     /// The item.
     pub sku: Sku,
+    /// Code of their lot; absent: the first of those in inspection.
+    pub lot: Option<String>,
+    /// Serial number of the one unit; absent: the first of those that came.
+    pub serial: Option<String>,
     /// What becomes of them.
     pub disposition: Disposition,
     /// Units, at least 1.
@@ -37,6 +56,16 @@ pub struct Inspected {
     pub note: Option<String>,
     /// Who pays for a write-off; absent: the carrier for a refused parcel, else the merchant.
     pub liable: Option<LiableParty>,
+}
+
+impl Arrival {
+    /// The lot that returned goods are kept in: the known one that they name, else the one of goods of which nobody knows the
+    /// lot; none for an item that is not kept by lot.
+    #[must_use]
+    pub fn lot_of(item: &Item, known: Option<&LotRecord>) -> Option<Lot> {
+        let unknown = || Lot { code: UNKNOWN_LOT.to_owned(), expiry: None };
+        item.lot_tracked.then(|| known.map_or_else(unknown, |record| record.lot.clone()))
+    }
 }
 
 impl Return {
@@ -91,9 +120,16 @@ impl Return {
             units = units.saturating_add(arrival.quantity);
             let condition = arrival.condition.unwrap_or(self.usual_condition());
             let (kind, to) = (MovementKind::ReturnReceipt, Some(Term::Inspection));
-            let movement = self.movement(kind, arrival.quantity, None, to, condition, actor, at);
-            changes
-                .push(StockChange::add(&arrival.sku, location, arrival.quantity, Term::Inspection).moved([movement]));
+            let mut movement = self.movement(kind, arrival.quantity, None, to, condition, actor, at);
+            movement.goods = movement.goods.in_lot(arrival.lot.as_ref());
+            movement.goods.serial = arrival.serial.as_ref().and_then(|arrived| arrived.serial.clone());
+            let change = StockChange::add(&arrival.sku, location, arrival.quantity, Term::Inspection);
+            changes.push(change.of_lot(arrival.lot.clone()).moved([movement]));
+            next.note_serials(arrival, actor, at);
+            next.lots.extend(arrival.lot.iter().map(|lot| {
+                let (sku, lot) = (arrival.sku.clone(), lot.clone());
+                ReturnedLot { sku, lot, quantity: arrival.quantity }
+            }));
         }
         if units == 0 {
             return Err(Rejected::new("nothing-received", "say what came: at least one unit").at("/lines"));
@@ -110,14 +146,16 @@ impl Return {
     }
 
     /// Disposes of exactly what was received, closes the return, and instructs the refund where one is due. `order` is the
-    /// return's, for what was paid. Units that did not come ([`Self::missing`] of the result) are the caller's to give free.
+    /// return's, for what was paid; `lots` are the records of its lots: what has expired is not sold again. Units that did not
+    /// come ([`Self::missing`] of the result) are the caller's to give free.
     ///
     /// # Errors
-    /// `return-not-inspectable`, `not-all-disposed`, `damaged-not-sellable`.
+    /// `return-not-inspectable`, `not-all-disposed`, `damaged-not-sellable`, `lot-unknown`, `serial-unknown`.
     pub fn inspect(
         &self,
         found: &[Inspected],
         order: Option<&Order>,
+        lots: &[LotRecord],
         actor: &Actor,
         at: Timestamp,
     ) -> Result<Decision<Self>, Rejected> {
@@ -155,7 +193,14 @@ impl Return {
                 .at(format!("/lines/{index}/quantity")));
             }
             units = units.saturating_add(found.quantity);
-            changes.push(self.disposed(found, actor, at));
+            next.dispose_of_serials(found, index)?;
+            for (lot, quantity) in next.take_from_lots(found, index)? {
+                let record = lots.iter().find(|record| record.sku == found.sku && Some(&record.lot) == lot.as_ref());
+                let usual = Term::Available;
+                let sellable = record.map_or(usual, |record| record.term(usual, at));
+                let part = Inspected { quantity, ..found.clone() };
+                changes.push(self.disposed(&part, lot, sellable, actor, at));
+            }
         }
         if let Some(line) = next.lines.iter().find(|line| line.in_inspection() > 0) {
             return Err(Rejected::new(
@@ -180,9 +225,87 @@ impl Return {
         Ok(Decision::of(next).with_stock(changes).with_facts([fact]).with_messages([message]))
     }
 
-    fn disposed(&self, found: &Inspected, actor: &Actor, at: Timestamp) -> StockChange {
+    /// Units that are not those that were sent are flagged in the timeline.
+    fn note_serials(&mut self, arrival: &Arrival, actor: &Actor, at: Timestamp) {
+        let Some(ArrivedSerial { serial, known }) = &arrival.serial else { return };
+        if !known {
+            let number = serial.as_deref().unwrap_or("none to be read");
+            self.record(
+                at,
+                "serial_unknown",
+                Some(format!("{} × {}: {number}", arrival.quantity, arrival.sku)),
+                Some(actor),
+            );
+        }
+        let (sku, serial, known) = (arrival.sku.clone(), serial.clone(), *known);
+        let unit = ReturnedSerial { sku, serial, known, disposition: None };
+        self.serials.extend((0..arrival.quantity).map(|_| unit.clone()));
+    }
+
+    /// Says of each unit what becomes of it; one that is not the unit that was sent is not sold again.
+    fn dispose_of_serials(&mut self, found: &Inspected, index: usize) -> Result<(), Rejected> {
+        if !self.serials.iter().any(|unit| unit.sku == found.sku) {
+            return Ok(());
+        }
+        let is_meant = |unit: &&mut ReturnedSerial| {
+            let named = found.serial.is_none() || found.serial == unit.serial;
+            unit.sku == found.sku && unit.disposition.is_none() && named
+        };
+        let mut left = found.quantity;
+        for unit in self.serials.iter_mut().filter(is_meant).take(usize::try_from(found.quantity).unwrap_or(usize::MAX))
+        {
+            if found.disposition == Disposition::Restock && !unit.known {
+                let detail = "not the unit that was sent: quarantine it or write it off";
+                return Err(Rejected::new("serial-unknown", detail).at(format!("/lines/{index}/disposition")));
+            }
+            unit.disposition = Some(found.disposition);
+            left -= 1;
+        }
+        if left == 0 {
+            return Ok(());
+        }
+        let detail = format!("dispose of each unit of {} that came, once", found.sku);
+        Err(Rejected::new("not-all-disposed", detail).at(format!("/lines/{index}/serial")))
+    }
+
+    /// Takes what is disposed of out of the lots in inspection; `None` stands for units that are not kept by lot.
+    fn take_from_lots(&mut self, found: &Inspected, index: usize) -> Result<Vec<(Option<Lot>, u32)>, Rejected> {
+        if !self.lots.iter().any(|returned| returned.sku == found.sku) {
+            return Ok(vec![(None, found.quantity)]);
+        }
+        let (mut left, mut taken) = (found.quantity, Vec::new());
+        let is_meant = |returned: &&mut ReturnedLot| {
+            returned.sku == found.sku && found.lot.as_ref().is_none_or(|code| *code == returned.lot.code)
+        };
+        for returned in self.lots.iter_mut().filter(is_meant) {
+            let units = left.min(returned.quantity);
+            returned.quantity -= units;
+            left -= units;
+            taken.extend((units > 0).then(|| (Some(returned.lot.clone()), units)));
+        }
+        self.lots.retain(|returned| returned.quantity > 0);
+        if left > 0 {
+            let detail = format!("dispose of exactly what was received of each lot of {}", found.sku);
+            return Err(Rejected::new("not-all-disposed", detail).at(format!("/lines/{index}/lot")));
+        }
+        let is_unknown = |(lot, _): &(Option<Lot>, u32)| lot.as_ref().is_some_and(|lot| lot.code == UNKNOWN_LOT);
+        if found.disposition == Disposition::Restock && taken.iter().any(is_unknown) {
+            let detail = "nobody knows which lot these units are of: quarantine them or write them off";
+            return Err(Rejected::new("lot-unknown", detail).at(format!("/lines/{index}/disposition")));
+        }
+        Ok(taken)
+    }
+
+    fn disposed(
+        &self,
+        found: &Inspected,
+        lot: Option<Lot>,
+        sellable: Term,
+        actor: &Actor,
+        at: Timestamp,
+    ) -> StockChange {
         let (kind, to) = match found.disposition {
-            Disposition::Restock => (MovementKind::StatusChange, Some(Term::Available)),
+            Disposition::Restock => (MovementKind::StatusChange, Some(sellable)),
             Disposition::Quarantine => (MovementKind::StatusChange, Some(Term::Quarantine)),
             Disposition::WriteOff => (MovementKind::WriteOff, None),
         };
@@ -196,6 +319,7 @@ impl Return {
             at,
         );
         movement.reason = found.note.clone();
+        movement.goods = movement.goods.in_lot(lot.as_ref());
         let change = match to {
             Some(to) => StockChange::shift(&found.sku, &self.location, found.quantity, Term::Inspection, to),
             None => {
@@ -206,7 +330,7 @@ impl Return {
                 StockChange::remove(&found.sku, &self.location, found.quantity, Term::Inspection)
             }
         };
-        change.moved([movement])
+        change.of_lot(lot).moved([movement])
     }
 
     /// What is paid back for what was received: the price of each unit (of a kit only when it is whole), and in all of an order's returns never more than was

@@ -1,10 +1,13 @@
 use super::*;
+use crate::catalogue::Item;
+use crate::lot_record::LotRecord;
 use crate::order::{
     AllocationRule, DeliveryState, FulfillmentOrder, FulfillmentOrderStatus, FulfilmentState, MoneyState, Order,
     OrderLine,
 };
-use crate::stock::{Condition, Level, MovementKind, StockChange, Term};
+use crate::stock::{Condition, Level, Lot, MovementKind, StockChange, Term};
 use crate::tracking_status::TrackingStatus;
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -52,6 +55,7 @@ fn order(delivery: DeliveryState) -> Order {
         rule: AllocationRule::Split,
         priority: 0,
         hold_unpaid_stock_minutes: 0,
+        min_remaining_shelf_life_days: 0,
         reserved_until: None,
         reservation_expired: false,
         fulfilment: FulfilmentState::Fulfilled,
@@ -99,11 +103,20 @@ fn opened(order: &Order, kind: ReturnKind, lines: &[(&str, u32)]) -> Return {
 }
 
 fn arrival(code: &str, quantity: u32) -> Arrival {
-    Arrival { sku: sku(code), quantity, condition: None }
+    Arrival { sku: sku(code), lot: None, serial: None, quantity, condition: None }
 }
 
 fn found(code: &str, disposition: Disposition, quantity: u32) -> Inspected {
-    Inspected { sku: sku(code), disposition, quantity, condition: None, note: None, liable: None }
+    Inspected {
+        sku: sku(code),
+        lot: None,
+        serial: None,
+        disposition,
+        quantity,
+        condition: None,
+        note: None,
+        liable: None,
+    }
 }
 
 fn refusal(
@@ -239,7 +252,7 @@ fn a_refused_parcel_comes_back_whole_once_and_without_refund() {
     assert_eq!(Return::refused(&opened.order.next, &parcel, day(2)).unwrap_err().code, "not-returnable");
     let received = back.receive(&sofia(), &[arrival("TEA", 2), arrival("MUG", 1)], &actor(), day(3)).unwrap().next;
     let all = [found("TEA", Disposition::Restock, 2), found("MUG", Disposition::WriteOff, 1)];
-    let closed = received.inspect(&all, Some(&order), &actor(), day(4)).unwrap();
+    let closed = received.inspect(&all, Some(&order), &[], &actor(), day(4)).unwrap();
     assert_eq!(closed.next.refund, None);
     let written_off = closed.stock.iter().flat_map(|change| &change.movements);
     let liable: Vec<_> = written_off.filter(|m| m.kind == MovementKind::WriteOff).map(|m| m.liable).collect();
@@ -263,7 +276,7 @@ fn what_is_paid_back_is_the_price_and_in_all_never_more_than_was_paid() {
         let received = back.receive(&sofia(), &arrivals, &actor(), day(2)).unwrap().next;
         let all: Vec<Inspected> =
             lines.iter().map(|(code, quantity)| found(code, Disposition::Restock, *quantity)).collect();
-        let closed = received.inspect(&all, Some(&order), &actor(), day(3)).unwrap().next;
+        let closed = received.inspect(&all, Some(&order), &[], &actor(), day(3)).unwrap().next;
         assert_eq!(closed.refund.map(|refund| refund.amount_minor), expect, "{total_minor} {money:?} {lines:?}");
     };
     let everything = [("TEA", 2), ("MUG", 1)];
@@ -282,7 +295,7 @@ fn what_was_received_is_disposed_of_exactly() {
     let received = back.receive(&sofia(), &[arrival("TEA", 2)], &actor(), day(2)).unwrap().next;
     assert_eq!(received.state, ReturnState::PartiallyReceived);
     let check = |found: &[Inspected], expect: Result<(), &str>| {
-        let outcome = received.inspect(found, Some(&order), &actor(), day(3));
+        let outcome = received.inspect(found, Some(&order), &[], &actor(), day(3));
         assert_eq!(outcome.map(drop).map_err(|rejected| rejected.code), expect, "{found:?}");
     };
     check(&[found("TEA", Disposition::Restock, 1)], Err("not-all-disposed"));
@@ -298,7 +311,7 @@ fn what_was_received_is_disposed_of_exactly() {
 fn units_that_did_not_come_are_named_so_that_they_are_given_free() {
     let back = opened(&delivered(), ReturnKind::Withdrawal, &[("TEA", 2), ("MUG", 1)]);
     let received = back.receive(&sofia(), &[arrival("TEA", 1)], &actor(), day(2)).unwrap().next;
-    let closed = received.inspect(&[found("TEA", Disposition::Restock, 1)], Some(&delivered()), &actor(), day(3));
+    let closed = received.inspect(&[found("TEA", Disposition::Restock, 1)], Some(&delivered()), &[], &actor(), day(3));
     let missing = closed.unwrap().next.missing();
     assert_eq!(missing, vec![AllocatedLine { line: 1, quantity: 1 }, AllocatedLine { line: 2, quantity: 1 }]);
 }
@@ -314,6 +327,63 @@ fn a_rest_is_received_where_the_first_part_was() {
 }
 
 #[test]
+fn goods_come_back_into_their_lot_and_those_of_an_unknown_lot_are_not_sold() {
+    let lot =
+        |code: &str, expiry| Lot { code: code.to_owned(), expiry: Some(day(expiry).to_zoned(TimeZone::UTC).date()) };
+    let record = |lot: &Lot| LotRecord::new(&MerchantId::derive(&["acme"]), &sku("TEA"), lot.clone(), day(0));
+    let (good, old) = (lot("GOOD", 90), lot("OLD", 1));
+    let records = [record(&good), record(&old)];
+    let mut tea: Item = serde_json::from_str(r#"{"sku":"TEA","name":"Tea","lot_tracked":true}"#).unwrap();
+    let unknown = Arrival::lot_of(&tea, None);
+    assert_eq!(Arrival::lot_of(&tea, Some(&records[0])), Some(good.clone()));
+    tea.lot_tracked = false;
+    assert_eq!(Arrival::lot_of(&tea, None), None);
+    let of = |lot: Option<Lot>| Arrival { lot, ..arrival("TEA", 1) };
+    let arrivals = [of(Some(good.clone())), of(Some(old.clone())), of(unknown.clone())];
+    let id = ReturnId::derive(&MerchantId::derive(&["acme"]), &["unannounced", "1"]);
+    let opened = Return::unannounced(id, &sofia(), &arrivals, None, &actor(), day(3)).unwrap();
+    let into: Vec<_> = opened.stock.iter().map(|change| change.lot.clone()).collect();
+    assert_eq!(into, [Some(good.clone()), Some(old.clone()), unknown.clone()]);
+    let back = opened.next;
+    let check = |found: &[Inspected]| back.inspect(found, None, &records, &actor(), day(4));
+    let refused = check(&[found("TEA", Disposition::Restock, 3)]).unwrap_err();
+    assert_eq!((refused.code, refused.pointer.as_deref()), ("lot-unknown", Some("/lines/0/disposition")));
+    let named = |code: &str, disposition| Inspected { lot: Some(code.to_owned()), ..found("TEA", disposition, 1) };
+    let restock = Disposition::Restock;
+    let twice = [named("GOOD", restock), named("GOOD", restock), named("UNKNOWN", Disposition::WriteOff)];
+    assert_eq!(check(&twice).unwrap_err().code, "not-all-disposed");
+    let closed = check(&[found("TEA", restock, 2), named("UNKNOWN", Disposition::WriteOff)]).unwrap();
+    let to: Vec<_> = closed.stock.iter().map(|change| (change.lot.clone(), change.movements[0].to)).collect();
+    assert_eq!(to, [(Some(good), Some(Term::Available)), (Some(old), Some(Term::Expired)), (unknown, None)]);
+    assert!(closed.stock.iter().all(|change| change.movements[0].goods.of_lot() == change.lot));
+    assert_eq!(closed.next.lots, []);
+}
+
+#[test]
+fn a_unit_that_is_not_the_one_that_was_sent_is_flagged_and_not_sold() {
+    let unit = |serial: Option<&str>, known| Arrival {
+        serial: Some(ArrivedSerial { serial: serial.map(str::to_owned), known }),
+        ..arrival("TEA", 1)
+    };
+    let id = ReturnId::derive(&MerchantId::derive(&["acme"]), &["unannounced", "1"]);
+    let arrivals = [unit(Some("S1"), true), unit(Some("S9"), false), unit(None, false)];
+    let back = Return::unannounced(id, &sofia(), &arrivals, None, &actor(), day(3)).unwrap().next;
+    let flags = back.history.0.iter().filter(|entry| entry.event == "serial_unknown").count();
+    assert_eq!((flags, back.serials.len()), (2, 3));
+    let named = |serial: Option<&str>, disposition| Inspected {
+        serial: serial.map(str::to_owned),
+        ..found("TEA", disposition, 1)
+    };
+    let inspect = |found: &[Inspected]| back.inspect(found, None, &[], &actor(), day(4));
+    let (restock, off) = (Disposition::Restock, Disposition::WriteOff);
+    assert_eq!(inspect(&[named(Some("S9"), restock)]).unwrap_err().code, "serial-unknown");
+    assert_eq!(inspect(&[named(Some("S1"), restock), named(Some("S1"), off)]).unwrap_err().code, "not-all-disposed");
+    let closed = inspect(&[named(Some("S9"), off), named(Some("S1"), restock), named(None, off)]).unwrap().next;
+    let became: Vec<_> = closed.serials.iter().map(|unit| unit.disposition).collect();
+    assert_eq!(became, [Some(restock), Some(off), Some(off)]);
+}
+
+#[test]
 fn an_unannounced_parcel_is_received_and_refunds_nothing() {
     let id = ReturnId::derive(&MerchantId::derive(&["acme"]), &["unannounced", "1"]);
     let arrivals = [arrival("TEA", 1), arrival("TEA", 2)];
@@ -321,7 +391,7 @@ fn an_unannounced_parcel_is_received_and_refunds_nothing() {
     let back = opened.next;
     assert_eq!((back.kind, back.state, back.lines[0].received), (ReturnKind::Unidentified, ReturnState::Received, 3));
     assert_eq!(StockChange::merged(opened.stock)[0].deltas[&Term::Inspection], 3);
-    let closed = back.inspect(&[found("TEA", Disposition::Quarantine, 3)], None, &actor(), day(2)).unwrap();
+    let closed = back.inspect(&[found("TEA", Disposition::Quarantine, 3)], None, &[], &actor(), day(2)).unwrap();
     assert_eq!(closed.next.refund, None);
     assert_eq!(closed.next.missing(), vec![]);
 }
@@ -381,7 +451,7 @@ fn apply(back: &Return, event: Event, at: Timestamp) -> Result<Decision<Return>,
             let units = back.lines[0].in_inspection();
             let split = [found("TEA", Disposition::Restock, 1), found("TEA", Disposition::WriteOff, units.max(1) - 1)];
             let split: Vec<_> = split.into_iter().filter(|found| found.quantity > 0).collect();
-            back.inspect(&split, Some(&delivered()), &actor(), at)
+            back.inspect(&split, Some(&delivered()), &[], &actor(), at)
         }
         Event::Expire => Ok(back.expire(at)),
     }
@@ -510,7 +580,7 @@ fn whole_kits_are_refunded_and_each_component_has_its_own_fate() {
     let arrived = back.receive(&sofia(), &[arrival("POT", 2), arrival("BAG", 5)], &actor(), day(3)).unwrap().next;
     assert_eq!(arrived.state, ReturnState::PartiallyReceived);
     let found = [found("POT", Disposition::Restock, 2), found("BAG", Disposition::WriteOff, 5)];
-    let closed = arrived.inspect(&found, Some(&order), &actor(), day(3)).unwrap().next;
+    let closed = arrived.inspect(&found, Some(&order), &[], &actor(), day(3)).unwrap().next;
     let refund = closed.refund.clone().unwrap();
     assert_eq!((refund.amount_minor, refund.lines[0].quantity), (300, 1), "of the second kit a part did not come");
     assert_eq!(closed.missing(), vec![AllocatedLine { line: 1, quantity: 1 }]);

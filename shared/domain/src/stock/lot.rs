@@ -20,6 +20,12 @@ pub struct Lot {
 const NEVER: &str = "9999-99-99";
 
 impl Lot {
+    /// Whether its last good day is before `day`.
+    #[must_use]
+    pub fn is_expired(&self, day: Date) -> bool {
+        self.expiry.is_some_and(|expiry| expiry < day)
+    }
+
     /// As part of a sort key, first expired first.
     #[must_use]
     pub fn sort_key(&self) -> String {

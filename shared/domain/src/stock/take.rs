@@ -79,6 +79,7 @@ impl StockChange {
             stock_arrived: deltas.contains_key(&Term::Available) && !is_on(SeededBug::SoldOutWhileTakeOpen),
             deltas,
             movements: Vec::new(),
+            recalls_lot: false,
         }
     }
 }

@@ -57,6 +57,7 @@ fn received(paid: bool) -> Order {
         content: "c".into(),
         now: start(),
         hold_unpaid_stock_minutes: 0,
+        min_remaining_shelf_life_days: 0,
     };
     Order::receive(&incoming, &facts).unwrap().next
 }
@@ -96,11 +97,18 @@ fn parts(order: &Order, states: [PickTaskState; 2], first: Option<ShipmentState>
     Parts {
         tasks: (1..).zip(states).map(|(number, state)| (number, task(order, number, state))).collect(),
         shipments: first.map(|state| (1, shipment(order, 1, state))).into_iter().collect(),
+        ..Parts::default()
     }
 }
 
 fn owed(order: &Order, parts: &Parts) -> Vec<MessageKind> {
     kinds(&order.look(parts, later()))
+}
+
+/// What follows a hand-over.
+fn handed_over(shipment: &crate::ids::ShipmentId) -> [MessageKind; 2] {
+    let shipment = shipment.clone();
+    [MessageKind::ShipmentChanged { shipment: shipment.clone() }, MessageKind::ReportFulfilment { shipment }]
 }
 
 /// Every message of a look.
@@ -165,7 +173,8 @@ fn a_packed_task_gets_what_its_shipment_waits_for() {
     check(Some(ShipmentState::LabelPurchased), None);
     check(Some(ShipmentState::VoidRequested), Some(MessageKind::Reconcile { shipment: id.clone() }));
     check(Some(ShipmentState::Voided), None);
-    check(Some(ShipmentState::HandedOver), Some(MessageKind::ShipmentChanged { shipment: id }));
+    let parts = parts(&order, [PickTaskState::Packed, PickTaskState::Released], Some(ShipmentState::HandedOver));
+    assert_eq!(owed(&order, &parts), handed_over(&id));
 }
 
 #[test]
@@ -203,7 +212,7 @@ fn a_cancellation_is_carried_on_until_every_task_has_ended() {
 fn a_cancellation_that_came_too_late_ends_with_the_hand_over() {
     let order = allocated().request_cancel(start()).unwrap().next;
     let parts = parts(&order, [PickTaskState::Packed, PickTaskState::PutBack], Some(ShipmentState::HandedOver));
-    assert_eq!(owed(&order, &parts), [MessageKind::ShipmentChanged { shipment: first_task(&order).shipment() }]);
+    assert_eq!(owed(&order, &parts), handed_over(&first_task(&order).shipment()));
 }
 
 #[test]
@@ -364,4 +373,18 @@ proptest! {
         prop_assert!(look.tasks.iter().all(|(number, task)| parts.tasks[number] == task.next));
         prop_assert!(look.shipments.iter().all(|(number, shipment)| parts.shipments[number] == shipment.next));
     }
+}
+
+#[test]
+fn a_take_that_nobody_closed_is_announced_once_for_each_place() {
+    let order = allocated();
+    let level = |lot: &str| crate::stock::LevelId {
+        sku: crate::ids::Sku::parse("TEA").unwrap(),
+        location: crate::ids::LocationId::parse("SOF1").unwrap(),
+        lot: Some(crate::stock::Lot { code: lot.to_owned(), expiry: None }),
+    };
+    let mut parts = parts(&order, [PickTaskState::Released, PickTaskState::Released], None);
+    parts.expired_takes = [level("A"), level("B")].into();
+    let (sku, location) = (level("A").sku, level("A").location);
+    assert_eq!(owed(&order, &parts), [MessageKind::StockArrived { sku, location }]);
 }

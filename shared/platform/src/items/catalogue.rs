@@ -1,9 +1,12 @@
 //! Items and locations of a merchant.
 
 use super::shard;
+use crate::failure::Failure;
+use crate::listing::{Page, PageRequest};
 use crate::operation::Operation;
+use crate::partition::PartitionList;
 use crate::settings::Table;
-use crate::store::{Key, Stored};
+use crate::store::{Key, Store, Stored, Versioned};
 use domain::account::Location;
 use domain::catalogue::Item;
 use domain::{LocationId, MerchantId, Sku};
@@ -108,5 +111,20 @@ impl Stored for StoredItem {
 impl Stored for StoredLocation {
     fn key(&self) -> Key {
         location_key(&self.merchant, &self.location.id)
+    }
+}
+impl Store {
+    /// One page of a merchant's items, in the order of their SKUs.
+    ///
+    /// # Errors
+    /// As [`Store::list_partitions`].
+    pub async fn items(
+        &self,
+        merchant: &MerchantId,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<StoredItem>>, Failure> {
+        let partitions = items_partitions(merchant);
+        let list = PartitionList { table: Table::Catalogue, partitions: &partitions, prefix: "", descending: false };
+        self.list_partitions(&list, page).await
     }
 }

@@ -4,7 +4,7 @@ use super::shard;
 use crate::level::MovementOutbox;
 use crate::settings::Table;
 use crate::store::{FactsOutbox, Key, Stored};
-use domain::stock::{ActivityFact, Movement};
+use domain::stock::{ActivityFact, LevelId, Lot, Movement};
 use domain::{LocationId, MerchantId, Sku};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -23,6 +23,9 @@ pub struct StoredMovement {
     pub sku: Sku,
     /// Where.
     pub location: LocationId,
+    /// The lot whose level it changed, where the item is kept by lot; the movement's own lot may be a note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lot: Option<Lot>,
     /// The operation that moved them.
     pub operation: String,
     /// Which of the operation's movements of this level it is, from 0.
@@ -65,13 +68,14 @@ pub fn facts_partition(merchant: &MerchantId, day: Date, shard: u32) -> String {
 impl StoredMovement {
     /// The entries of what a commit embedded in a level. Copying them twice writes the same items.
     #[must_use]
-    pub fn all_of(merchant: &MerchantId, sku: &Sku, location: &LocationId, outbox: MovementOutbox) -> Vec<Self> {
+    pub fn all_of(merchant: &MerchantId, level: &LevelId, outbox: MovementOutbox) -> Vec<Self> {
         (0..)
             .zip(outbox.movements)
             .map(|(index, movement)| Self {
                 merchant: merchant.clone(),
-                sku: sku.clone(),
-                location: location.clone(),
+                sku: level.sku.clone(),
+                location: level.location.clone(),
+                lot: level.lot.clone(),
                 operation: outbox.operation.clone(),
                 index,
                 movement,
@@ -91,10 +95,12 @@ impl StoredFacts {
 
 impl Stored for StoredMovement {
     fn key(&self) -> Key {
+        // One operation may change several lots of an item at a location: each level counts its own movements.
+        let lot = self.lot.as_ref().map(|lot| format!("#{}", lot.code)).unwrap_or_default();
         Key::new(
             Table::Movements,
             movements_partition(&self.merchant, &self.sku, &self.location),
-            format!("{}#{}#{:03}", sort_instant(self.movement.at), self.operation, self.index),
+            format!("{}#{}#{:03}{lot}", sort_instant(self.movement.at), self.operation, self.index),
         )
     }
 }
@@ -123,7 +129,7 @@ mod tests {
         let merchant = MerchantId::derive(&["acme"]);
         let outbox = MovementOutbox { operation: operation.to_owned(), movements: vec![movement(at); count] };
         let (sku, location) = (Sku::parse("TEA").unwrap(), LocationId::parse("SOF1").unwrap());
-        StoredMovement::all_of(&merchant, &sku, &location, outbox)
+        StoredMovement::all_of(&merchant, &LevelId { sku, location, lot: None }, outbox)
     }
 
     #[test]
@@ -143,6 +149,17 @@ mod tests {
         assert!(first.is_sorted());
         first.dedup();
         assert_eq!(first.len(), 12);
+    }
+
+    #[test]
+    fn lots_that_one_operation_moves_have_entries_of_their_own() {
+        let mut of_lots = entries("2026-03-01T10:00:00Z", "op", 1);
+        for code in ["A", "B"] {
+            let lot = Some(Lot { code: code.to_owned(), expiry: None });
+            of_lots.push(StoredMovement { lot, ..of_lots[0].clone() });
+        }
+        let keys: std::collections::BTreeSet<Key> = of_lots.iter().map(Stored::key).collect();
+        assert_eq!(keys.len(), 3);
     }
 
     #[test]

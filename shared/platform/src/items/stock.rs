@@ -1,7 +1,8 @@
 //! Inventory levels, receipts, and the orders that wait for stock.
 
 use super::shard;
-use crate::level::{TAKE_PREFIX, level_key, level_of};
+use crate::failure::Failure;
+use crate::level::{MovementOutbox, RECALLED, TAKE_PREFIX, level_key, level_of};
 use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::order::Order;
@@ -46,6 +47,25 @@ impl StoredLevel {
                 .filter_map(|term| Some((term, self.attributes.get(term.attribute())?.as_i64()?)))
                 .collect(),
         )
+    }
+
+    /// Whether its lot is recalled: nothing is promised from it.
+    #[must_use]
+    pub fn is_recalled(&self) -> bool {
+        self.attributes.get(RECALLED).and_then(serde_json::Value::as_bool).unwrap_or(false)
+    }
+
+    /// The movements that its last write embedded.
+    ///
+    /// # Errors
+    /// [`Failure::Bug`] when they cannot be read.
+    pub fn movement(&self) -> Result<Option<MovementOutbox>, Failure> {
+        let text = self.attributes.get("movement").and_then(serde_json::Value::as_str);
+        text.map(|text| {
+            serde_json::from_str(text)
+                .map_err(|error| Failure::bug(format!("{}/{}: movement: {error}", self.pk, self.sk)))
+        })
+        .transpose()
     }
 
     /// Its open takes by name.

@@ -1,28 +1,29 @@
 //! What every route that creates something shares: its operation, its tenant, its answer.
 
-use domain::{MerchantId, Rejected};
-use platform::auth::Principal;
-use platform::items::{CatalogueRequest, merchant_key};
-use platform::{Changed, Deps, Failure, Key, Operation, Problem, Request, Response, Step, Stored, Versioned, Write};
+use crate::auth::Principal;
+use crate::items::{CatalogueRequest, merchant_key};
+use crate::{Changed, Deps, Failure, Key, Operation, Problem, Request, Response, Step, Stored, Versioned, Write};
+use domain::{LocationId, MerchantId, Rejected, Sku};
 use serde::Serialize;
 
 /// The operation that a request of `merchant` causes.
-pub(crate) fn operation(deps: &Deps, request: &Request, merchant: &MerchantId) -> Result<Operation, Problem> {
+pub fn operation(deps: &Deps, request: &Request, merchant: &MerchantId) -> Result<Operation, Problem> {
     let key = request.idempotency_key(&*deps.ids)?;
     Ok(Operation::of_request(merchant, &request.route, "", &key, &request.body))
 }
 
-/// A rejection by the domain: a field at fault is 400, a state that does not allow it 409.
-pub(crate) fn refused(rejected: Rejected) -> Problem {
+/// A rejection by the domain: a field at fault is 400, a lot or serial number that is missing or not known 422, a state that does not allow it 409.
+pub fn refused(rejected: Rejected) -> Problem {
     match (rejected.code, &rejected.pointer) {
         ("invalid-field", Some(pointer)) => Problem::invalid(pointer.clone(), rejected.detail),
+        ("lot-needed" | "unknown-lot" | "serial-needed", _) => Problem { status: 422, ..rejected.into() },
         ("precondition-failed", _) => Problem { status: 412, ..rejected.into() },
         _ => rejected.into(),
     }
 }
 
 /// As [`refused`], for what a commit answers.
-pub(crate) fn failed(failure: Failure) -> Problem {
+pub fn failed(failure: Failure) -> Problem {
     match failure {
         Failure::Rejected(rejected) => refused(rejected),
         other => other.into(),
@@ -30,7 +31,7 @@ pub(crate) fn failed(failure: Failure) -> Problem {
 }
 
 /// Refuses an edit of another version than the one that `If-Match` asks for.
-pub(crate) fn at_version(expected: Option<u64>, version: u64) -> Result<(), Failure> {
+pub fn at_version(expected: Option<u64>, version: u64) -> Result<(), Failure> {
     match expected {
         Some(expected) if expected != version => Err(Failure::Rejected(Rejected::new(
             "precondition-failed",
@@ -42,7 +43,7 @@ pub(crate) fn at_version(expected: Option<u64>, version: u64) -> Result<(), Fail
 
 /// Edits an object of `merchant` (`subject` is its id), once for the request's key, and only at the version that `If-Match`
 /// asks for.
-pub(crate) async fn edit<T: Stored>(
+pub async fn edit<T: Stored>(
     deps: &Deps,
     request: &Request,
     merchant: &MerchantId,
@@ -61,14 +62,14 @@ pub(crate) async fn edit<T: Stored>(
 }
 
 /// 200 with the version, saying whether it is the answer to a repetition.
-pub(crate) fn edited<T, V: Serialize>(changed: Changed<T>, view: impl FnOnce(T) -> V) -> Result<Response, Problem> {
+pub fn edited<T, V: Serialize>(changed: Changed<T>, view: impl FnOnce(T) -> V) -> Result<Response, Problem> {
     let mut response = answer(changed, view)?;
     response.status = 200;
     Ok(response)
 }
 
 /// The merchant that is acted for. One that a key of the platform names must exist: nothing is created for nobody.
-pub(crate) async fn existing_merchant<'a>(deps: &Deps, principal: &'a Principal) -> Result<&'a MerchantId, Problem> {
+pub async fn existing_merchant<'a>(deps: &Deps, principal: &'a Principal) -> Result<&'a MerchantId, Problem> {
     let merchant = principal.merchant()?;
     if is_platforms(principal) {
         require_merchant(deps, merchant, "the header Sklad-Merchant").await?;
@@ -77,7 +78,7 @@ pub(crate) async fn existing_merchant<'a>(deps: &Deps, principal: &'a Principal)
 }
 
 /// Refuses a merchant that does not exist; `named_by` says what names it.
-pub(crate) async fn require_merchant(deps: &Deps, merchant: &MerchantId, named_by: &str) -> Result<(), Problem> {
+pub async fn require_merchant(deps: &Deps, merchant: &MerchantId, named_by: &str) -> Result<(), Problem> {
     match deps.store.load::<domain::account::Merchant>(&merchant_key(merchant)).await? {
         Some(_) => Ok(()),
         None => Err(Problem::new(422, "unknown-merchant", format!("{named_by} names a merchant that does not exist"))),
@@ -89,7 +90,7 @@ fn is_platforms(principal: &Principal) -> bool {
 }
 
 /// Refuses keys of merchants, whatever their scope: what belongs to the whole deployment is the platform's.
-pub(crate) fn platform_only(principal: &Principal) -> Result<(), Problem> {
+pub fn platform_only(principal: &Principal) -> Result<(), Problem> {
     if is_platforms(principal) {
         Ok(())
     } else {
@@ -101,7 +102,7 @@ pub(crate) fn platform_only(principal: &Principal) -> Result<(), Problem> {
 ///
 /// # Errors
 /// 422 when the repetition had another body.
-pub(crate) fn created<T, V: Serialize>(
+pub fn created<T, V: Serialize>(
     changed: Changed<T>,
     operation: &Operation,
     view: impl FnOnce(T) -> V,
@@ -113,7 +114,7 @@ pub(crate) fn created<T, V: Serialize>(
 }
 
 /// 201 with the version, saying whether it is the answer to a repetition.
-pub(crate) fn answer<T, V: Serialize>(changed: Changed<T>, view: impl FnOnce(T) -> V) -> Result<Response, Problem> {
+pub fn answer<T, V: Serialize>(changed: Changed<T>, view: impl FnOnce(T) -> V) -> Result<Response, Problem> {
     let Changed { value, replayed } = changed;
     let mut response = Response::json(201, &view(value.body))?.with_version(value.version);
     if replayed {
@@ -127,7 +128,7 @@ pub(crate) fn answer<T, V: Serialize>(changed: Changed<T>, view: impl FnOnce(T) 
 ///
 /// # Errors
 /// `exists` when there is such an object that this request did not make; 422 when the key was used with another body.
-pub(crate) async fn create_named<T: Stored>(
+pub async fn create_named<T: Stored>(
     deps: &Deps,
     request: &Request,
     merchant: &MerchantId,
@@ -150,4 +151,17 @@ pub(crate) async fn create_named<T: Stored>(
         return Err(exists);
     }
     Ok(changed)
+}
+
+/// The SKU that the query names.
+pub fn query_sku(request: &Request) -> Result<Option<Sku>, Problem> {
+    let read = |text: &String| Sku::parse(text).map_err(|error| Problem::invalid("?sku", error.to_string()));
+    request.query.get("sku").map(read).transpose()
+}
+
+/// The location that the query names.
+pub fn query_location(request: &Request) -> Result<Option<LocationId>, Problem> {
+    let read =
+        |text: &String| LocationId::parse(text).map_err(|error| Problem::invalid("?location", error.to_string()));
+    request.query.get("location").map(read).transpose()
 }

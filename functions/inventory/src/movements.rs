@@ -1,20 +1,20 @@
 //! The ledger of goods, and what was done for a merchant. Both are written by `facts`, moments after what they tell of.
 
-use crate::fields::{query_location, query_sku};
-use crate::items::READERS;
-use crate::wire::{ForMerchant, MovementView, PageQuery, Refusals};
+use crate::wire::MovementView;
 use domain::account::Scope;
 use domain::stock::ActivityFact;
 use jiff::civil::Date;
-use platform::auth::authenticate;
+use platform::auth::{READERS, authenticate};
 use platform::items::{FACT_SHARDS, StoredFacts, StoredMovement, facts_partition, movements_partition};
 use platform::listing::{Page, PageRequest};
 use platform::partition::PartitionList;
+use platform::requests::{query_location, query_sku};
+use platform::spec::{ForMerchant, PageQuery, Refusals};
 use platform::{Deps, Problem, Request, Response, Table};
 
 /// The ledger of one item at one location, newest first.
 #[utoipa::path(
-    get, path = "/v1/movements", tag = "operations",
+    get, path = "/v1/movements", tag = "inventory",
     params(
         ("sku" = String, Query, description = "The item"),
         ("location" = String, Query, description = "Where"),
@@ -49,7 +49,7 @@ pub(crate) async fn list_movements(deps: &Deps, request: &Request) -> Result<Res
 ///
 /// `limit` counts steps, each of which may have several facts.
 #[utoipa::path(
-    get, path = "/v1/activity-facts", tag = "operations",
+    get, path = "/v1/activity-facts", tag = "inventory",
     params(("day" = String, Query, description = "Day in UTC, YYYY-MM-DD"), PageQuery, ForMerchant),
     responses((status = 200, description = "One page", body = Page<ActivityFact>), Refusals),
     security(("api_key" = [])),

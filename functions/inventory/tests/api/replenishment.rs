@@ -1,6 +1,6 @@
 //! What is to be ordered again, listed and as a feed of alerts.
 
-use crate::{World, new_item, new_receipt, refused, with};
+use crate::World;
 use domain::Sku;
 use domain::account::Scope;
 use domain::catalogue::Item;
@@ -12,6 +12,7 @@ use platform::{Operation, feed};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use testkit::api::{new_item, new_receipt, refused, with};
 use testkit::request;
 
 /// Three items with stock: TEA sells two a day, CUP has a reorder point of its own, POT nobody wants.

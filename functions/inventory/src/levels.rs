@@ -1,14 +1,13 @@
 //! Stock levels: every term of the equation, and what shops are told.
 
-use crate::fields::query_sku;
-use crate::items::{READERS, page_of_items};
-use crate::wire::{ForMerchant, PageQuery, Refusals};
 use crate::wire::{LevelView, StockView};
 use domain::{MerchantId, Sku};
 use futures_util::{StreamExt, TryStreamExt};
-use platform::auth::authenticate;
+use platform::auth::{READERS, authenticate};
 use platform::items::{StoredItem, StoredLevel, item_key, level_prefix, stock_partition};
 use platform::listing::{Page, PageRequest};
+use platform::requests::query_sku;
+use platform::spec::{ForMerchant, PageQuery, Refusals};
 use platform::{Deps, Failure, Problem, Request, Response, Table, Versioned};
 
 /// Most locations read of one item.
@@ -31,12 +30,10 @@ async fn stock_of(
     let stored = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LOCATIONS_MAX).await?;
     let mut levels = Vec::with_capacity(stored.len());
     for (key, level) in stored {
-        let location = level
-            .body
-            .location()
-            .ok_or_else(|| Failure::bug(format!("a level without location: {}/{}", key.pk, key.sk)))?;
+        let id =
+            level.body.id().ok_or_else(|| Failure::bug(format!("a level without location: {}/{}", key.pk, key.sk)))?;
         total += level.version;
-        levels.push(LevelView::new(location, level.version, &level.body.level()));
+        levels.push(LevelView::new(id, level.version, &level.body.level()));
     }
     let available: i64 = levels.iter().map(|level| level.available).sum();
     let at_most = item.sellable(available, 0);
@@ -53,7 +50,7 @@ async fn stock_of(
 
 /// The stock of one item, or of one page of items.
 #[utoipa::path(
-    get, path = "/v1/stock-levels", tag = "operations",
+    get, path = "/v1/stock-levels", tag = "inventory",
     params(("sku" = Option<String>, Query, description = "Only this item"), PageQuery, ForMerchant),
     responses((status = 200, description = "One page, in the order of the SKUs", body = Page<StockView>), Refusals),
     security(("api_key" = [])),
@@ -66,7 +63,7 @@ pub(crate) async fn list_stock_levels(deps: &Deps, request: &Request) -> Result<
             let item = deps.store.load::<StoredItem>(&item_key(merchant, &sku)).await?;
             Page { items: item.into_iter().collect(), next_cursor: None }
         }
-        None => page_of_items(deps, merchant, &PageRequest::of(request)?).await?,
+        None => deps.store.items(merchant, &PageRequest::of(request)?).await?,
     };
     let items: Vec<StockView> = futures_util::stream::iter(items)
         .map(|item| stock_of(deps, merchant, item))
@@ -81,7 +78,7 @@ pub(crate) async fn list_stock_levels(deps: &Deps, request: &Request) -> Result<
 ///
 /// The `ETag` changes with every change of the item or of one of its levels.
 #[utoipa::path(
-    get, path = "/v1/stock-levels/{sku}", tag = "operations",
+    get, path = "/v1/stock-levels/{sku}", tag = "inventory",
     params(("sku" = String, Path, description = "The item"), ForMerchant),
     responses((status = 200, description = "Its stock", body = StockView), Refusals),
     security(("api_key" = [])),

@@ -1,7 +1,7 @@
 //! Receipts, adjustments, levels, the ledger.
 
-use crate::{World, new_adjustment, new_item, new_receipt, refused, with};
-use domain::stock::{ActivityFact, Movement, StockChange, Term};
+use crate::World;
+use domain::stock::{ActivityFact, LevelId, Movement, StockChange, Term};
 use domain::{Decision, LocationId, MessageKind, OrderId, ReceiptId, Sku};
 use platform::items::{Receipt, StoredFacts, StoredMovement, WaitingOrder};
 use platform::level::MovementOutbox;
@@ -9,6 +9,7 @@ use platform::store::FactsOutbox;
 use platform::{Operation, Table};
 use serde_json::{Value, json};
 use std::time::Duration;
+use testkit::api::{new_adjustment, new_item, new_receipt, refused, with};
 use testkit::request;
 use testkit::request::RequestBuilder;
 
@@ -55,7 +56,7 @@ async fn a_repeated_receipt_counts_once_and_wakes_waiting_orders() {
     world.stack.clock.advance(Duration::from_secs(60));
     let repeated = world.send(send().key(&World::key(&world.merchant, domain::account::Scope::Operations))).await;
     assert!(repeated.headers.contains(&("idempotent-replayed".to_owned(), "true".to_owned())));
-    assert_eq!(crate::read(repeated), (201, receipt));
+    assert_eq!(testkit::read(Ok(repeated)), (201, receipt));
     let level = world.stack.level(&world.merchant, &sku, &location).await;
     assert_eq!((level.get(Term::OnHand), level.get(Term::Available)), (12, 12));
     assert!(world.stack.outbox().is_empty());
@@ -208,7 +209,7 @@ async fn a_level_shows_every_term_and_what_shops_are_told() {
     let key = World::key(&world.merchant, domain::account::Scope::Merchant);
     let first = world.send(read.clone().key(&key)).await;
     let etag = first.headers.iter().find(|(name, _)| name == "etag").cloned();
-    let (status, stock) = crate::read(first);
+    let (status, stock) = testkit::read(Ok(first));
     assert_eq!((status, stock["sellable"].as_u64(), stock["safety_stock"].as_u64()), (200, Some(7), Some(2)));
     let levels = stock["levels"].as_array().unwrap();
     assert_eq!(levels.len(), 2);
@@ -229,7 +230,7 @@ async fn a_level_shows_every_term_and_what_shops_are_told() {
     world.ops(request("POST /v1/adjustments").json(&new_adjustment("CUP", "VAR1", -1))).await;
     let second = world.send(read.key(&key)).await;
     assert_ne!(second.headers.iter().find(|(name, _)| name == "etag").cloned(), etag);
-    assert_eq!(crate::read(second).1["sellable"], 4);
+    assert_eq!(testkit::read(Ok(second)).1["sellable"], 4);
     let (_, one) = world.ops(request("GET /v1/stock-levels").query("sku", "CUP")).await;
     assert_eq!(one["items"][0]["sellable"], 4);
     let (_, all) = world.ops(request("GET /v1/stock-levels")).await;
@@ -245,10 +246,11 @@ async fn a_level_shows_every_term_and_what_shops_are_told() {
 /// Copies what commits embedded to the ledger, as `facts` does.
 async fn copy_out(world: &World, sku: &Sku, location: &LocationId) {
     let store = &world.stack.deps.store;
+    let level = LevelId { sku: sku.clone(), location: location.clone(), lot: None };
     for record in world.stack.stream_records() {
         if let Some(text) = record.text("movement") {
             let outbox: MovementOutbox = serde_json::from_str(text).unwrap();
-            let movements = StoredMovement::all_of(&world.merchant, sku, location, outbox);
+            let movements = StoredMovement::all_of(&world.merchant, &level, outbox);
             store.put_all(Table::Movements, &movements).await.unwrap();
         }
         if let Some(text) = record.text("facts") {
@@ -292,4 +294,17 @@ async fn the_ledger_is_read_newest_first_and_the_facts_of_a_day_oldest_first() {
         assert_eq!(world.ops(list).await.0, 400, "{route}");
     }
     let _: Vec<ActivityFact> = serde_json::from_value(Value::Array(facts)).expect("facts as they are documented");
+}
+
+#[tokio::test]
+async fn a_kit_has_no_stock() {
+    let (world, ..) = world().await;
+    let set = with(&new_item("SET"), &json!({"kit": [{"sku": "TEA", "quantity": 2}]}));
+    assert_eq!(world.ops(request("POST /v1/items").json(&set)).await.0, 201);
+    refused(
+        world.ops(request("POST /v1/receipts").json(&new_receipt("SET", "SOF1", 1))).await,
+        422,
+        "item-is-kit",
+        "/sku",
+    );
 }

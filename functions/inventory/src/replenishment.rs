@@ -1,18 +1,18 @@
 //! What is to be ordered again: item by item, and as a feed of alerts.
 
-use crate::items::{READERS, page_of_items};
-use crate::wire::{ForMerchant, PageQuery, Refusals, ReplenishmentAlert, ReplenishmentView, alert_of};
+use crate::wire::{ReplenishmentAlert, ReplenishmentView, alert_of};
 use domain::MerchantId;
 use domain::replenishment::{Figures, Replenishment, Sales};
 use futures_util::{StreamExt, TryStreamExt};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use platform::auth::authenticate;
+use platform::auth::{READERS, authenticate};
 use platform::feed::{Feed, FeedOf};
 use platform::items::{
     ALERTS_PART, CHANGED_INDEX, StoredItem, StoredLevel, level_prefix, replenishment_key, stock_of, stock_partition,
 };
 use platform::listing::{Page, PageRequest};
+use platform::spec::{ForMerchant, PageQuery, Refusals};
 use platform::{Deps, Failure, Key, Problem, Request, Response, Table};
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ const AT_ONCE: usize = 8;
 /// The rate is that of the last 28 whole days (UTC). `needed=true` leaves out what need not be ordered: a page may then be
 /// shorter than `limit` without being the last.
 #[utoipa::path(
-    get, path = "/v1/replenishment", tag = "operations",
+    get, path = "/v1/replenishment", tag = "inventory",
     params(
         ("needed" = Option<bool>, Query, description = "`true`: only items that are to be ordered now"),
         PageQuery, ForMerchant,
@@ -40,7 +40,7 @@ pub(crate) async fn list_replenishment(deps: &Deps, request: &Request) -> Result
     let principal = authenticate(deps, request, READERS).await?;
     let merchant = principal.merchant()?;
     let only_needed = request.query::<bool>("needed")?.unwrap_or(false);
-    let Page { items, next_cursor } = page_of_items(deps, merchant, &PageRequest::of(request)?).await?;
+    let Page { items, next_cursor } = deps.store.items(merchant, &PageRequest::of(request)?).await?;
     let keys: Vec<Key> = items.iter().map(|item| replenishment_key(merchant, &item.body.item.sku)).collect();
     let stored = deps.store.load_many::<Replenishment>(&keys).await?;
     let sales: BTreeMap<_, _> = stored.into_iter().map(|stored| (stored.body.sku, stored.body.sales)).collect();
@@ -84,7 +84,7 @@ async fn view(
 /// last of the two. Every entry comes at least once: one that is younger than 5 seconds comes again, since others as young may
 /// not have come out yet. Keep `next_cursor` and ask again later: a feed has no last page.
 #[utoipa::path(
-    get, path = "/v1/replenishment/alerts", tag = "operations", params(PageQuery, ForMerchant),
+    get, path = "/v1/replenishment/alerts", tag = "inventory", params(PageQuery, ForMerchant),
     responses((status = 200, description = "One page", body = Feed<ReplenishmentAlert>), Refusals),
     security(("api_key" = [])),
 )]

@@ -1,6 +1,6 @@
 //! What channels may sell: of one item, and as a feed that misses nothing.
 
-use crate::{World, new_item, refused, with};
+use crate::World;
 use domain::account::Scope;
 use domain::sellable::{Computed, Sellable};
 use domain::{ChannelId, Sku};
@@ -9,6 +9,7 @@ use platform::items::StockTerms;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use testkit::api::{new_item, refused, with};
 use testkit::request;
 
 /// What `facts` writes.

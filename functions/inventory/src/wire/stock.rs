@@ -1,7 +1,7 @@
 //! Receipts, adjustments, levels, the ledger.
 
 use domain::aggregate::Actor;
-use domain::stock::{Condition, Level, LiableParty, Movement, MovementKind, Term};
+use domain::stock::{Condition, Level, LevelId, LiableParty, Lot, Movement, MovementKind, Term};
 use domain::{LocationId, ReceiptId, Sku};
 use jiff::civil::Date;
 use platform::items::Receipt;
@@ -15,10 +15,10 @@ pub struct Goods {
     /// Bin; `MAIN` unless given.
     #[serde(default)]
     pub bin: Option<String>,
-    /// Lot (batch).
+    /// Lot (batch): needed where the item is kept by lot.
     #[serde(default)]
     pub lot: Option<String>,
-    /// Expiry date.
+    /// Expiry date, the last good day; of a lot that is known it may be left out.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Date)]
     pub expiry: Option<Date>,
@@ -132,12 +132,15 @@ impl From<Receipt> for ReceiptView {
     }
 }
 
-/// Every term of the stock equation at one location, in units:
+/// Every term of the stock equation at one location (and of one lot, where the item is kept by lot), in units:
 /// `on_hand = available + open_takes + reserved + picked + blocked`; `incoming` lies outside.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct LevelView {
     pub location: LocationId,
+    /// Code and expiry date, where the item is kept by lot: a location has one level for each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lot: Option<Lot>,
     /// How often this level was changed.
     pub version: u64,
     pub on_hand: i64,
@@ -159,7 +162,7 @@ pub struct LevelView {
 }
 
 impl LevelView {
-    pub(crate) fn new(location: LocationId, version: u64, level: &Level) -> Self {
+    pub(crate) fn new(id: LevelId, version: u64, level: &Level) -> Self {
         let of = |term| level.get(term);
         let blocked = [
             Term::Receiving,
@@ -172,7 +175,8 @@ impl LevelView {
             Term::Compliance,
         ];
         Self {
-            location,
+            location: id.location,
+            lot: id.lot,
             version,
             on_hand: of(Term::OnHand),
             available: of(Term::Available),

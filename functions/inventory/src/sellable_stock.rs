@@ -1,12 +1,12 @@
 //! What channels may sell: of one item, and as a change feed.
 
-use crate::items::READERS;
-use crate::wire::{ForMerchant, PageQuery, Refusals, SellableOfItem, SellableView};
+use crate::wire::{SellableOfItem, SellableView};
 use domain::sellable::Sellable;
 use domain::{ChannelId, Sku};
-use platform::auth::authenticate;
+use platform::auth::{READERS, authenticate};
 use platform::feed::{Feed, FeedOf};
 use platform::items::{CHANGED_INDEX, SealedChannel, StoredItem, derived_partition, item_key, sellable_prefix};
+use platform::spec::{ForMerchant, PageQuery, Refusals};
 use platform::{Deps, Problem, Request, Response, Table};
 
 /// Most channels of an item.
@@ -18,7 +18,7 @@ const CHANNELS_MAX: usize = 1000;
 /// again, since others as young may not have come out yet. Keep `next_cursor` and ask again later: a feed has no last page.
 /// A reader that applies an entry only if its version is greater than the one that it has ends with the latest.
 #[utoipa::path(
-    get, path = "/v1/sellable-stock", tag = "operations",
+    get, path = "/v1/sellable-stock", tag = "inventory",
     params(("channel" = String, Query, description = "The channel"), PageQuery, ForMerchant),
     responses((status = 200, description = "One page", body = Feed<SellableView>), Refusals),
     security(("api_key" = [])),
@@ -37,7 +37,7 @@ pub(crate) async fn list_sellable_stock(deps: &Deps, request: &Request) -> Resul
 
 /// What each channel may sell of an item.
 #[utoipa::path(
-    get, path = "/v1/sellable-stock/{sku}", tag = "operations",
+    get, path = "/v1/sellable-stock/{sku}", tag = "inventory",
     params(("sku" = String, Path, description = "The item"), ForMerchant),
     responses((status = 200, description = "Each channel's figure", body = SellableOfItem), Refusals),
     security(("api_key" = [])),
