@@ -33,7 +33,7 @@ async fn stock_of(
         let id =
             level.body.id().ok_or_else(|| Failure::bug(format!("a level without location: {}/{}", key.pk, key.sk)))?;
         total += level.version;
-        levels.push(LevelView::new(id, level.version, &level.body.level()));
+        levels.push(LevelView::new(id, level.version, (&level.body.level(), &level.body.bins())));
     }
     let available: i64 = levels.iter().map(|level| level.available).sum();
     let at_most = item.sellable(available, 0);

@@ -4,6 +4,7 @@
 mod audits;
 mod levels;
 mod movements;
+mod moves;
 mod recalls;
 mod receipts;
 mod replenishment;
@@ -23,6 +24,7 @@ impl Function for Inventory {
     async fn http(&self, deps: &Deps, request: Request) -> Result<Response, Problem> {
         match request.route.as_str() {
             "POST /v1/receipts" => receipts::create_receipt(deps, &request).await,
+            "POST /v1/moves" => moves::create_move(deps, &request).await,
             "POST /v1/adjustments" => receipts::create_adjustment(deps, &request).await,
             "GET /v1/stock-levels" => levels::list_stock_levels(deps, &request).await,
             "GET /v1/stock-levels/{sku}" => levels::stock_level(deps, &request).await,
@@ -56,6 +58,7 @@ pub async fn run() -> Result<(), platform::function::Error> {
     paths(
         receipts::create_receipt,
         receipts::create_adjustment,
+        moves::create_move,
         levels::list_stock_levels,
         levels::stock_level,
         audits::create_stock_audit,

@@ -142,7 +142,12 @@ fn check_reference(reference: Option<&str>) -> Result<(), Problem> {
 }
 
 /// The item. Refuses one that the merchant has not, and a location that it has not.
-async fn require_known(deps: &Deps, merchant: &MerchantId, sku: &Sku, at: &LocationId) -> Result<Item, Problem> {
+pub(crate) async fn require_known(
+    deps: &Deps,
+    merchant: &MerchantId,
+    sku: &Sku,
+    at: &LocationId,
+) -> Result<Item, Problem> {
     let (item_key, location_key) = (item_key(merchant, sku), location_key(merchant, at));
     let (item, location) =
         tokio::try_join!(deps.store.load::<StoredItem>(&item_key), deps.store.load::<StoredLocation>(&location_key),)?;

@@ -1,13 +1,13 @@
 //! Count tasks: opened by a short pick or by a person, counted on the floor, approved by a person of the office.
 
 use crate::read::SCOPES;
-use crate::wire::{CountTaskView, CountedRequest, CountsRequest, NewCountTask, ReviewRequest, actor, text};
+use crate::wire::{CountTaskView, CountedRequest, CountsRequest, NewCountTask, ReviewRequest, actor, bin, text};
 use domain::account::Scope;
 use domain::aggregate::Actor;
 use domain::count_task::{CountState, CountTask};
 use domain::lot_record::LotRecord;
 use domain::pick_task::PickTask;
-use domain::stock::{Level, LevelId};
+use domain::stock::{Bins, Level, LevelId};
 use domain::{CountTaskId, Decision, LocationId, MerchantId, Rejected};
 use jiff::Timestamp;
 use platform::auth::authenticate;
@@ -18,11 +18,18 @@ use platform::level::level_key;
 use platform::listing::{Page, PageRequest};
 use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Table, Versioned, Write};
 
-/// The count tasks that a short pick opens: one for each level of which units were not found.
+/// A bin that a short pick froze.
+pub(crate) struct FrozenBin {
+    pub(crate) bin: String,
+    /// Units that are suspect.
+    pub(crate) suspect: u32,
+}
+
+/// The count tasks that a short pick opens: one for each level of which units were not found, of the bin if it was named.
 pub(crate) fn opened(
     deps: &Deps,
-    before: &PickTask,
-    after: &PickTask,
+    (before, after): (&PickTask, &PickTask),
+    frozen: Option<FrozenBin>,
     operation: &Operation,
     at: Timestamp,
 ) -> Result<Vec<Write>, Failure> {
@@ -36,8 +43,11 @@ pub(crate) fn opened(
         let lot = line.lot.as_ref().map(|lot| lot.code.as_str()).unwrap_or_default();
         let parts = ["short-pick", after.id.as_str(), line.sku.as_str(), lot, &line.short.to_string()];
         let id = CountTaskId::derive(&after.merchant(), &parts);
-        let level = LevelId { sku: line.sku.clone(), location: after.location.clone(), lot: line.lot.clone() };
-        let task = CountTask::request(id, level, after.id.to_string(), at);
+        let task = CountTask::request(id, after.level_of(line), after.id.to_string(), at);
+        let task = match &frozen {
+            Some(frozen) => task.of_bin(frozen.bin.clone(), frozen.suspect),
+            None => task,
+        };
         writes.extend(deps.store.write_of(None, Decision::of(task), operation)?.0);
     }
     Ok(writes)
@@ -121,7 +131,10 @@ pub(crate) async fn create_count_task(deps: &Deps, request: &Request) -> Result<
     };
     let level = LevelId { sku: new.sku, location: new.location, lot };
     let id = CountTaskId::derive(merchant, &["count", operation.id()]);
-    let task = CountTask::request(id, level, reason, deps.clock.now());
+    let mut task = CountTask::request(id, level, reason, deps.clock.now());
+    if let Some(bin) = bin(new.bin)? {
+        task = task.of_bin(bin, 0);
+    }
     let created = deps.store.create(&operation, Decision::of(task)).await?;
     operation.is_done(&created.value.operations)?;
     answer(201, created)
@@ -236,8 +249,8 @@ pub(crate) async fn enter_count(deps: &Deps, request: &Request) -> Result<Respon
     let by = actor(body.actor)?;
     let now = deps.clock.now();
     command(deps, request, &id, async |task| {
-        let (level, version) = level_of(deps, &id.merchant(), &task.level).await?;
-        Ok(task.counted(body.units, (&level, version), &by, now)?)
+        let (level, bins, version) = level_of(deps, &id.merchant(), &task.level).await?;
+        Ok(task.counted(body.units, (&level, &bins, version), &by, now)?)
     })
     .await
 }
@@ -278,7 +291,7 @@ pub(crate) async fn review_count(deps: &Deps, request: &Request) -> Result<Respo
             Rejected::new("liable-needed", "say who pays for the difference: warehouse, merchant, carrier or supplier")
                 .at("/liable")
         })?;
-        let (level, _) = level_of(deps, &merchant, &task.level).await?;
+        let (level, ..) = level_of(deps, &merchant, &task.level).await?;
         let record = match &task.level.lot {
             Some(lot) => deps.store.load::<LotRecord>(&lot_key(&merchant, &task.level.sku, &lot.code)).await?,
             None => None,
@@ -315,7 +328,7 @@ pub(crate) async fn cancel_count(deps: &Deps, request: &Request) -> Result<Respo
 }
 
 /// What is on record of a level, and its version.
-async fn level_of(deps: &Deps, merchant: &MerchantId, level: &LevelId) -> Result<(Level, u64), Failure> {
+async fn level_of(deps: &Deps, merchant: &MerchantId, level: &LevelId) -> Result<(Level, Bins, u64), Failure> {
     let stored = deps.store.load::<StoredLevel>(&level_key(merchant, level)).await?;
-    Ok(stored.map(|stored| (stored.body.level(), stored.version)).unwrap_or_default())
+    Ok(stored.map(|stored| (stored.body.level(), stored.body.bins(), stored.version)).unwrap_or_default())
 }

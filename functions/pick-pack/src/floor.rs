@@ -1,11 +1,14 @@
 //! Claim, scan, short pick, put back: one command, one commit.
 
+use crate::counts::FrozenBin;
 use crate::read::{named, task_of};
-use crate::wire::{ClaimRequest, PutBackRequest, ScanRequest, ShortPickRequest, Task, actor, text, units};
+use crate::wire::{ClaimRequest, PutBackRequest, ScanRequest, ShortPickRequest, Task, actor, bin, text, units};
 use domain::pick_task::PickTask;
+use domain::stock::DEFAULT_BIN;
 use domain::{Decision, PickTaskId, Rejected};
 use jiff::Timestamp;
-use platform::items::pick_task_key;
+use platform::items::{StoredLevel, pick_task_key};
+use platform::level::level_key;
 use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Step, Versioned};
 
 /// The step that a request asks of a task.
@@ -20,15 +23,25 @@ async fn command(
     id: &PickTaskId,
     decide: impl Fn(&PickTask, Timestamp) -> Result<Decision<PickTask>, Rejected>,
 ) -> Result<Changed<PickTask>, Problem> {
+    steps(deps, request, id, async |task, now| Ok((decide(task, now)?, None))).await
+}
+
+/// As [`command`]; the step may freeze a bin.
+async fn steps(
+    deps: &Deps,
+    request: &Request,
+    id: &PickTaskId,
+    decide: impl AsyncFn(&PickTask, Timestamp) -> Result<(Decision<PickTask>, Option<FrozenBin>), Failure>,
+) -> Result<Changed<PickTask>, Problem> {
     let operation = operation_of(deps, request, id)?;
     let now = deps.clock.now();
     let changed = deps
         .store
         .change(&pick_task_key(id), &operation, async |loaded: Option<&Versioned<PickTask>>| {
             let task = loaded.ok_or_else(|| Failure::NotFound("this task".to_owned()))?;
-            let decision = decide(&task.body, now)?;
+            let (decision, frozen) = decide(&task.body, now).await?;
             let mut also = crate::serials::follow(deps, &task.body, &decision.next, &operation).await?;
-            also.extend(crate::counts::opened(deps, &task.body, &decision.next, &operation, now)?);
+            also.extend(crate::counts::opened(deps, (&task.body, &decision.next), frozen, &operation, now)?);
             Ok::<_, Failure>(Step { decision, also })
         })
         .await?;
@@ -104,7 +117,8 @@ pub(crate) async fn scan_item(deps: &Deps, request: &Request) -> Result<Response
 
 /// Report units that are not where they should be.
 ///
-/// They are reserved elsewhere if they can be, and a count task is opened; the rest of the task goes on. A kit that they belong
+/// They are reserved elsewhere if they can be, and a count task is opened; the rest of the task goes on. A bin that is named is
+/// frozen until it is counted: nobody else is sent there, and what it holds and nobody is promised is not sold. A kit that they belong
 /// to is given up with all its components: what of them is scanned already is `surplus`, to be put back.
 #[utoipa::path(
     post, path = "/v1/pick-tasks/{task}/short-picks", tag = "pick-pack",
@@ -130,8 +144,22 @@ pub(crate) async fn report_short_pick(deps: &Deps, request: &Request) -> Result<
     let by = actor(body.actor)?;
     let missing = units("/quantity", body.quantity)?;
     let lot = body.lot.map(|lot| text("/lot", lot)).transpose()?;
-    let changed =
-        command(deps, request, &id, |task, now| task.short_pick(&body.sku, lot.as_deref(), missing, &by, now)).await?;
+    let lot = lot.as_deref();
+    let changed = match bin(body.bin)?.filter(|bin| bin != DEFAULT_BIN) {
+        None => command(deps, request, &id, |task, now| task.short_pick(&body.sku, lot, missing, &by, now)).await?,
+        Some(bin) => {
+            steps(deps, request, &id, async |task, now| {
+                // Read anew at every try: the guards of the write say whether it still holds.
+                let level = level_key(&id.merchant(), &task.missed_level(&body.sku, lot)?);
+                let stored = deps.store.load::<StoredLevel>(&level).await?;
+                let (level, bins) = stored.map(|it| (it.body.level(), it.body.bins())).unwrap_or_default();
+                let short = (&body.sku, lot, missing);
+                let (decision, suspect) = task.short_pick_in_bin(&bin, (&level, &bins), short, &by, now)?;
+                Ok((decision, Some(FrozenBin { bin: bin.clone(), suspect })))
+            })
+            .await?
+        }
+    };
     answer(&changed, &Task::from(&changed.value.body))
 }
 

@@ -5,7 +5,8 @@ use domain::account::Scope;
 use domain::catalogue::Item;
 use domain::pick_task::PickTask;
 use domain::{LocationId, MerchantId, PickTaskId, Sku};
-use platform::items::{StoredItem, WORK_INDEX, item_key, pick_task_key, work_parts};
+use platform::items::{StoredItem, StoredLevel, WORK_INDEX, item_key, pick_task_key, work_parts};
+use platform::level::level_key;
 use platform::listing::{Page, PageRequest};
 use platform::{Deps, Failure, Problem, Request, Response, Table};
 use std::collections::BTreeMap;
@@ -32,10 +33,14 @@ pub(crate) async fn items<'a>(
     Ok(stored.into_iter().map(|stored| (stored.body.item.sku.clone(), stored.body.item)).collect())
 }
 
-/// A task with its items' names.
+/// A task with its items' names, and where their units are.
 pub(crate) async fn named(deps: &Deps, task: &PickTask) -> Result<Task, Failure> {
-    let items = items(deps, &task.merchant(), task.lines.iter().map(|line| &line.sku)).await?;
-    Ok(Task::from(task).named(&items))
+    let merchant = task.merchant();
+    let items = items(deps, &merchant, task.lines.iter().map(|line| &line.sku)).await?;
+    let keys: Vec<_> = task.lines.iter().map(|line| level_key(&merchant, &task.level_of(line))).collect();
+    let levels = deps.store.load_many::<StoredLevel>(&keys).await?;
+    let levels = levels.into_iter().filter_map(|stored| Some((stored.body.id()?, stored.body))).collect();
+    Ok(Task::from(task).named(&items, &levels))
 }
 
 /// List what is to be done at a location, the oldest first.

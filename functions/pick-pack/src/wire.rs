@@ -4,11 +4,13 @@ use domain::aggregate::{Actor, History};
 use domain::catalogue::Item;
 use domain::count_task::{Count, CountState, CountTask};
 use domain::pick_task::{Parcel, PickTask, PickTaskState, Scan};
-use domain::stock::{Condition, DEFAULT_BIN, Goods, LevelId, LiableParty, Lot};
+use domain::receiving::check_bin;
+use domain::stock::{Condition, DEFAULT_BIN, Goods, LevelId, LiableParty, Lot, STAGED_BIN};
 use domain::{CountTaskId, LocationId, OrderId, PickTaskId, Sku};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use platform::Problem;
+use platform::items::StoredLevel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -68,6 +70,9 @@ pub struct ShortPickRequest {
     /// Units that were not found.
     #[schema(minimum = 1)]
     pub quantity: u32,
+    /// The bin where they should be: named, it is frozen until it is counted.
+    #[serde(default)]
+    pub bin: Option<String>,
     /// Person and station.
     pub actor: Actor,
 }
@@ -101,6 +106,9 @@ pub struct NewCountTask {
     /// Code of the lot, where the item is kept by lot.
     #[serde(default)]
     pub lot: Option<String>,
+    /// Only this bin; everything that is not picked without.
+    #[serde(default)]
+    pub bin: Option<String>,
     /// Why, in up to 64 characters.
     pub reason: String,
 }
@@ -117,7 +125,7 @@ pub struct CountsRequest {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CountedRequest {
-    /// Units on the shelf: all but those that are picked.
+    /// Units on the shelf: all but those that are picked; of a count of one bin, the units in it.
     pub units: u32,
     /// Person and station.
     pub actor: Actor,
@@ -150,6 +158,9 @@ pub struct CountTaskView {
     /// The lot, where the item is kept by lot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lot: Option<Lot>,
+    /// The bin to count; the whole shelf without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bin: Option<String>,
     /// Why: the pick task that did not find its units, or a person's words.
     pub cause: String,
     /// How far it is.
@@ -172,10 +183,10 @@ pub struct CountTaskView {
 
 impl From<CountTask> for CountTaskView {
     fn from(task: CountTask) -> Self {
-        let CountTask { id, level, cause, state, assigned_to, count, created_at, history } = task;
+        let CountTask { id, level, bin, suspect: _, cause, state, assigned_to, count, created_at, history } = task;
         let LevelId { sku, location, lot } = level;
         let difference = count.as_ref().map(Count::difference);
-        Self { id, sku, location, lot, cause, state, assigned_to, count, difference, created_at, history }
+        Self { id, sku, location, lot, bin, cause, state, assigned_to, count, difference, created_at, history }
     }
 }
 
@@ -187,6 +198,10 @@ pub struct TaskLine {
     /// Its name; only in the answers to a claim and for one task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Units on record by bin, where to pick them: `MAIN` is what lies in no named bin, and bins that are to be counted are left
+    /// out. Only in the answers to a claim and for one task.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub bins: BTreeMap<String, i64>,
     /// The lot to pick, where the item is kept by lot: a scan of another is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lot: Option<Lot>,
@@ -241,6 +256,7 @@ impl From<&PickTask> for Task {
             lot: line.lot.clone(),
             serial_tracked: line.serial_tracked,
             name: None,
+            bins: BTreeMap::new(),
             barcodes: line.barcodes.clone(),
             quantity: line.quantity(),
             picked: line.picked(),
@@ -264,11 +280,16 @@ impl From<&PickTask> for Task {
 }
 
 impl Task {
-    /// Adds the items' names.
+    /// Adds the items' names, and where their units are.
     #[must_use]
-    pub fn named(mut self, items: &BTreeMap<Sku, Item>) -> Self {
+    pub fn named(mut self, items: &BTreeMap<Sku, Item>, levels: &BTreeMap<LevelId, StoredLevel>) -> Self {
         for line in &mut self.lines {
             line.name = items.get(&line.sku).map(|item| item.name.clone());
+            let (sku, location, lot) = (line.sku.clone(), self.location.clone(), line.lot.clone());
+            let Some(stored) = levels.get(&LevelId { sku, location, lot }) else { continue };
+            let bins = stored.bins();
+            line.bins = bins.all(&stored.level());
+            line.bins.retain(|bin, units| *units > 0 && bin != STAGED_BIN && !bins.frozen().contains(bin));
         }
         self
     }
@@ -285,7 +306,7 @@ impl ScanRequest {
         let quantity = units("/quantity", self.quantity)?;
         let optional = |pointer: &str, value: Option<String>| value.map(|value| text(pointer, value)).transpose();
         let goods = Goods {
-            bin: optional("/bin", self.bin)?.unwrap_or_else(|| DEFAULT_BIN.to_owned()),
+            bin: bin(self.bin)?.unwrap_or_else(|| DEFAULT_BIN.to_owned()),
             lot: optional("/lot", self.lot)?,
             expiry: self.expiry,
             serial: optional("/serial", self.serial)?,
@@ -316,6 +337,18 @@ impl PackRequest {
 /// 400 naming the field.
 pub fn actor(actor: Actor) -> Result<Actor, Problem> {
     Ok(Actor { person: text("/actor/person", actor.person)?, station: text("/actor/station", actor.station)? })
+}
+
+/// A bin's name.
+///
+/// # Errors
+/// 400 at `/bin`.
+pub fn bin(bin: Option<String>) -> Result<Option<String>, Problem> {
+    let bin = bin.map(|bin| text("/bin", bin)).transpose()?;
+    if let Some(bin) = &bin {
+        check_bin("/bin", bin).map_err(|rejected| Problem::invalid("/bin", rejected.detail))?;
+    }
+    Ok(bin)
 }
 
 /// A number of units, at least one.

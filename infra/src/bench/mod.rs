@@ -4,6 +4,7 @@
 mod cost;
 mod functions;
 mod latency;
+pub mod reserve;
 
 use crate::demo::api::StepError;
 use crate::demo::setup::Endpoints;

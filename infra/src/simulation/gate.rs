@@ -23,22 +23,21 @@ pub(crate) struct Fate {
 }
 
 impl Fate {
-    /// Calls of an invocation among which it may die or freeze.
-    const CALLS: (u64, u64) = (1, 12);
-    /// How long it may be frozen, seconds: longer than any function may run.
-    const FROZEN_S: (u64, u64) = (61, 600);
+    /// The longest freeze, seconds.
+    const LONGEST_FREEZE_S: u64 = 600;
 
-    /// What this time's luck is, by the rates that rule now.
-    pub(crate) fn drawn(core: &Core) -> Self {
+    /// What this time's luck is, by the rates that rule now: a death, a freeze of at least so many seconds, each at one of
+    /// the first `calls` calls.
+    pub(crate) fn drawn(core: &Core, shortest_freeze_s: u64, calls: impl Fn() -> u64) -> Self {
         let profile = core.profile();
         let place = || {
-            let call = u32::try_from(core.draw(Self::CALLS.0, Self::CALLS.1)).unwrap_or(1);
+            let call = u32::try_from(core.draw(1, calls())).unwrap_or(1);
             (call, if core.chance(0.5) { When::Before } else { When::After })
         };
         let crash = core.chance(profile.crash).then(place);
         let freeze = core.chance(profile.zombie).then(|| {
             let (call, when) = place();
-            (call, when, Duration::from_secs(core.draw(Self::FROZEN_S.0, Self::FROZEN_S.1)))
+            (call, when, Duration::from_secs(core.draw(shortest_freeze_s, Self::LONGEST_FREEZE_S)))
         });
         Self { crash, freeze }
     }

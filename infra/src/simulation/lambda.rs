@@ -23,6 +23,10 @@ use super::gate::{EnvironmentGate, Fate, Running, When};
 use super::invariants::Invariants;
 use crate::template::model::Function;
 
+/// Calls of an invocation among which it may die or freeze.
+const CALLS: u64 = 12;
+/// The shortest freeze, seconds: longer than any function may run.
+const SHORTEST_FREEZE_S: u64 = 61;
 /// Most environments of one function.
 const ENVIRONMENTS_MAX: usize = 6;
 
@@ -293,7 +297,7 @@ impl Lambda {
             *deaths += 1;
             return Fate { crash: Some((*deaths, When::After)), freeze: None };
         }
-        Fate::drawn(&self.core)
+        Fate::drawn(&self.core, SHORTEST_FREEZE_S, || CALLS)
     }
 
     fn with(&self, function: &str, name: &str, change: impl FnOnce(&mut Environment)) {

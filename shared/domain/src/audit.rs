@@ -8,6 +8,7 @@
 //! | `movements` | every term that only movements change (`on_hand`, `picked`, the blocked ones), and the movements' sum; `available + open_takes + reserved` together, since promises shift units between them without a movement |
 //! | `orders` | `picked`; and `reserved` with what open takes owe it, and what unsettled orders hold |
 //! | `takes` | `open_takes`, and the units of the open takes |
+//! | `bins` | the units of each named bin, and the movements' sum; what is in no named bin is the rest of `on_hand` |
 //!
 //! **Work under way is no drift.** What an order holds of a level changes only together with the level: by one transaction,
 //! or, while a take is open, by a claim that counts twice and cancels itself out (held by the order, owed by the take). So if
@@ -30,9 +31,9 @@ pub use run::{
 };
 
 use crate::ids::OrderId;
-use crate::stock::{Level, LevelId, TakeId, Term};
+use crate::stock::{Bins, Level, LevelId, TakeId, Term};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// The terms that promises alone shift units between.
@@ -66,6 +67,8 @@ pub enum Check {
     Orders,
     /// Open takes.
     Takes,
+    /// A named bin.
+    Bins,
 }
 
 /// One proof that failed: the level says one thing, the evidence another. Units.
@@ -75,6 +78,9 @@ pub struct Finding {
     pub check: Check,
     /// The terms concerned; several are meant together.
     pub terms: Vec<Term>,
+    /// The bin concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bin: Option<String>,
     /// What the level says.
     pub level: i64,
     /// What the evidence says.
@@ -83,8 +89,8 @@ pub struct Finding {
 
 impl Finding {
     /// By how much, in which proof: what two looks must agree upon.
-    fn amount(&self) -> (Check, &[Term], i64) {
-        (self.check, &self.terms, self.level.saturating_sub(self.evidence))
+    fn amount(&self) -> (Check, &[Term], Option<&str>, i64) {
+        (self.check, &self.terms, self.bin.as_deref(), self.level.saturating_sub(self.evidence))
     }
 }
 
@@ -182,11 +188,11 @@ pub struct Drift {
 
 /// Every proof that fails for a level; none: it is what the evidence says.
 #[must_use]
-pub fn findings(level: &Level, evidence: &Evidence) -> Vec<Finding> {
+pub fn findings(level: &Level, bins: &Bins, evidence: &Evidence) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut compare = |check, terms: &[Term], level: i64, evidence: i64| {
         if level != evidence {
-            found.push(Finding { check, terms: terms.to_vec(), level, evidence });
+            found.push(Finding { check, terms: terms.to_vec(), bin: None, level, evidence });
         }
     };
     let sum = |terms: &[Term]| terms.iter().map(|term| level.get(*term)).sum::<i64>();
@@ -204,14 +210,28 @@ pub fn findings(level: &Level, evidence: &Evidence) -> Vec<Finding> {
     compare(Check::Orders, &[Term::Reserved], level.get(Term::Reserved), evidence.reserved());
     compare(Check::Orders, &[Term::Picked], level.get(Term::Picked), evidence.held.picked);
     compare(Check::Takes, &[Term::OpenTakes], level.get(Term::OpenTakes), evidence.open_takes());
+    let of = |units: &BTreeMap<String, i64>, bin: &String| units.get(bin).copied().unwrap_or(0);
+    let named: BTreeSet<&String> = bins.named().keys().chain(evidence.ledger.bins.keys()).collect();
+    for bin in named {
+        let (level, evidence) = (of(bins.named(), bin), of(&evidence.ledger.bins, bin));
+        if level != evidence {
+            found.push(Finding {
+                check: Check::Bins,
+                terms: vec![Term::OnHand],
+                bin: Some(bin.clone()),
+                level,
+                evidence,
+            });
+        }
+    }
     found
 }
 
 impl Drift {
     /// What is wrong with a level at `version`, if anything.
     #[must_use]
-    pub fn of(id: LevelId, version: u64, level: &Level, evidence: Evidence) -> Option<Self> {
-        let findings = findings(level, &evidence);
+    pub fn of(id: LevelId, version: u64, (level, bins): (&Level, &Bins), evidence: Evidence) -> Option<Self> {
+        let findings = findings(level, bins, &evidence);
         let terms = level.0.iter().filter(|(_, units)| **units != 0).map(|(term, units)| (*term, *units)).collect();
         (!findings.is_empty()).then_some(Self { level: id, version, terms, findings, evidence, repaired: None })
     }

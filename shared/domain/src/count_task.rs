@@ -9,6 +9,9 @@
 //!
 //! Counting stops nobody. What is on the shelf is `on_hand − picked`; the count is compared with that at the moment when it is
 //! entered, and what is approved is the *difference*, so that movements between count and approval do no harm.
+//! A count is of the whole level, or of one bin of it: of the one that a picker found wanting, which is frozen meanwhile (nobody
+//! is sent there, and what else it should hold is suspect). A count of the level clears whatever is suspect.
+//!
 //! Units that pickers did not find (`count_suspect`) are cleared by it: those that are missing leave the stock, at the cost of the
 //! liable party; the others are available again.
 
@@ -16,7 +19,7 @@ use crate::aggregate::{Actor, Decision, History, Rejected};
 use crate::ids::{CountTaskId, MerchantId};
 use crate::lot_record::LotRecord;
 use crate::receiving::UNITS_MAX;
-use crate::stock::{Goods, Level, LevelId, LiableParty, Movement, MovementKind, StockChange, Term};
+use crate::stock::{Bins, DEFAULT_BIN, Goods, Level, LevelId, LiableParty, Movement, MovementKind, StockChange, Term};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -69,6 +72,12 @@ pub struct CountTask {
     pub id: CountTaskId,
     /// What is counted.
     pub level: LevelId,
+    /// The bin that is counted; the whole level without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bin: Option<String>,
+    /// Units of the bin that became suspect when the count was requested.
+    #[serde(default)]
+    pub suspect: u32,
     /// Why: a pick task's id, or a person's words.
     pub cause: String,
     /// How far it is.
@@ -90,7 +99,13 @@ impl CountTask {
         let mut history = History::default();
         history.record(at, "requested", None);
         let state = CountState::Requested;
-        Self { id, level, cause, state, assigned_to: None, count: None, created_at: at, history }
+        Self { id, level, bin: None, suspect: 0, cause, state, assigned_to: None, count: None, created_at: at, history }
+    }
+
+    /// Of one bin only, of which `suspect` units are `count_suspect`.
+    #[must_use]
+    pub fn of_bin(self, bin: String, suspect: u32) -> Self {
+        Self { bin: Some(bin), suspect, ..self }
     }
 
     /// The merchant.
@@ -125,14 +140,14 @@ impl CountTask {
         Ok(Decision::of(next))
     }
 
-    /// `units` lie on the shelf; `level` is what is on record now, at `version`.
+    /// `units` lie on the shelf, or in the bin; `level` and `bins` are what is on record now, at `version`.
     ///
     /// # Errors
     /// `not-counting`, `count-claimed`, `count-ended`; `invalid-field` for more units than a shelf holds.
     pub fn counted(
         &self,
         units: u32,
-        (level, version): (&Level, u64),
+        (level, bins, version): (&Level, &Bins, u64),
         actor: &Actor,
         at: Timestamp,
     ) -> Result<Decision<Self>, Rejected> {
@@ -148,10 +163,13 @@ impl CountTask {
             return Err(Rejected::new("invalid-field", detail).at("/units"));
         }
         let mut next = self.clone();
-        let expected = level.get(Term::OnHand) - level.get(Term::Picked);
-        let suspect = level.get(Term::CountSuspect);
+        let (expected, suspect) = match &self.bin {
+            None => (level.get(Term::OnHand) - level.get(Term::Picked), level.get(Term::CountSuspect)),
+            Some(bin) => (bins.units_in(bin, level), level.get(Term::CountSuspect).min(self.suspect.into())),
+        };
         let count = Count { units, expected, suspect, level_version: version, actor: actor.clone() };
-        let differs = count.difference() != 0 || suspect != 0;
+        // A frozen bin is picked from again only when somebody has seen to it.
+        let differs = count.difference() != 0 || suspect != 0 || self.bin.is_some();
         next.history.record_by(at, "counted", Some(format!("{units} of {expected}")), actor);
         next.count = Some(count);
         next.state = if differs { CountState::Counted } else { CountState::Completed };
@@ -193,7 +211,7 @@ impl CountTask {
         }
         let LevelId { sku, location, lot: of_lot } = &self.level;
         let moved = |kind, units: i64, from, to| Movement {
-            goods: Goods::default().in_lot(of_lot.as_ref()),
+            goods: Goods { bin: self.bin_name().to_owned(), ..Goods::default() }.in_lot(of_lot.as_ref()),
             actor: Some(actor.clone()),
             liable: (kind == MovementKind::CountAdjust).then_some(liable),
             reason: Some(reason.to_owned()),
@@ -215,7 +233,8 @@ impl CountTask {
             let movement = moved(MovementKind::CountAdjust, surplus, None, Some(shelf));
             stock.push(StockChange::add(sku, location, unit(surplus), shelf).moved([movement]));
         }
-        let stock = stock.into_iter().map(|change| change.of_lot(of_lot.clone())).collect();
+        let mut stock: Vec<StockChange> = stock.into_iter().map(|change| change.of_lot(of_lot.clone())).collect();
+        stock.extend(self.thaw());
         let mut next = self.clone();
         next.history.record_by(at, "reviewed", Some(format!("{:+} units", count.difference())), actor);
         next.state = CountState::Completed;
@@ -236,7 +255,7 @@ impl CountTask {
         Ok(Decision::of(next))
     }
 
-    /// Nobody needs to count.
+    /// Nobody needs to count. A bin may be picked from again; what is suspect stays so until the level is counted.
     ///
     /// # Errors
     /// `count-ended` when it is completed.
@@ -246,11 +265,19 @@ impl CountTask {
             CountState::Requested | CountState::Counting | CountState::Counted => {
                 next.state = CountState::Cancelled;
                 next.history.record_by(at, "cancelled", None, actor);
+                Ok(Decision::of(next).with_stock(self.thaw()))
             }
-            CountState::Cancelled => {}
-            CountState::Reviewed | CountState::Completed => return Err(self.ended()),
+            CountState::Cancelled => Ok(Decision::of(next)),
+            CountState::Reviewed | CountState::Completed => Err(self.ended()),
         }
-        Ok(Decision::of(next))
+    }
+
+    fn bin_name(&self) -> &str {
+        self.bin.as_deref().unwrap_or(DEFAULT_BIN)
+    }
+
+    fn thaw(&self) -> Option<StockChange> {
+        self.bin.as_ref().map(|bin| StockChange::within(&self.level).freezing(bin, false))
     }
 
     fn to_review(&self) -> Result<&Count, Rejected> {
@@ -326,7 +353,7 @@ mod tests {
         let record = level(5, 1, 1, 1);
         match command {
             Command::Start(badge) => task.start(&who(badge), at()),
-            Command::Count(units) => task.counted(units, (&record, 7), &who("ann"), at()),
+            Command::Count(units) => task.counted(units, (&record, &Bins::default(), 7), &who("ann"), at()),
             Command::Approve => task.approve(&record, None, WHY, &who("boss"), at()),
             Command::Reject => task.reject(&who("boss"), at()),
             Command::Cancel => task.cancel(&who("boss"), at()),
@@ -374,8 +401,9 @@ mod tests {
     #[test]
     fn a_count_that_agrees_and_clears_nothing_needs_no_review() {
         let counting = task().start(&who("ann"), at()).unwrap().next;
-        let counted =
-            |units, record: &Level| counting.counted(units, (record, 7), &who("ann"), at()).unwrap().next.state;
+        let counted = |units, record: &Level| {
+            counting.counted(units, (record, &Bins::default(), 7), &who("ann"), at()).unwrap().next.state
+        };
         assert_eq!(counted(6, &level(5, 1, 3, 0)), CountState::Completed, "what is picked is not on the shelf");
         assert_eq!(counted(7, &level(5, 1, 3, 0)), CountState::Counted);
         assert_eq!(counted(6, &level(4, 1, 3, 1)), CountState::Counted, "suspect units were found");
@@ -385,7 +413,7 @@ mod tests {
     fn more_than_is_free_cannot_be_missing() {
         let record = level(2, 5, 0, 1);
         let counting = task().start(&who("ann"), at()).unwrap().next;
-        let counted = counting.counted(4, (&record, 7), &who("ann"), at()).unwrap().next;
+        let counted = counting.counted(4, (&record, &Bins::default(), 7), &who("ann"), at()).unwrap().next;
         assert_eq!(counted.approve(&record, None, WHY, &who("boss"), at()).unwrap_err().code, "insufficient-stock");
     }
 
@@ -398,7 +426,7 @@ mod tests {
         ) {
             let record = level(terms.0, terms.1, terms.2, terms.3);
             let counting = task().start(&who("ann"), at()).unwrap().next;
-            let counted = counting.counted(units, (&record, 7), &who("ann"), at()).unwrap().next;
+            let counted = counting.counted(units, (&record, &Bins::default(), 7), &who("ann"), at()).unwrap().next;
             // Goods come in between the count and its approval: they are on the shelf, and were not counted.
             let (sku, location) = (&counted.level.sku, &counted.level.location);
             let later = record.after(&StockChange::add(sku, location, arrived, Term::Available)).unwrap();

@@ -41,7 +41,7 @@ use crate::aggregate::{Actor, History};
 use crate::ids::{FulfillmentOrderNumber, LocationId, MerchantId, OrderId, PickTaskId, Sku};
 use crate::message::{Message, MessageKind};
 use crate::order::{AllocatedGoods, AllocatedLine};
-use crate::stock::{Condition, DEFAULT_BIN, Goods, Lot, Movement, MovementKind, StockChange, Term};
+use crate::stock::{Condition, DEFAULT_BIN, Goods, LevelId, Lot, Movement, MovementKind, StockChange, Term};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -236,6 +236,12 @@ impl PickTask {
             | PickTaskState::PutBack => true,
             PickTaskState::ShortPicked | PickTaskState::Packed | PickTaskState::Cancelled => false,
         }
+    }
+
+    /// The level that a line is picked from.
+    #[must_use]
+    pub fn level_of(&self, line: &PickLine) -> LevelId {
+        LevelId { sku: line.sku.clone(), location: self.location.clone(), lot: line.lot.clone() }
     }
 
     /// Units scanned.

@@ -11,7 +11,10 @@ use crate::aggregate::{Actor, Rejected};
 use crate::catalogue::Item;
 use crate::ids::{LocationId, ReceiptId, Sku};
 use crate::lot_record::LotRecord;
-use crate::stock::{ActivityFact, Condition, Goods, Level, LiableParty, Movement, MovementKind, StockChange, Term};
+use crate::stock::{
+    ActivityFact, Bins, Condition, DEFAULT_BIN, Goods, Level, LevelId, LiableParty, Movement, MovementKind, STAGED_BIN,
+    StockChange, Term,
+};
 use jiff::Timestamp;
 
 /// Most units of one receipt or adjustment.
@@ -85,8 +88,20 @@ pub fn check_actor(actor: &Actor) -> Result<(), Rejected> {
     check_text("/actor/station", &actor.station, LABEL_BYTES_MAX)
 }
 
+/// Whether a text can be a bin's name.
+///
+/// # Errors
+/// `invalid-field` at `pointer`.
+pub fn check_bin(pointer: &str, bin: &str) -> Result<(), Rejected> {
+    check_text(pointer, bin, LABEL_BYTES_MAX)?;
+    if bin == STAGED_BIN {
+        return Err(invalid(pointer, format!("{STAGED_BIN} is where picked units are counted: name another bin")));
+    }
+    Ok(())
+}
+
 fn check_goods(goods: &Goods, units: u32) -> Result<(), Rejected> {
-    check_text("/goods/bin", &goods.bin, LABEL_BYTES_MAX)?;
+    check_bin("/goods/bin", &goods.bin)?;
     for (pointer, label) in [("/goods/lot", &goods.lot), ("/goods/serial", &goods.serial)] {
         if let Some(label) = label {
             check_text(pointer, label, LABEL_BYTES_MAX)?;
@@ -190,6 +205,51 @@ pub fn correct(
         StockChange::remove(&entry.sku, &entry.location, units, term)
     };
     Ok(Posting { change: change.of_lot(lot.cloned()).moved([movement.clone()]), movement, facts: Vec::new() })
+}
+
+/// Carries units of a level from one bin (`entry.goods.bin`) to another. What is in no named bin is in `MAIN`.
+///
+/// # Errors
+/// `invalid-field` with the pointer of the field at fault; `not-in-bin` when the record says that there are fewer.
+pub fn carry(
+    entry: &Entry,
+    to_bin: &str,
+    quantity: u32,
+    (of, level, bins): (&LevelId, &Level, &Bins),
+) -> Result<Posting, Rejected> {
+    if !(1..=UNITS_MAX).contains(&quantity) {
+        return Err(invalid("/quantity", format!("quantity is 1 to {UNITS_MAX}")));
+    }
+    check_actor(&entry.actor)?;
+    check_bin("/from_bin", &entry.goods.bin)?;
+    check_bin("/to_bin", to_bin)?;
+    if entry.goods.bin == to_bin {
+        return Err(invalid("/to_bin", "the units are to be carried to another bin than they are in"));
+    }
+    let there = bins.units_in(&entry.goods.bin, level);
+    if there < i64::from(quantity) {
+        let detail = format!(
+            "on record {there} units are in bin {}: carry at most these, or count it first (POST /v1/count-tasks)",
+            entry.goods.bin
+        );
+        return Err(Rejected::new("not-in-bin", detail).at("/quantity"));
+    }
+    let kind = if entry.goods.bin == DEFAULT_BIN { MovementKind::Putaway } else { MovementKind::Move };
+    let movement = Movement {
+        goods: entry.goods.clone().in_lot(of.lot.as_ref()),
+        to_bin: Some(to_bin.to_owned()),
+        actor: Some(entry.actor.clone()),
+        ..Movement::new(kind, quantity, None, None, entry.id.as_str(), entry.at)
+    };
+    let fact = ActivityFact {
+        activity: "putaway".to_owned(),
+        quantity,
+        unit: "unit".to_owned(),
+        cause: entry.id.to_string(),
+        at: entry.at,
+        actor: Some(entry.actor.clone()),
+    };
+    Ok(Posting { change: StockChange::within(of).moved([movement.clone()]), movement, facts: vec![fact] })
 }
 
 fn insufficient(level: &Level, term: Term, units: u32) -> Rejected {

@@ -1,12 +1,14 @@
 //! The one stock equation, and the two ledgers.
 //!
 //! `on_hand = available + open_takes + reserved + picked + blocked`, per merchant, item and location; `incoming` lies
-//! outside. A level only ever changes by a [`StockChange`] that keeps the equation: its deltas sum up, or it is no change.
+//! outside; and `on_hand` is the sum of its bins. A level only ever changes by a [`StockChange`] that keeps the equation: its deltas sum up, or it is no change.
 
+mod bins;
 mod lot;
 mod movement;
 mod take;
 
+pub use bins::{Bins, STAGED_BIN};
 pub use lot::{LevelId, Lot};
 pub use movement::{ActivityFact, Condition, DEFAULT_BIN, Goods, LiableParty, Movement, MovementKind};
 pub use take::{Take, TakeId, TakenFor};
@@ -135,6 +137,9 @@ pub struct StockChange {
     /// Whether its lot is recalled: nothing is promised from the level any more.
     #[serde(default)]
     pub recalls_lot: bool,
+    /// Bins that are frozen (true) or may be picked from again (false).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub freezes: BTreeMap<String, bool>,
 }
 
 impl StockChange {
@@ -150,6 +155,7 @@ impl StockChange {
             movements: Vec::new(),
             stock_arrived: to == Term::Available,
             recalls_lot: false,
+            freezes: BTreeMap::new(),
         }
     }
 
@@ -165,6 +171,21 @@ impl StockChange {
         Self::shift(sku, location, quantity, Term::Reserved, Term::Available)
     }
 
+    /// Nothing but bins: no term changes.
+    #[must_use]
+    pub fn within(level: &LevelId) -> Self {
+        Self {
+            sku: level.sku.clone(),
+            location: level.location.clone(),
+            lot: level.lot.clone(),
+            deltas: BTreeMap::new(),
+            movements: Vec::new(),
+            stock_arrived: false,
+            recalls_lot: false,
+            freezes: BTreeMap::new(),
+        }
+    }
+
     /// Goods come in: `on_hand` and `term` grow.
     #[must_use]
     pub fn add(sku: &Sku, location: &LocationId, quantity: u32, term: Term) -> Self {
@@ -177,6 +198,7 @@ impl StockChange {
             movements: Vec::new(),
             stock_arrived: term == Term::Available,
             recalls_lot: false,
+            freezes: BTreeMap::new(),
         }
     }
 
@@ -192,6 +214,7 @@ impl StockChange {
             movements: Vec::new(),
             stock_arrived: false,
             recalls_lot: false,
+            freezes: BTreeMap::new(),
         }
     }
 
@@ -208,11 +231,24 @@ impl StockChange {
         LevelId { sku: self.sku.clone(), location: self.location.clone(), lot: self.lot.clone() }
     }
 
+    /// Says that a bin is frozen, or may be picked from again.
+    #[must_use]
+    pub fn freezing(mut self, bin: &str, frozen: bool) -> Self {
+        self.freezes.insert(bin.to_owned(), frozen);
+        self
+    }
+
     /// Says which movements of goods this change is.
     #[must_use]
     pub fn moved(mut self, movements: impl IntoIterator<Item = Movement>) -> Self {
         self.movements.extend(movements);
         self
+    }
+
+    /// Whether it leaves the level as it is.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.deltas.is_empty() && self.movements.is_empty() && self.freezes.is_empty() && !self.recalls_lot
     }
 
     /// Whether the deltas keep the stock equation.
@@ -246,6 +282,7 @@ impl StockChange {
                     merged.movements.extend(change.movements);
                     merged.stock_arrived |= change.stock_arrived;
                     merged.recalls_lot |= change.recalls_lot;
+                    merged.freezes.extend(change.freezes);
                 }
             }
         }

@@ -151,7 +151,7 @@ impl Store {
         }];
         let merchant = merchant_of(&key)?;
         for change in StockChange::merged(stock) {
-            if change.deltas.is_empty() && !change.recalls_lot {
+            if change.is_nothing() {
                 continue;
             }
             writes.push(Write::Level {

@@ -64,6 +64,12 @@ pub(crate) enum TakeWrite<'a> {
 /// The attribute of a level whose lot is recalled.
 pub(crate) const RECALLED: &str = "lot_recalled";
 
+/// The attribute of the units in a named bin.
+pub(crate) const BIN_PREFIX: &str = "bin:";
+
+/// The attribute of a bin that is frozen.
+pub(crate) const FROZEN_PREFIX: &str = "frozen:";
+
 /// The attribute of an open take.
 pub(crate) const TAKE_PREFIX: &str = "take:";
 
@@ -90,8 +96,22 @@ pub(crate) fn update(
             guards.push(format!("#t{index} >= :g{index}"));
         }
     }
+    for (index, (bin, delta)) in change.bins().into_iter().enumerate() {
+        names.insert(format!("#b{index}"), format!("{BIN_PREFIX}{bin}"));
+        values.insert(format!(":b{index}"), AttributeValue::N(delta.to_string()));
+        adds.push(format!("#b{index} :b{index}"));
+    }
     let mut sets = Vec::new();
     let mut removes = Vec::new();
+    for (index, (bin, frozen)) in change.freezes.iter().enumerate() {
+        names.insert(format!("#f{index}"), format!("{FROZEN_PREFIX}{bin}"));
+        if *frozen {
+            values.insert(":frozen".to_owned(), AttributeValue::Bool(true));
+            sets.push(format!("#f{index} = :frozen"));
+        } else {
+            removes.push(format!("#f{index}"));
+        }
+    }
     match take {
         TakeWrite::None => {}
         TakeWrite::Open(take) => {
@@ -197,6 +217,11 @@ pub(crate) fn restore(
         names.insert(format!("#t{index}"), term.attribute().to_owned());
         values.insert(format!(":u{index}"), AttributeValue::N(units.to_string()));
         sets.push(format!("#t{index} = :u{index}"));
+    }
+    for (index, (bin, units)) in restored.bins.iter().enumerate() {
+        names.insert(format!("#b{index}"), format!("{BIN_PREFIX}{bin}"));
+        values.insert(format!(":b{index}"), AttributeValue::N(units.to_string()));
+        sets.push(format!("#b{index} = :b{index}"));
     }
     let arrived = restored.stock_arrived.then(|| level.clone());
     let follows = Follows { movements: &restored.movements, arrived, sellable: true };

@@ -281,6 +281,16 @@ impl Stack {
         self.deps.store.create(&operation, Decision::of(receipt).with_stock([change])).await.expect("stock");
     }
 
+    /// Changes a level behind the API's back.
+    pub async fn change_level(&self, merchant: &MerchantId, change: StockChange) {
+        let id = ReceiptId::derive(merchant, &["testkit", &self.deps.ids.random(8)]);
+        let movement = Movement::new(MovementKind::StatusChange, 1, None, None, id.as_str(), self.now());
+        let (sku, location) = (change.sku.clone(), change.location.clone());
+        let operation = Operation::of(&["testkit", id.as_str()]);
+        let receipt = Receipt { id, sku, location, movement, reference: None };
+        self.deps.store.create(&operation, Decision::of(receipt).with_stock([change])).await.expect("a change");
+    }
+
     /// The inventory level, as it is.
     pub async fn level(&self, merchant: &MerchantId, sku: &Sku, location: &LocationId) -> Level {
         self.level_of(merchant, &LevelId { sku: sku.clone(), location: location.clone(), lot: None }).await

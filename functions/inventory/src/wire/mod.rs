@@ -11,4 +11,6 @@ pub use recalls::{NewRecall, RecallView};
 pub(crate) use replenishment::alert_of;
 pub use replenishment::{ReplenishmentAlert, ReplenishmentView};
 pub use sellable::{SellableOfItem, SellableView};
-pub use stock::{AdjustmentKind, Goods, LevelView, MovementView, NewAdjustment, NewReceipt, ReceiptView, StockView};
+pub use stock::{
+    AdjustmentKind, Goods, LevelView, MovementView, NewAdjustment, NewMove, NewReceipt, ReceiptView, StockView,
+};

@@ -1,11 +1,12 @@
 //! Receipts, adjustments, levels, the ledger.
 
 use domain::aggregate::Actor;
-use domain::stock::{Condition, Level, LevelId, LiableParty, Lot, Movement, MovementKind, Term};
+use domain::stock::{Bins, Condition, Level, LevelId, LiableParty, Lot, Movement, MovementKind, Term};
 use domain::{LocationId, ReceiptId, Sku};
 use jiff::civil::Date;
 use platform::items::Receipt;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// The physical side of goods that come in or are corrected.
@@ -57,6 +58,29 @@ pub struct NewReceipt {
     /// What the paper says: delivery note, purchase order.
     #[serde(default)]
     pub reference: Option<String>,
+}
+
+/// Units that were carried from one bin to another.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMove {
+    /// Where.
+    pub location: LocationId,
+    /// The item.
+    pub sku: Sku,
+    /// Code of the lot, where the item is kept by lot.
+    #[serde(default)]
+    pub lot: Option<String>,
+    /// Units, 1 to 100000.
+    #[schema(minimum = 1, maximum = 100_000)]
+    pub quantity: u32,
+    /// The bin they were in; `MAIN` unless given: what was received without a bin.
+    #[serde(default)]
+    pub from_bin: Option<String>,
+    /// The bin they are in now.
+    pub to_bin: String,
+    /// Who carried them.
+    pub actor: Actor,
 }
 
 /// Kind of adjustment.
@@ -143,6 +167,12 @@ pub struct LevelView {
     pub lot: Option<Lot>,
     /// How often this level was changed.
     pub version: u64,
+    /// Units by bin, together `on_hand`: `MAIN` is what lies in no named bin, `STAGED` what is picked. One below zero was picked
+    /// from without telling: count it.
+    pub bins: BTreeMap<String, i64>,
+    /// Bins that wait to be counted: nobody is sent there.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub frozen_bins: BTreeSet<String>,
     pub on_hand: i64,
     pub available: i64,
     pub open_takes: i64,
@@ -162,7 +192,7 @@ pub struct LevelView {
 }
 
 impl LevelView {
-    pub(crate) fn new(id: LevelId, version: u64, level: &Level) -> Self {
+    pub(crate) fn new(id: LevelId, version: u64, (level, bins): (&Level, &Bins)) -> Self {
         let of = |term| level.get(term);
         let blocked = [
             Term::Receiving,
@@ -178,6 +208,8 @@ impl LevelView {
             location: id.location,
             lot: id.lot,
             version,
+            bins: bins.all(level),
+            frozen_bins: bins.frozen().clone(),
             on_hand: of(Term::OnHand),
             available: of(Term::Available),
             open_takes: of(Term::OpenTakes),

@@ -71,7 +71,7 @@ impl Stocked {
             evidence.ledger.add(&movement);
         }
         evidence.add(&OrderId::derive(&self.merchant, &["1"]), 3, held);
-        let drift = Drift::of(self.tea(), version, &stored.level(), evidence).expect("a drift");
+        let drift = Drift::of(self.tea(), version, (&stored.level(), &stored.bins()), evidence).expect("a drift");
         let now = self.stack.now();
         let id = AuditId::derive(&self.merchant, &["test"]);
         let mut audit = StockAudit::begin(id.clone(), AuditCause::Scheduled, vec![], now);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod audits;
+mod bins;
 mod closing;
 mod crash;
 mod lots;

@@ -8,6 +8,7 @@ use testkit::routes;
 /// A route of the stock, and which scopes may use it (an administrator may always).
 pub(crate) const ROUTES: &[(&str, &[Scope])] = &[
     ("POST /v1/receipts", &[Scope::Floor, Scope::Operations]),
+    ("POST /v1/moves", &[Scope::Floor, Scope::Operations]),
     ("POST /v1/adjustments", &[Scope::Operations]),
     ("GET /v1/stock-levels", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/stock-levels/{sku}", &[Scope::Merchant, Scope::Floor, Scope::Operations]),

@@ -1,12 +1,12 @@
 //! Receipts, adjustments, levels, the ledger.
 
 use crate::World;
-use domain::stock::{ActivityFact, LevelId, Movement, StockChange, Term};
-use domain::{Decision, LocationId, MessageKind, OrderId, ReceiptId, Sku};
-use platform::items::{Receipt, StoredFacts, StoredMovement, WaitingOrder};
+use domain::stock::{ActivityFact, LevelId, StockChange, Term};
+use domain::{LocationId, MessageKind, OrderId, Sku};
+use platform::Table;
+use platform::items::{StoredFacts, StoredMovement, WaitingOrder};
 use platform::level::MovementOutbox;
 use platform::store::FactsOutbox;
-use platform::{Operation, Table};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::api::{new_adjustment, new_item, new_receipt, refused, with};
@@ -30,12 +30,7 @@ fn adjust(quantity: i64) -> RequestBuilder {
 
 /// Moves units from available to reserved, as a reservation does.
 async fn reserve(world: &World, sku: &Sku, location: &LocationId, quantity: u32) {
-    let id = ReceiptId::derive(&world.merchant, &["reservation"]);
-    let change = StockChange::reserve(sku, location, quantity);
-    let movement = Movement::new(domain::stock::MovementKind::Move, 1, None, None, "test", world.stack.now());
-    let item = Receipt { id, sku: sku.clone(), location: location.clone(), movement, reference: None };
-    let operation = Operation::of(&["test", "reserve"]);
-    world.stack.deps.store.create(&operation, Decision::of(item).with_stock([change])).await.unwrap();
+    world.stack.change_level(&world.merchant, StockChange::reserve(sku, location, quantity)).await;
 }
 
 #[tokio::test]

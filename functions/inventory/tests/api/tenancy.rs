@@ -54,6 +54,9 @@ fn aimed(route: &str, owned: &Owned) -> RequestBuilder {
     match route {
         "POST /v1/receipts" => request.json(&new_receipt("SECRET-SKU", "SECRET-LOCATION", 1)),
         "POST /v1/adjustments" => request.json(&new_adjustment("SECRET-SKU", "SECRET-LOCATION", -1)),
+        "POST /v1/moves" => request.json(&json!({
+            "sku": "SECRET-SKU", "location": "SECRET-LOCATION", "quantity": 1, "to_bin": "A-01", "actor": actor(),
+        })),
         "POST /v1/recalls" => {
             request.json(&json!({"sku": "SECRET-SKU", "lot": "SECRET-LOT", "reason": "mould", "actor": actor()}))
         }

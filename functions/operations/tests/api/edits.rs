@@ -2,7 +2,7 @@
 
 use crate::World;
 use domain::account::Scope;
-use domain::stock::{StockChange, Term};
+use domain::stock::StockChange;
 use domain::{LocationId, Sku};
 use platform::items::SealedChannel;
 use serde_json::{Value, json};
@@ -77,31 +77,9 @@ async fn reserved_stock_keeps_a_location_open() {
     let (tea, sofia) = (Sku::parse("TEA").unwrap(), LocationId::parse("SOF1").unwrap());
     world.stack.stock(&world.merchant, &tea, &sofia, 3).await;
     let reserve = StockChange::reserve(&tea, &sofia, 3);
-    world_change(&world.stack, &world.merchant, reserve).await;
+    world.stack.change_level(&world.merchant, reserve).await;
     let (status, problem) = put(&world, "SOF1", &closed()).await;
     assert_eq!((status, problem["detail"].as_str().unwrap().contains("3 reserved")), (409, true), "{problem}");
-}
-
-/// Changes a level behind the API's back.
-async fn world_change(stack: &Stack, merchant: &domain::MerchantId, change: StockChange) {
-    let id = domain::ReceiptId::derive(merchant, &["edits"]);
-    let movement = domain::stock::Movement::new(
-        domain::stock::MovementKind::StatusChange,
-        1,
-        Some(Term::Available),
-        Some(Term::Reserved),
-        id.as_str(),
-        stack.now(),
-    );
-    let receipt = platform::items::Receipt {
-        id,
-        sku: change.sku.clone(),
-        location: change.location.clone(),
-        movement,
-        reference: None,
-    };
-    let decision = domain::Decision::of(receipt).with_stock([change]);
-    stack.deps.store.create(&platform::Operation::of(&["edits"]), decision).await.unwrap();
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use domain::audit::{Drift, Evidence, Found, OpenTake};
 use domain::order::{FulfillmentOrderStatus, Order};
 use domain::pick_task::PickTask;
 use domain::shipment::Shipment;
-use domain::stock::{Level, LevelId, Take, TakeId, TakenFor};
+use domain::stock::{Bins, Level, LevelId, Take, TakeId, TakenFor};
 use domain::sweep::Parts;
 use domain::{LocationId, MerchantId, Message, MessageKind, OrderId, PickTaskId, Sku};
 use futures_util::{StreamExt, TryStreamExt};
@@ -43,6 +43,7 @@ pub(super) struct Slice<'a> {
 struct Seen {
     version: u64,
     level: Level,
+    bins: Bins,
     takes: BTreeMap<TakeId, Take>,
     embedded: Vec<StoredMovement>,
 }
@@ -73,8 +74,8 @@ pub(super) async fn look(deps: &Deps, slice: &Slice<'_>) -> Result<Vec<(LevelId,
             return (level, Found::Beyond("nobody knows whom one of its open takes is for".to_owned()));
         }
         let evidence = found.remove(&level).unwrap_or_default();
-        let units = seen.map(|seen| seen.level.clone()).unwrap_or_default();
-        let drift = Drift::of(level.clone(), version, &units, evidence);
+        let (units, bins) = seen.map(|seen| (seen.level.clone(), seen.bins.clone())).unwrap_or_default();
+        let drift = Drift::of(level.clone(), version, (&units, &bins), evidence);
         (level, drift.map_or(Found::Proven, |drift| Found::Drift(Box::new(drift))))
     };
     Ok(wanted(slice, all.into_iter()).map(judge).collect())
@@ -96,7 +97,13 @@ async fn levels(deps: &Deps, slice: &Slice<'_>) -> Result<Levels, Failure> {
         let unreadable = || Failure::bug(format!("a level that names no location: {}/{}", key.pk, key.sk));
         let id = body.id().ok_or_else(unreadable)?;
         let embedded = body.movement()?.map(|outbox| StoredMovement::all_of(slice.merchant, &id, outbox));
-        let seen = Seen { version, level: body.level(), takes: body.takes(), embedded: embedded.unwrap_or_default() };
+        let seen = Seen {
+            version,
+            level: body.level(),
+            bins: body.bins(),
+            takes: body.takes(),
+            embedded: embedded.unwrap_or_default(),
+        };
         levels.insert(id, seen);
     }
     Ok(levels)

@@ -7,8 +7,8 @@ use domain::order::{AllocatedGoods, FulfillmentOrderStatus, HoldReason, Order};
 use domain::pick_task::{PickTask, PickTaskState};
 use domain::recall::{Recall, RecallState, RecalledAt, RecalledUnits};
 use domain::stock::{LevelId, Lot, Movement, MovementKind, StockChange, Term};
-use domain::{Decision, OrderId, PickTaskId, RecallId, ReceiptId};
-use platform::items::{RECALLED_PREFIX, Receipt, StoredMovement, lot_key, order_key, recall_key, recall_partition};
+use domain::{Decision, OrderId, PickTaskId, RecallId};
+use platform::items::{RECALLED_PREFIX, StoredMovement, lot_key, order_key, recall_key, recall_partition};
 use platform::{Operation, Step, Table};
 use std::collections::BTreeMap;
 
@@ -17,13 +17,8 @@ fn level(world: &World) -> LevelId {
     LevelId { sku: world.tea.clone(), location: world.sofia.clone(), lot }
 }
 
-async fn post(world: &World, name: &str, change: StockChange) {
-    let level = level(world);
-    let movement = Movement::new(MovementKind::Move, 1, None, None, "test", world.stack.now());
-    let id = ReceiptId::derive(&world.merchant, &[name]);
-    let item = Receipt { id, sku: level.sku, location: level.location, movement, reference: None };
-    let decision = Decision::of(item).with_stock([change.of_lot(level.lot)]);
-    world.stack.deps.store.create(&Operation::of(&["test", name]), decision).await.unwrap();
+async fn post(world: &World, change: StockChange) {
+    world.stack.change_level(&world.merchant, change.of_lot(level(world).lot)).await;
 }
 
 /// An allocated order of two units of the lot.
@@ -93,8 +88,8 @@ async fn what_has_not_left_is_stopped_and_all_who_have_units_are_listed() {
     let packed = order(&world, "2", F::Open, Some(PickTaskState::Packed)).await;
     let gone = order(&world, "3", F::Closed, None).await;
     let other = world.allocated("4", Some(PickTaskState::Released)).await;
-    post(&world, "reserve", StockChange::reserve(tea, sofia, 4)).await;
-    post(&world, "pick", StockChange::shift(tea, sofia, 2, Term::Reserved, Term::Picked)).await;
+    post(&world, StockChange::reserve(tea, sofia, 4)).await;
+    post(&world, StockChange::shift(tea, sofia, 2, Term::Reserved, Term::Picked)).await;
     moved(&world, MovementKind::Ship, PickTaskId::of(&gone, 1).shipment().as_str()).await;
     let recall = declare(&world).await;
     world.sweep().await;
@@ -120,11 +115,11 @@ async fn what_has_not_left_is_stopped_and_all_who_have_units_are_listed() {
         assert_eq!(holds.iter().any(|hold| hold.reason == HoldReason::ComplianceBlock), held, "{holds:?}");
     }
     // One order is cancelled, and its units come back to the shelf.
-    post(&world, "release", StockChange::release(tea, sofia, 2)).await;
+    post(&world, StockChange::release(tea, sofia, 2)).await;
     world.minutes(1);
     world.sweep().await;
     assert_eq!((state(&world, &recall).await, units(&world).await), (RecallState::Listed, [0, 0, 2, 8]));
-    post(&world, "write-off", StockChange::remove(tea, sofia, 2, Term::Picked)).await;
+    post(&world, StockChange::remove(tea, sofia, 2, Term::Picked)).await;
     world.minutes(1);
     world.sweep().await;
     assert_eq!(state(&world, &recall).await, RecallState::Closed);

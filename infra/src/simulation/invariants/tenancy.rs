@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use super::Found;
 
-const PREFIXES: [&str; 8] = ["ord_", "tsk_", "shp_", "ret_", "rec_", "car_", "chn_", "mer_"];
+const PREFIXES: [&str; 11] = ["ord_", "tsk_", "shp_", "ret_", "rec_", "car_", "chn_", "mer_", "rcl_", "cnt_", "aud_"];
 /// Digits of a merchant's suffix.
 const SUFFIX: usize = 10;
 
 pub(super) fn check(pk: &str, item: &Value) -> Found {
-    // The deployment's own partitions list merchants: no merchant's key opens them.
-    let own = pk.strip_prefix("mer_").and_then(|rest| rest.get(..SUFFIX)).filter(|own| is_suffix(own));
-    let Some(own) = own else { return Found::new() };
+    let own = pk.strip_prefix("mer_").and_then(|rest| rest.get(..SUFFIX));
+    // What is the platform's own, as the list of audits under way, names merchants.
+    let Some(own) = own.filter(|own| is_suffix(own)) else { return Found::new() };
     let mut found = Found::new();
     walk(item, own, pk, &mut found);
     found

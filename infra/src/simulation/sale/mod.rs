@@ -5,17 +5,24 @@ mod fairness;
 mod gate;
 mod pool;
 mod report;
+mod reserve;
+mod rival;
+mod shop;
+mod stage;
 mod world;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine::Engine;
 use engine::dynamodb::adversity::{Adversities, Budgets};
+use engine::meter::Units;
 
 use super::SimulationError;
-use super::clock::VirtualClock;
+use super::clock::{VirtualClock, lock};
 use super::core::Core;
 use super::executor::{Executor, Spawner};
 use super::faults::Profile;
@@ -25,6 +32,8 @@ use world::{Ledger, World};
 
 pub use fairness::{Fairness, fairness};
 pub use report::print;
+pub use reserve::{Basket, Measured, measure};
+pub use rival::{Rival, transaction_per_order};
 
 /// Which sale to hold.
 #[derive(Debug, Clone)]
@@ -48,6 +57,8 @@ pub struct Sale {
 /// What a sale came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SaleReport {
+    /// Orders there were.
+    pub orders: u64,
     /// Orders that were reserved.
     pub reserved: u64,
     /// Orders that were told to wait.
@@ -58,11 +69,15 @@ pub struct SaleReport {
     pub undersold: u64,
     /// Orders that nobody decided.
     pub lost: u64,
-    /// Whether the level keeps the stock equation, and no take is open at the end.
+    /// Whether the level keeps the stock equation, holds what the orders hold, and has no open take at the end.
     pub level_is_sound: bool,
     /// Writes of the level: takes and closes, also those whose condition failed.
     pub counter_writes: u64,
-    /// Writes of the level for orders that came after everything was sold.
+    /// Those whose condition failed.
+    pub counter_writes_in_vain: u64,
+    /// Orders that were decided after the last write of the level that succeeded: all units were reserved by then.
+    pub refused_sold_out: u64,
+    /// Writes of the level after that one.
     pub counter_writes_sold_out: u64,
     /// Write units of the level's partition in its busiest second.
     pub counter_peak_units: f64,
@@ -70,8 +85,8 @@ pub struct SaleReport {
     pub other_peak_units: f64,
     /// Calls that a partition refused for want of units.
     pub throttled: u64,
-    /// Write units of everything.
-    pub write_units: f64,
+    /// What it cost.
+    pub costs: Costs,
     /// Virtual milliseconds from an order's message to its decision: the median.
     pub decided_p50_ms: u64,
     /// The 99th percentile.
@@ -80,6 +95,38 @@ pub struct SaleReport {
     pub lasted_ms: u64,
     /// Invocations that ran at the same time, at most.
     pub concurrency: usize,
+}
+
+/// Units and requests of DynamoDB, all tables and indexes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Costs {
+    /// Write units.
+    pub write_units: f64,
+    /// Read units.
+    pub read_units: f64,
+    /// Requests.
+    pub requests: u64,
+}
+
+impl Costs {
+    /// What the engine's meter has counted so far.
+    fn so_far(core: &Core) -> Self {
+        let snapshot = core.engine.meter().snapshot();
+        let units = |of: fn(&Units) -> f64| snapshot.tables.values().map(|table| of(&table.units.total)).sum();
+        Self {
+            write_units: units(|units| units.write),
+            read_units: units(|units| units.read),
+            requests: snapshot.dynamodb.values().sum(),
+        }
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            write_units: self.write_units - before.write_units,
+            read_units: self.read_units - before.read_units,
+            requests: self.requests - before.requests,
+        }
+    }
 }
 
 impl SaleReport {
@@ -107,21 +154,43 @@ pub fn hold(sale: &Sale) -> Result<SaleReport, SimulationError> {
     let spawner = Spawner::default();
     let mut executor = Executor::new(core.agenda.clone(), core.reins.clone(), spawner.clone());
     let ledger = Arc::new(Ledger::default());
-    let pool = Pool::new(Arc::clone(&core), stack, spawner, Arc::clone(&ledger), sale.seed);
+    let pool = Pool::new(Arc::clone(&core), stack, spawner, Arc::clone(&ledger), sale);
     let world = World::set_up(&mut executor, &pool, sale)?;
     core.engine.dynamodb().set_adversities(Adversities {
         seed: sale.seed,
         budgets: Some(Budgets::default()),
         ..Adversities::default()
     });
-    let units_before = core.write_units();
+    let before = Costs::so_far(&core);
     core.begin(sale.profile.clone());
     let open_at_us = core.clock.now_us();
     world.open(&pool, sale);
     let deadline_us = open_at_us + u64::try_from(DRAINED_WITHIN.as_micros()).unwrap_or(u64::MAX / 4);
-    executor.run(deadline_us, || pool.is_drained() && world.all_sent(sale));
+    executor.run(deadline_us, || pool.is_drained());
     core.heal();
     executor.run(core.clock.now_us() + 600_000_000, || pool.is_drained());
-    let write_units = core.write_units() - units_before;
-    world.report(&mut executor, &pool, sale, open_at_us, write_units)
+    let costs = Costs::so_far(&core).since(before);
+    world.report(&mut executor, &pool, sale, open_at_us, costs)
+}
+
+/// Holds several sales, as many at a time as there are processors. Gives their reports in the same order.
+///
+/// # Errors
+/// The first that [`hold`] has.
+pub fn hold_all(sales: &[Sale]) -> Result<Vec<SaleReport>, SimulationError> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(sales.len());
+    let (next, reports) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(sale) = sales.get(index) else { return };
+                    let report = hold(sale);
+                    lock(&reports).insert(index, report);
+                }
+            });
+        }
+    });
+    reports.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use platform::Deps;
 use serde_json::{Value, json};
-use testkit::connector::EngineConnector;
+use testkit::connector::{EngineConnector, Gate};
 
 use super::super::SimulationError;
 use super::super::clock::{SeededIds, lock};
@@ -19,6 +19,7 @@ use super::super::executor::Spawner;
 use super::super::functions;
 use super::super::gate::{Fate, Running};
 use super::super::mappings::done;
+use super::Sale;
 use super::gate::SaleGate;
 use super::world::Ledger;
 use crate::host::services::{Message, for_function};
@@ -30,6 +31,8 @@ const RECEIVE_MAX: usize = 10;
 const WINDOW_US: u64 = 300_000;
 /// Most invocations at the same time: what an account has by default.
 const CONCURRENCY_MAX: usize = 1000;
+/// The shortest freeze, seconds: past the time at which its messages come again.
+const SHORTEST_FREEZE_S: u64 = 131;
 
 struct Environment {
     deps: Rc<Deps>,
@@ -43,6 +46,8 @@ pub(super) struct Pool {
     pub(super) spawner: Spawner,
     stack: Rc<Stack>,
     pub(super) ledger: Arc<Ledger>,
+    /// Messages of one invocation, at most.
+    batch: usize,
     ids: Arc<SeededIds>,
     idle: Rc<RefCell<BTreeMap<&'static str, Vec<Environment>>>>,
     busy: Rc<Cell<usize>>,
@@ -50,6 +55,29 @@ pub(super) struct Pool {
     relay_behind: Rc<Cell<bool>>,
     /// Whether every order's message is sent.
     pub(super) crowd_is_in: Rc<Cell<bool>>,
+}
+
+/// Dependencies of a function over the engine, every call of theirs through the gate.
+pub(super) fn dependencies(
+    core: &Core,
+    stack: &Stack,
+    function: &str,
+    ids: Arc<SeededIds>,
+    gate: Option<Arc<dyn Gate>>,
+) -> Result<Deps, SimulationError> {
+    let declared = stack.functions.get(function).ok_or_else(|| SimulationError::NoFunction(function.to_owned()))?;
+    let mut connector = EngineConnector::new(core.engine.clone());
+    if let Some(gate) = gate {
+        connector = connector.gate(gate);
+    }
+    environment::deps(core, &ids, declared, connector)
+}
+
+/// The queue that `stock-reservation` reads.
+pub(super) fn queue_of(stack: &Stack) -> Result<String, SimulationError> {
+    let name = "stock-reservation";
+    let source = stack.functions.get(name).and_then(|function| function.queue_sources.first());
+    source.map(|source| source.queue.clone()).ok_or_else(|| SimulationError::NoFunction(name.to_owned()))
 }
 
 /// Counts an invocation that ends, in whatever way.
@@ -62,13 +90,14 @@ impl Drop for Busy {
 }
 
 impl Pool {
-    pub(super) fn new(core: Arc<Core>, stack: Stack, spawner: Spawner, ledger: Arc<Ledger>, seed: u64) -> Self {
+    pub(super) fn new(core: Arc<Core>, stack: Stack, spawner: Spawner, ledger: Arc<Ledger>, sale: &Sale) -> Self {
         Self {
             core,
             spawner,
             stack: Rc::new(stack),
             ledger,
-            ids: Arc::new(SeededIds::new(seed)),
+            batch: sale.batch,
+            ids: Arc::new(SeededIds::new(sale.seed)),
             idle: Rc::default(),
             busy: Rc::default(),
             most: Rc::default(),
@@ -84,31 +113,29 @@ impl Pool {
 
     /// The queue that the function reads.
     pub(super) fn queue(&self) -> Result<String, SimulationError> {
-        let name = "stock-reservation";
-        let source = self.stack.functions.get(name).and_then(|function| function.queue_sources.first());
-        source.map(|source| source.queue.clone()).ok_or_else(|| SimulationError::NoFunction(name.to_owned()))
+        queue_of(&self.stack)
     }
 
     /// Whether nothing runs, is queued, or is still to be relayed.
     pub(super) fn is_drained(&self) -> bool {
+        // Asked at every event: the queue is counted only when all else is at rest.
+        if self.busy.get() > 0 || self.relay_behind.get() || !self.crowd_is_in.get() {
+            return false;
+        }
         let depth = self.queue().ok().and_then(|queue| self.core.engine.queues().depth(&queue).ok());
-        let empty = depth.is_some_and(|depth| depth.visible + depth.in_flight + depth.delayed == 0);
-        empty && self.busy.get() == 0 && !self.relay_behind.get()
+        depth.is_some_and(|depth| depth.visible + depth.in_flight + depth.delayed == 0)
     }
 
     /// Dependencies of a function: with a gate, or without latency and faults for the world's own work.
     pub(super) fn deps(&self, function: &str, running: Option<&Arc<Mutex<Running>>>) -> Result<Deps, SimulationError> {
-        let declared = self.stack.functions.get(function);
-        let declared = declared.ok_or_else(|| SimulationError::NoFunction(function.to_owned()))?;
-        let mut connector = EngineConnector::new(self.core.engine.clone());
-        if let Some(running) = running {
-            connector = connector.gate(Arc::new(SaleGate {
+        let gate = running.map(|running| -> Arc<dyn Gate> {
+            Arc::new(SaleGate {
                 core: Arc::clone(&self.core),
                 running: Arc::clone(running),
                 ledger: Arc::clone(&self.ledger),
-            }));
-        }
-        environment::deps(&self.core, &self.ids, declared, connector)
+            })
+        });
+        dependencies(&self.core, &self.stack, function, Arc::clone(&self.ids), gate)
     }
 
     /// Invokes a function; `then` gets its answer, `None` when it died or failed.
@@ -137,11 +164,16 @@ impl Pool {
             pool.idle.borrow_mut().entry(function).or_default().push(environment);
             then(answer.ok());
         });
-        *lock(&running) = Running { task: Some(task), calls: 0, fate: Fate::drawn(&self.core) };
+        let drawn = Fate::drawn(&self.core, SHORTEST_FREEZE_S, || {
+            // Among its first calls, or anywhere: a batch makes a claim for each of its orders.
+            if self.core.chance(0.5) { 12 } else { 12 + self.batch as u64 }
+        });
+        *lock(&running) = Running { task: Some(task), calls: 0, fate: drawn };
     }
 
-    /// Reads the queue in batches of `batch`, for ever.
-    pub(super) async fn read_queue(self, queue: String, batch: usize) {
+    /// Reads the queue in batches, for ever.
+    pub(super) async fn read_queue(self, queue: String) {
+        let batch = self.batch;
         let core = Arc::clone(&self.core);
         let mut gathered: Vec<Message> = Vec::new();
         let mut since_us = 0;
@@ -196,7 +228,7 @@ impl Pool {
         });
     }
 
-    /// Relays what the level's writes announce, some 100 to 250 ms later, and forgets all streams behind itself.
+    /// Relays what the level's writes announce, some 100 to 250 ms later.
     pub(super) async fn relay(self) {
         let source = self
             .stack
@@ -239,26 +271,8 @@ impl Pool {
             }
             position = Some(last.sequence_number.clone());
             let trimmed = core.engine.dynamodb().trim_stream(&source.table, &last.sequence_number);
-            self.forget_orders();
             if let Err(error) = trimmed {
                 core.say(format!("stream not trimmed: {error}"));
-            }
-        }
-    }
-
-    /// Nobody reads the stream of orders in a sale: kept, it would only slow the engine.
-    fn forget_orders(&self) {
-        let tables = self.stack.tables.iter().map(|table| table.name.as_str()).filter(|name| name.contains("orders"));
-        for table in tables {
-            let mut after: Option<String> = None;
-            while let Ok(records) = self.core.engine.dynamodb().stream_records(table, after.as_deref(), 1000) {
-                let Some(last) = records.last() else { break };
-                after = Some(last.sequence_number.clone());
-            }
-            if let Some(after) = after
-                && let Err(error) = self.core.engine.dynamodb().trim_stream(table, &after)
-            {
-                self.core.say(format!("stream not trimmed: {error}"));
             }
         }
     }

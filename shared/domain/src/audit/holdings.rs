@@ -55,10 +55,6 @@ impl Order {
 }
 
 impl PickTask {
-    fn level_of(&self, line: &PickLine) -> LevelId {
-        LevelId { sku: line.sku.clone(), location: self.location.clone(), lot: line.lot.clone() }
-    }
-
     /// Units become picked all at once, by the task's last scan; a cancelled task holds its units until they are released.
     fn holds(&self, line: &PickLine) -> Held {
         let units = i64::from(line.held());

@@ -11,6 +11,9 @@ pub struct Ledger {
     /// Units by term; `on_hand` is what came in without what left.
     #[schema(value_type = Object)]
     pub units: BTreeMap<Term, i64>,
+    /// Units by named bin.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bins: BTreeMap<String, i64>,
     /// How many movements.
     pub entries: u64,
 }
@@ -25,6 +28,9 @@ impl Ledger {
     /// Counts a movement in.
     pub fn add(&mut self, movement: &Movement) {
         self.entries += 1;
+        for (bin, units) in movement.bins() {
+            self.carry(bin, units);
+        }
         let units = i64::from(movement.quantity);
         self.shift(movement.from, -units);
         self.shift(movement.to, units);
@@ -38,6 +44,13 @@ impl Ledger {
         for (term, units) in &other.units {
             self.shift(Some(*term), *units);
         }
+        for (bin, units) in &other.bins {
+            self.carry(bin, *units);
+        }
+    }
+
+    fn carry(&mut self, bin: &str, units: i64) {
+        *self.bins.entry(bin.to_owned()).or_default() += units;
     }
 
     fn shift(&mut self, term: Option<Term>, units: i64) {

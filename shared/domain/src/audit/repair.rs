@@ -9,6 +9,7 @@
 //! | goods, the level is believed | the movements that the ledger lacks are added: `STATUS_CHANGE` between terms, `COUNT_ADJUST` for what came or went |
 //! | more is picked than orders hold | the rest becomes `count_suspect` by a `STATUS_CHANGE`: a person counts it |
 //! | less is picked than orders hold | the rest is taken from `available` by a `STATUS_CHANGE` |
+//! | a named bin | it becomes what the movements say: nothing else knows of bins |
 //! | only promises | `reserved`, `open_takes` and `available` are set anew, no movement |
 //!
 //! Units that appear in or vanish from the books are somebody's to pay: then the liable party is asked for.
@@ -53,6 +54,8 @@ pub struct Repair {
 pub struct Restored {
     /// Every term.
     pub level: Level,
+    /// Units of the named bins that drifted.
+    pub bins: BTreeMap<String, i64>,
     /// Movements that the ledger of goods gets.
     pub movements: Vec<Movement>,
     /// Whether waiting orders may be filled from it.
@@ -116,7 +119,8 @@ impl Drift {
         }
         let stock_arrived = terms.get(&Term::Available).is_some_and(|units| *units > level.get(Term::Available));
         let level = Level(Term::ALL.into_iter().map(|term| (term, terms.get(&term).copied().unwrap_or(0))).collect());
-        Ok(Restored { level, movements, stock_arrived })
+        let drifted = self.findings.iter().filter_map(|finding| Some((finding.bin.clone()?, finding.evidence)));
+        Ok(Restored { level, bins: drifted.collect(), movements, stock_arrived })
     }
 }
 

@@ -153,7 +153,7 @@ proptest! {
         let mut world = World::new();
         for step in steps {
             world.step(step);
-            let found = findings(&world.level, &world.evidence());
+            let found = findings(&world.level, &Bins::default(), &world.evidence());
             prop_assert!(found.is_empty(), "after {step:?}: {found:?}\n{world:?}");
         }
     }
@@ -165,7 +165,7 @@ proptest! {
             world.step(step);
         }
         let Some(expected) = corruption.apply(&mut world) else { return Ok(()) };
-        prop_assert_eq!(off(&findings(&world.level, &world.evidence())), expected);
+        prop_assert_eq!(off(&findings(&world.level, &Bins::default(), &world.evidence())), expected);
     }
 
     #[test]
@@ -175,7 +175,7 @@ proptest! {
             world.step(step);
         }
         corruption.apply(&mut world);
-        let Some(drift) = Drift::of(world::level_id(), 7, &world.level, world.evidence()) else { return Ok(()) };
+        let Some(drift) = Drift::of(world::level_id(), 7, (&world.level, &Bins::default()), world.evidence()) else { return Ok(()) };
         let believe = if believe_level { Believe::Level } else { Believe::Movements };
         let restored = match drift.restore(&repair(believe), &audit_id()) {
             Ok(restored) => restored,
@@ -188,7 +188,7 @@ proptest! {
         prop_assert!(restored.level.is_sound());
         world.level = restored.level;
         world.movements.extend(restored.movements);
-        let found = findings(&world.level, &world.evidence());
+        let found = findings(&world.level, &Bins::default(), &world.evidence());
         prop_assert!(found.is_empty(), "{found:?}");
     }
 }
@@ -204,7 +204,27 @@ fn sound() -> (Level, Evidence) {
 }
 
 fn drift(level: &Level, evidence: &Evidence) -> Drift {
-    Drift::of(world::level_id(), 7, level, evidence.clone()).expect("a drift")
+    Drift::of(world::level_id(), 7, (level, &Bins::default()), evidence.clone()).expect("a drift")
+}
+
+#[test]
+fn a_bin_that_is_not_what_the_movements_say_is_set_right() {
+    let (level, mut evidence) = sound();
+    let carried = Movement {
+        to_bin: Some("A-01".to_owned()),
+        ..Movement::new(MovementKind::Putaway, 4, None, None, "rec", at())
+    };
+    evidence.ledger.add(&carried);
+    let bins = |units: i64| Bins::new([("A-01".to_owned(), units)].into(), std::collections::BTreeSet::new());
+    assert_eq!(findings(&level, &bins(4), &evidence), []);
+    let drift = Drift::of(world::level_id(), 7, (&level, &bins(5)), evidence).expect("a drift");
+    let [finding] = drift.findings.as_slice() else { panic!("{drift:?}") };
+    assert_eq!(
+        (finding.check, finding.bin.as_deref(), finding.level, finding.evidence),
+        (Check::Bins, Some("A-01"), 5, 4)
+    );
+    let restored = drift.restore(&repair(Believe::Movements), &audit_id()).unwrap();
+    assert_eq!((restored.bins, restored.movements), ([("A-01".to_owned(), 4)].into(), vec![]));
 }
 
 #[test]

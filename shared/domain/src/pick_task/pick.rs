@@ -4,7 +4,7 @@ use super::{PickLine, PickTask, PickTaskState, Scanned};
 use crate::aggregate::{Actor, Decision, Rejected};
 use crate::ids::Sku;
 use crate::message::MessageKind;
-use crate::stock::{DEFAULT_BIN, Goods, Lot, Movement, MovementKind, StockChange, Term};
+use crate::stock::{Bins, DEFAULT_BIN, Goods, Level, LevelId, Lot, Movement, MovementKind, StockChange, Term};
 use jiff::Timestamp;
 
 /// Most different scans (by station, bin, lot, expiry, serial) that a task keeps: an item has a size.
@@ -148,6 +148,58 @@ impl PickTask {
         stock.extend(next.break_kits());
         let message = self.message(MessageKind::ShortPicked { task: self.id.clone() });
         Ok(next.settled(actor, at).with_stock(stock).with_messages([message]))
+    }
+
+    /// The level that a short pick is of.
+    ///
+    /// # Errors
+    /// `wrong-item`; `lot-needed` when several lots are to be picked.
+    pub fn missed_level(&self, sku: &Sku, lot: Option<&str>) -> Result<LevelId, Rejected> {
+        Ok(self.level_of(&self.lines[self.missed(sku, lot)?]))
+    }
+
+    /// A short pick in a named bin: the bin is frozen until it is counted, and what else it should hold is suspect as far as it
+    /// is not promised; promised units go short when somebody comes for them. `level` and `bins` are on record now.
+    ///
+    /// Gives the decision, and how many units of the bin became suspect.
+    ///
+    /// # Errors
+    /// As [`PickTask::short_pick`].
+    pub fn short_pick_in_bin(
+        &self,
+        bin: &str,
+        (level, bins): (&Level, &Bins),
+        (sku, lot, quantity): (&Sku, Option<&str>, u32),
+        actor: &Actor,
+        at: Timestamp,
+    ) -> Result<(Decision<Self>, u32), Rejected> {
+        let of = self.missed_level(sku, lot)?;
+        let mut decision = self.short_pick(sku, lot, quantity, actor, at)?;
+        for movement in decision.stock.iter_mut().flat_map(|change| change.movements.iter_mut()) {
+            if movement.to == Some(Term::CountSuspect) {
+                movement.goods.bin = bin.to_owned();
+            }
+        }
+        // What this task has scanned there leaves the record with its last scan.
+        let scans = self.lines.iter().filter(|line| self.level_of(line) == of).flat_map(|line| &line.scans);
+        let scanned: u32 = scans.filter(|scan| scan.bin.as_deref() == Some(bin)).map(|scan| scan.quantity).sum();
+        let rest = bins.units_in(bin, level) - i64::from(quantity) - i64::from(scanned);
+        let others = u32::try_from(rest.min(level.get(Term::Available))).unwrap_or(0);
+        let mut change = StockChange::within(&of).freezing(bin, true);
+        if others > 0 {
+            let (from, to) = (Term::Available, Term::CountSuspect);
+            let movement = Movement {
+                goods: Goods { bin: bin.to_owned(), ..Goods::default() }.in_lot(of.lot.as_ref()),
+                actor: Some(actor.clone()),
+                reason: Some("bin to be counted".to_owned()),
+                ..Movement::new(MovementKind::StatusChange, others, Some(from), Some(to), self.id.as_str(), at)
+            };
+            let shift = StockChange::shift(sku, &self.location, others, from, to).of_lot(of.lot.clone());
+            change.deltas = shift.deltas;
+            change.movements.push(movement);
+        }
+        decision.stock.push(change);
+        Ok((decision, quantity + others))
     }
 
     /// The task as it is once nothing is left to pick, if so.

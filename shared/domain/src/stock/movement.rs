@@ -43,7 +43,7 @@ pub enum Condition {
     Damaged,
 }
 
-/// Bin that goods are in until bins are told apart.
+/// Bin of what lies where nobody said.
 pub const DEFAULT_BIN: &str = "MAIN";
 
 fn default_bin() -> String {
@@ -93,7 +93,7 @@ pub enum LiableParty {
 }
 
 /// One entry of the ledger of goods: `quantity` units moved from one term of the equation to another
-/// (`from` absent: they came in; `to` absent: they left).
+/// (`from` absent: they came in; `to` absent: they left; both absent: they changed their bin).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Movement {
     /// Kind.
@@ -110,6 +110,9 @@ pub struct Movement {
     /// Bin, lot, expiry, serial, condition.
     #[serde(flatten)]
     pub goods: Goods,
+    /// The bin they were carried to, of a `MOVE` or `PUTAWAY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_bin: Option<String>,
     /// Id of what caused it: pick task, shipment, receipt, return.
     pub cause: String,
     /// When, UTC.
@@ -143,6 +146,7 @@ impl Movement {
             from,
             to,
             goods: Goods::default(),
+            to_bin: None,
             cause: cause.to_owned(),
             at,
             actor: None,

@@ -80,6 +80,7 @@ impl StockChange {
             deltas,
             movements: Vec::new(),
             recalls_lot: false,
+            freezes: BTreeMap::new(),
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use super::shard;
 use crate::failure::Failure;
-use crate::level::{MovementOutbox, RECALLED, TAKE_PREFIX, level_key, level_of};
+use crate::level::{BIN_PREFIX, FROZEN_PREFIX, MovementOutbox, RECALLED, TAKE_PREFIX, level_key, level_of};
 use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::order::Order;
-use domain::stock::{Level, LevelId, Movement, Take, TakeId, TakenFor, Term};
+use domain::stock::{Bins, Level, LevelId, Movement, Take, TakeId, TakenFor, Term};
 use domain::{LocationId, MerchantId, OrderId, ReceiptId, Sku};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,17 @@ impl StoredLevel {
                 .filter_map(|term| Some((term, self.attributes.get(term.attribute())?.as_i64()?)))
                 .collect(),
         )
+    }
+
+    /// Its bins.
+    #[must_use]
+    pub fn bins(&self) -> Bins {
+        let named = |(name, value): (&String, &serde_json::Value)| {
+            Some((name.strip_prefix(BIN_PREFIX)?.to_owned(), value.as_i64()?))
+        };
+        let frozen = |name: &String| name.strip_prefix(FROZEN_PREFIX).map(str::to_owned);
+        let units = self.attributes.iter().filter_map(named).filter(|(_, units)| *units != 0);
+        Bins::new(units.collect(), self.attributes.keys().filter_map(frozen).collect())
     }
 
     /// Whether its lot is recalled: nothing is promised from it.
