@@ -62,8 +62,8 @@ pub struct Summary {
     pub hours: f64,
     /// Orders of all.
     pub orders: usize,
-    /// Write units of all.
-    pub write_units: f64,
+    /// Write units of all, by table and kind of item.
+    pub write_units: BTreeMap<String, f64>,
     /// Faults by kind.
     pub faults: BTreeMap<&'static str, u64>,
     /// What was come by.
@@ -78,7 +78,9 @@ impl Summary {
         self.steps += report.steps;
         self.hours += report.lasted_us as f64 / 3.6e9;
         self.orders += report.orders;
-        self.write_units += report.write_units;
+        for (kind, units) in &report.write_units {
+            *self.write_units.entry(kind.clone()).or_default() += units;
+        }
         for (kind, count) in &report.faults {
             *self.faults.entry(kind).or_default() += count;
         }
@@ -102,7 +104,7 @@ impl Summary {
     /// Write units of one order.
     #[must_use]
     pub fn units_per_order(&self) -> f64 {
-        self.write_units / (self.orders.max(1) as f64)
+        self.write_units.values().sum::<f64>() / (self.orders.max(1) as f64)
     }
 }
 

@@ -128,9 +128,11 @@ impl Core {
         lock(&self.counts).clone()
     }
 
-    /// Write units of all tables and indexes so far.
-    pub(crate) fn write_units(&self) -> f64 {
-        self.engine.meter().snapshot().tables.values().map(|table| table.units.total.write).sum()
+    /// Write units so far, indexes included, by table and kind of item: `orders order`.
+    pub(crate) fn write_units(&self) -> BTreeMap<String, f64> {
+        let tables = self.engine.meter().snapshot().tables;
+        let kinds = tables.iter().flat_map(|(table, usage)| usage.kinds.iter().map(move |kind| (table, kind)));
+        kinds.map(|(table, (kind, usage))| (format!("{table} {kind}"), usage.units.total.write)).collect()
     }
 
     /// Adds a line to the trace.

@@ -56,6 +56,16 @@ impl std::fmt::Display for Cost {
         writeln!(f, "  standard profile     {:>12.2}", self.with.units_per_order())?;
         let due = if self.with.seeds < COST_IS_DUE_AFTER { ", not held against so few pairs" } else { "" };
         writeln!(f, "  ratio                {:>12.2}  (bound {COST_BOUND}{due})", self.ratio())?;
+        writeln!(f, "\n  {:<30} {:>10} {:>10}", "of which", "without", "with")?;
+        let per_order = |summary: &Summary, kind: &str| {
+            summary.write_units.get(kind).copied().unwrap_or_default() / summary.orders.max(1) as f64
+        };
+        for kind in self.with.write_units.keys() {
+            let (without, with) = (per_order(&self.without, kind), per_order(&self.with, kind));
+            if with > 0.0 {
+                writeln!(f, "  {kind:<30} {without:>10.2} {with:>10.2}")?;
+            }
+        }
         for report in self.failed() {
             write!(f, "\nseed {} ({}): {:?}", report.seed, report.profile, report.violations)?;
         }

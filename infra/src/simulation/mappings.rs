@@ -272,11 +272,11 @@ pub(crate) async fn disorder(lambda: Lambda) {
     }
 }
 
-/// A schedule that invokes a function at its rate, for ever.
-pub(crate) async fn schedule(lambda: Lambda, function: String, schedule: Schedule) {
+/// A schedule that invokes a function, for ever: every how-manieth of its times.
+pub(crate) async fn schedule(lambda: Lambda, function: String, schedule: Schedule, every: u64) {
     let core = Arc::clone(&lambda.core);
     loop {
-        core.agenda.pass(Duration::from_secs(schedule.every_s.max(1))).await;
+        core.agenda.pass(Duration::from_secs(schedule.every_s.max(1) * every.max(1))).await;
         let event = schedule_event(&schedule, "schedule", core.clock.now());
         if let outcome @ (Outcome::Failed(_) | Outcome::Crashed | Outcome::TimedOut | Outcome::Throttled) =
             lambda.invoke(&function, event).await

@@ -59,8 +59,8 @@ pub struct Report {
     pub lasted_us: u64,
     /// Orders that were accepted.
     pub orders: usize,
-    /// Write units of all tables and indexes since the world was set up.
-    pub write_units: f64,
+    /// Write units since the world was set up, indexes included, by table and kind of item.
+    pub write_units: std::collections::BTreeMap<String, f64>,
     /// The trace, if it was asked for.
     pub trace: Vec<String>,
 }
@@ -97,7 +97,7 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
         progress: Rc::default(),
         invariants: Arc::clone(&invariants),
     };
-    let positions = connect(&lambda, declared);
+    let positions = connect(&lambda, declared, plan.size.sweeps);
     let merchants = world(&mut executor, &stage, &plan.size)?;
     let units_before = core.write_units();
     // Conflicts of transactions and tokens that expire are no faults: DynamoDB has them every day.
@@ -150,6 +150,10 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
         dead_letters(&core, declared, &invariants);
     }
     let Counts { steps, faults, marks } = core.counts();
+    let mut write_units = core.write_units();
+    for (kind, units) in units_before {
+        *write_units.entry(kind).or_default() -= units;
+    }
     let report = Report {
         seed: plan.seed,
         violations: lock(&invariants).violations().to_vec(),
@@ -160,14 +164,14 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
         profile: told,
         lasted_us: core.clock.now_us() - START_US,
         orders: stage.progress.borrow().accepted.len(),
-        write_units: core.write_units() - units_before,
+        write_units,
         trace: lock(&core.trace).take(),
     };
     Ok(report)
 }
 
-/// Starts every event source of the template; gives where each reader of a stream is.
-fn connect(lambda: &Lambda, declared: &'static Declared) -> Vec<(String, Position)> {
+/// Starts every event source of the template, with every how-manieth sweep; gives where each reader of a stream is.
+fn connect(lambda: &Lambda, declared: &'static Declared, sweeps: u64) -> Vec<(String, Position)> {
     let arrivals = Arrivals::default();
     let woken = arrivals.clone();
     lambda.core.engine.queues().on_arrival(Arc::new(move |queue: &str| woken.wake(queue)));
@@ -183,7 +187,7 @@ fn connect(lambda: &Lambda, declared: &'static Declared) -> Vec<(String, Positio
             lambda.spawner.spawn(mappings::stream(lambda.clone(), name.clone(), source.clone(), position));
         }
         for schedule in &function.schedules {
-            lambda.spawner.spawn(mappings::schedule(lambda.clone(), name.clone(), schedule.clone()));
+            lambda.spawner.spawn(mappings::schedule(lambda.clone(), name.clone(), schedule.clone(), sweeps));
         }
     }
     positions

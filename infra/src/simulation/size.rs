@@ -19,6 +19,8 @@ pub struct Size {
     pub shop: bool,
     /// Whether people pick and carriers carry. Without them an order is at rest when it is reserved, or waits for stock.
     pub floor: bool,
+    /// Every how-manieth run of a schedule takes place: what sweeps mend must not need them every minute.
+    pub sweeps: u64,
 }
 
 /// Most orders of a rush.
@@ -41,6 +43,7 @@ impl Size {
             spread_s: 240,
             shop: rng.bool(),
             floor: true,
+            sweeps: rng.u64(1..=5),
         }
     }
 
@@ -50,13 +53,23 @@ impl Size {
         let orders = rng.usize(20..=RUSH_ORDERS_MAX);
         // An order is for two units, as a rule.
         let units = u32::try_from(orders * rng.usize(40..=180) / 100).unwrap_or(u32::MAX);
-        Self { merchants: 1, orders, items: 1, locations: 1, units, spread_s: 2, shop: false, floor: false }
+        Self { merchants: 1, orders, items: 1, locations: 1, units, spread_s: 2, shop: false, floor: false, sweeps: 1 }
     }
 }
 
 impl Default for Size {
     fn default() -> Self {
-        Self { merchants: 2, orders: 8, items: 3, locations: 2, units: 6, spread_s: 300, shop: true, floor: true }
+        Self {
+            merchants: 2,
+            orders: 8,
+            items: 3,
+            locations: 2,
+            units: 6,
+            spread_s: 300,
+            shop: true,
+            floor: true,
+            sweeps: 1,
+        }
     }
 }
 
