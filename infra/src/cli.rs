@@ -10,8 +10,9 @@ use crate::bench;
 use crate::demo::{self, api::Api, setup::Endpoints};
 use crate::host::{Declaration, Host, Options, Output, functions, now};
 use crate::simulation::command::{self, Many};
+use crate::simulation::cost::Cost;
 use crate::simulation::faults::Profile;
-use crate::simulation::size::Size;
+use crate::simulation::size::{Size, World};
 use crate::simulation::{self, Plan, bugs};
 
 /// What the template is called.
@@ -81,13 +82,16 @@ enum Benchmark {
     Reserve,
 }
 
+/// Most seeds that are run twice to compare costs.
+const PAIRS_MAX: u64 = 200;
+
 /// Options of the simulation.
 #[derive(Debug, Clone, Args)]
 struct SimArguments {
     /// Replay this seed and print its trace.
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
     seed: Option<u64>,
-    /// Run so many seeds and print a summary.
+    /// Run so many seeds and print a summary; one in ten also without faults and in the standard profile, to compare costs.
     #[arg(long, value_name = "N", default_value_t = 100)]
     seeds: u64,
     /// The first of them.
@@ -99,10 +103,13 @@ struct SimArguments {
     /// Orders of each seed; drawn from it unless said.
     #[arg(long, value_name = "N")]
     orders: Option<usize>,
+    /// Make every seed's world a rush: up to 150 orders for one item within two seconds, and stock for a part of them.
+    #[arg(long, conflicts_with_all = ["orders", "bugs", "sale"])]
+    rush: bool,
     /// Make each bug of a list in turn, and print which seed caught it by which invariant.
     #[arg(long, conflicts_with_all = ["seed", "seeds", "profile"])]
     bugs: bool,
-    /// Seeds at a time; as many as there are processors unless said.
+    /// Seeds at a time, each on a thread of its own; as many as there are processors unless said.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
     /// Hold a flash sale instead, and print what it costs.
@@ -280,10 +287,13 @@ fn run_simulation(stack: &StackArguments, arguments: &SimArguments) -> Result<()
         return if bugs::run(&template)? { Ok(()) } else { Err(CliError::Broken) };
     }
     let profile = arguments.profile.as_deref().and_then(Profile::named);
-    let size = arguments.orders.map(|orders| Size { orders, ..Size::default() });
+    let world = match arguments.orders {
+        Some(orders) => World::Fixed(Size { orders, ..Size::default() }),
+        None if arguments.rush => World::Rush,
+        None => World::Drawn,
+    };
     if let Some(seed) = arguments.seed {
-        let size = size.unwrap_or_else(|| command::size_of(seed));
-        return replay_seed(&Plan { template, seed, profile, size, trace: true });
+        return replay_seed(&Plan { template, seed, profile, size: world.size(seed), trace: true });
     }
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = arguments.threads.unwrap_or(processors);
@@ -292,7 +302,7 @@ fn run_simulation(stack: &StackArguments, arguments: &SimArguments) -> Result<()
         first: arguments.first,
         count: arguments.seeds,
         profile: profile.as_ref(),
-        size,
+        world,
         threads,
         progress: true,
     };
@@ -305,10 +315,18 @@ fn run_simulation(stack: &StackArguments, arguments: &SimArguments) -> Result<()
         summary.seeds as f64 / seconds,
         summary.steps as f64 / seconds
     );
-    if let Some(first) = summary.failed.first() {
-        println!("\nReplay the first failure with\n  {}", command::replay(first.seed, profile.as_ref()));
+    // Whoever names a profile asks for no comparison.
+    let pairs = if profile.is_none() { (arguments.seeds / 10).min(PAIRS_MAX) } else { 0 };
+    let cost = (pairs > 0).then(|| Cost::measure(&Many { count: pairs, ..many })).transpose()?;
+    if let Some(cost) = &cost {
+        println!("\n{cost}");
     }
-    if summary.failed.is_empty() && summary.missing_marks().is_empty() { Ok(()) } else { Err(CliError::Broken) }
+    let first = summary.failed.first().or_else(|| cost.as_ref().and_then(|cost| cost.failed().next()));
+    if let Some(first) = first {
+        println!("\nReplay the first failure with\n  {}", command::replay(first, world));
+    }
+    let holds = first.is_none() && summary.missing_marks().is_empty() && cost.is_none_or(|cost| cost.is_bounded());
+    if holds { Ok(()) } else { Err(CliError::Broken) }
 }
 
 fn replay_seed(plan: &Plan) -> Result<(), CliError> {

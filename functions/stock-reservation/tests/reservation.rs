@@ -4,14 +4,14 @@
 
 use domain::account::Scope;
 use domain::incoming::{IncomingLine, IncomingOrder};
-use domain::order::{AllocationRule, FulfilmentState, Hold, HoldReason, IntakeFacts, Order};
+use domain::order::{AllocatedLine, Allocation, AllocationRule, FulfilmentState, Hold, HoldReason, IntakeFacts, Order};
 use domain::pick_task::PickTask;
-use domain::stock::{LevelId, Lot, Movement, MovementKind, StockChange, Term};
+use domain::stock::{LevelId, Lot, Movement, MovementKind, StockChange, Take, TakenFor, Term};
 use domain::{Currency, LocationId, MerchantId, Message, MessageKind, Money, OrderId, Sku};
 use jiff::Span;
 use jiff::tz::TimeZone;
 use platform::items::{Receipt, StoredLocation, location_key, order_key};
-use platform::{Failure, Function, Operation};
+use platform::{Failure, Function, Operation, Replaced};
 use std::collections::BTreeMap;
 use stock_reservation::StockReservation;
 use testkit::Stack;
@@ -489,4 +489,59 @@ async fn the_cheaper_of_two_near_locations_ships_and_the_timeline_says_why() {
     assert_eq!(stored.fulfillment_orders[0].location, world.varna);
     let notes: Vec<_> = stored.history.0.iter().filter_map(|entry| entry.note.as_deref()).collect();
     assert!(notes.contains(&"VAR1: 1 of 2 locations, same country, cost 300"), "{notes:?}");
+}
+
+/// Takes two units for an order and goes no further, as an environment that dies; `claims` says whether after its claim.
+async fn dies_with_a_take(world: &World, order: &OrderId, claims: bool) -> LevelId {
+    let level = LevelId { sku: world.tea.clone(), location: world.sofia.clone(), lot: None };
+    let store = &world.stack.deps.store;
+    let loaded = store.load::<Order>(&order_key(order)).await.unwrap().unwrap();
+    let share = TakenFor { order: order.clone(), version: loaded.version, units: 2 };
+    let take = Take { units: 2, opened_at: world.stack.now(), orders: vec![share] };
+    assert!(store.open_take(&world.merchant, &level, "died", take).await.unwrap());
+    if claims {
+        let lines = vec![AllocatedLine { line: 1, quantity: 2 }];
+        let allocation = Allocation::plain(world.sofia.clone(), lines);
+        let decision = loaded.body.allocated(vec![allocation], &"died".to_owned(), world.stack.now());
+        assert!(matches!(store.replace(&loaded, decision).await.unwrap(), Replaced::Yes(_)));
+    }
+    level
+}
+
+#[tokio::test]
+async fn an_expired_take_gives_back_what_nobody_claimed_and_its_order_can_claim_from_it_no_more() {
+    let world = world(AllocationRule::Split).await;
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 2).await;
+    let order = world.order("1", &[(&world.tea, 2)]).await;
+    let before = world.stack.deps.store.load::<Order>(&order_key(&order)).await.unwrap().unwrap();
+    dies_with_a_take(&world, &order, false).await;
+    world.stack.clock.advance(std::time::Duration::from_secs(41));
+    let late = world.order("2", &[(&world.tea, 2)]).await;
+    world.deliver(MessageKind::Reserve { order: late.clone() }.for_merchant(&world.merchant, &late)).await.unwrap();
+    assert_eq!(world.stored(&late).await.fulfilment, FulfilmentState::Allocated);
+    assert_eq!(world.level(&world.tea, &world.sofia, Term::OpenTakes).await, 0);
+    let lines = vec![AllocatedLine { line: 1, quantity: 2 }];
+    let claim = before.body.allocated(
+        vec![Allocation::plain(world.sofia.clone(), lines)],
+        &"died".to_owned(),
+        world.stack.now(),
+    );
+    let thawed = world.stack.deps.store.replace(&before, claim).await.unwrap();
+    assert!(matches!(thawed, Replaced::No(_)), "the order was fenced");
+}
+
+#[tokio::test]
+async fn an_expired_take_that_was_claimed_is_reserved_and_its_message_comes_again_until_then() {
+    let world = world(AllocationRule::Split).await;
+    world.stack.stock(&world.merchant, &world.tea, &world.sofia, 3).await;
+    let order = world.order("1", &[(&world.tea, 2)]).await;
+    dies_with_a_take(&world, &order, true).await;
+    let again = MessageKind::Reserve { order: order.clone() }.for_merchant(&world.merchant, &order);
+    let early = world.deliver(again.clone()).await.unwrap_err();
+    assert!(matches!(early, Failure::Unavailable { after: Some(_), .. }), "{early:?}");
+    world.stack.clock.advance(std::time::Duration::from_secs(41));
+    world.deliver(again).await.unwrap();
+    assert_eq!(world.level(&world.tea, &world.sofia, Term::Reserved).await, 2);
+    assert_eq!(world.level(&world.tea, &world.sofia, Term::Available).await, 1);
+    assert_eq!(world.level(&world.tea, &world.sofia, Term::OpenTakes).await, 0);
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use super::SimulationError;
+#[cfg(feature = "seeded-bugs")]
+use super::invariants::Violation;
 
 /// Makes each bug and prints which seed caught it, and how; false when one survives. A build without the feature
 /// `seeded-bugs` has cargo build and run one that has it.
@@ -26,10 +28,13 @@ pub fn run(_: &Path) -> Result<bool, SimulationError> {
 pub fn run(template: &Path) -> Result<bool, SimulationError> {
     use domain::seeded_bugs::SeededBug;
     let mut all_caught = true;
-    println!("{:<30} {:>6}  invariant broken", "bug", "seed");
+    println!("{:<30} {:>6}  {:<40} evidence", "bug", "seed", "invariant broken");
     for bug in SeededBug::ALL {
         match catch(template, bug)? {
-            Some((seed, invariant)) => println!("{:<30} {seed:>6}  {invariant}", format!("{bug:?}")),
+            Some((seed, Violation { invariant, evidence, .. })) => {
+                let evidence: String = evidence.chars().take(EVIDENCE_MAX).collect();
+                println!("{:<30} {seed:>6}  {invariant:<40} {evidence}", format!("{bug:?}"));
+            }
             None => {
                 all_caught = false;
                 println!("{:<30} {:>6}  SURVIVES {SEEDS_MAX} seeds", format!("{bug:?}"), "-");
@@ -39,28 +44,42 @@ pub fn run(template: &Path) -> Result<bool, SimulationError> {
     Ok(all_caught)
 }
 
+/// Characters of the evidence that are printed.
+#[cfg(feature = "seeded-bugs")]
+const EVIDENCE_MAX: usize = 160;
 /// Most seeds that a bug may survive.
 #[cfg(feature = "seeded-bugs")]
 const SEEDS_MAX: u64 = 40;
 
 /// The first seed that breaks something with the bug and nothing without it.
 #[cfg(feature = "seeded-bugs")]
-fn catch(template: &Path, bug: domain::seeded_bugs::SeededBug) -> Result<Option<(u64, &'static str)>, SimulationError> {
-    use super::command::size_of;
-    use super::size::Size;
+fn catch(template: &Path, bug: domain::seeded_bugs::SeededBug) -> Result<Option<(u64, Violation)>, SimulationError> {
     use super::{Plan, run};
     for seed in 1..=SEEDS_MAX {
-        let size = Size { merchants: 1, orders: 8, ..size_of(seed) };
+        let size = size(bug, seed);
         let plan = Plan { template: template.to_owned(), seed, profile: Some(profile(bug)), size, trace: false };
         domain::seeded_bugs::switch(Some(bug));
         let with = run(&plan);
         domain::seeded_bugs::switch(None);
         let Some(violation) = with?.violations.into_iter().next() else { continue };
         if run(&plan)?.violations.is_empty() {
-            return Ok(Some((seed, violation.invariant)));
+            return Ok(Some((seed, violation)));
         }
     }
     Ok(None)
+}
+
+/// The world in which a bug of this kind shows: those of the stock need a crowd and little of it.
+#[cfg(feature = "seeded-bugs")]
+fn size(bug: domain::seeded_bugs::SeededBug, seed: u64) -> super::size::Size {
+    use super::size::{Size, World};
+    use domain::seeded_bugs::SeededBug as B;
+    match bug {
+        B::TakenWithoutCondition | B::TakenWithoutName | B::ReclaimedWithoutFence | B::SoldOutWhileTakeOpen => {
+            World::Rush.size(seed)
+        }
+        _ => Size { merchants: 1, orders: 8, ..Size::default() },
+    }
 }
 
 /// The adversity in which a bug of this kind shows.
@@ -75,6 +94,10 @@ fn profile(bug: domain::seeded_bugs::SeededBug) -> super::faults::Profile {
         B::ReturnLegMovesOrder | B::SentWithoutOutbox => none,
         B::WholeBatchAcknowledged => Profile { throttle: 0.25, lost_call: 0.15, ..none },
         B::AcknowledgedOnStaleRead => Profile { stale: 0.9, ..none },
+        B::TakenWithoutCondition => none,
+        B::TakenWithoutName => Profile { lost_answer: 0.3, slow_call: 0.1, ..none },
+        B::ReclaimedWithoutFence => Profile { zombie: 0.5, ..none },
+        B::SoldOutWhileTakeOpen => Profile { crash: 0.2, zombie: 0.2, duplicate: 0.3, ..none },
         B::StatusWithoutVersion => Profile { duplicate: 0.4, again: 0.2, stream_again: 0.3, ..none },
     }
 }

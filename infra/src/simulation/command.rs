@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::clock::lock;
 use super::faults::Profile;
-use super::size::Size;
+use super::size::World;
 use super::{Plan, Report, SimulationError, run};
 
 /// What the random runs must have come by: a run of [`MARKS_ARE_DUE_AFTER`] seeds fails when one was never hit.
-pub const REQUIRED: [&str; 14] = [
+pub const REQUIRED: [&str; 15] = [
     "cancellation too late",
     "client sends again",
     "dead letter with its reason",
@@ -24,14 +24,13 @@ pub const REQUIRED: [&str; 14] = [
     "parcel refused",
     "return inspected",
     "return parcel arrived",
+    "rush for one item",
     "stranger turned away",
     "unit not found",
     "wrong request refused",
 ];
 /// From so many seeds on every required mark must have been hit.
 pub const MARKS_ARE_DUE_AFTER: u64 = 300;
-/// Write units per order in the standard profile, by those without faults: no more than this.
-pub const COST_BOUND: f64 = 1.2;
 
 /// Many runs.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +43,8 @@ pub struct Many<'a> {
     pub count: u64,
     /// What goes wrong; drawn from each seed when absent.
     pub profile: Option<&'a Profile>,
-    /// How large each world is; drawn from each seed when absent.
-    pub size: Option<Size>,
+    /// How large each world is.
+    pub world: World,
     /// How many at a time.
     pub threads: usize,
     /// Whether progress is shown on standard error.
@@ -63,8 +62,8 @@ pub struct Summary {
     pub hours: f64,
     /// Orders of all.
     pub orders: usize,
-    /// Write units of all.
-    pub write_units: f64,
+    /// Write units of all, by table and kind of item.
+    pub write_units: BTreeMap<String, f64>,
     /// Faults by kind.
     pub faults: BTreeMap<&'static str, u64>,
     /// What was come by.
@@ -79,7 +78,9 @@ impl Summary {
         self.steps += report.steps;
         self.hours += report.lasted_us as f64 / 3.6e9;
         self.orders += report.orders;
-        self.write_units += report.write_units;
+        for (kind, units) in &report.write_units {
+            *self.write_units.entry(kind.clone()).or_default() += units;
+        }
         for (kind, count) in &report.faults {
             *self.faults.entry(kind).or_default() += count;
         }
@@ -103,7 +104,7 @@ impl Summary {
     /// Write units of one order.
     #[must_use]
     pub fn units_per_order(&self) -> f64 {
-        self.write_units / (self.orders.max(1) as f64)
+        self.write_units.values().sum::<f64>() / (self.orders.max(1) as f64)
     }
 }
 
@@ -112,6 +113,7 @@ impl Summary {
 /// # Errors
 /// [`SimulationError`], when a run could not be made at all.
 pub fn run_many(many: &Many<'_>) -> Result<Summary, SimulationError> {
+    let started = crate::host::now();
     let next = AtomicU64::new(many.first);
     let end = many.first + many.count;
     let outcome: Mutex<(Summary, Option<SimulationError>)> = Mutex::default();
@@ -127,7 +129,7 @@ pub fn run_many(many: &Many<'_>) -> Result<Summary, SimulationError> {
                         template: many.template.to_owned(),
                         seed,
                         profile: many.profile.cloned(),
-                        size: many.size.unwrap_or_else(|| size_of(seed)),
+                        size: many.world.size(seed),
                         trace: false,
                     };
                     let report = run(&plan);
@@ -137,7 +139,7 @@ pub fn run_many(many: &Many<'_>) -> Result<Summary, SimulationError> {
                         Err(error) => outcome.1 = Some(error),
                     }
                     if many.progress {
-                        show_progress(outcome.0.seeds, many.count, outcome.0.failed.len());
+                        show_progress(&outcome.0, many.count, started);
                     }
                 }
             });
@@ -156,8 +158,10 @@ pub fn run_many(many: &Many<'_>) -> Result<Summary, SimulationError> {
 }
 
 /// One line that is written over, on a terminal only.
-fn show_progress(done: u64, count: u64, failed: usize) {
+fn show_progress(so_far: &Summary, count: u64, started: jiff::Timestamp) {
     const WIDTH: u64 = 40;
+    let (done, failed) = (so_far.seeds, so_far.failed.len());
+    let a_second = done as f64 / started.duration_until(crate::host::now()).as_secs_f64().max(0.001);
     let mut standard_error = std::io::stderr();
     if !standard_error.is_terminal() {
         return;
@@ -165,7 +169,7 @@ fn show_progress(done: u64, count: u64, failed: usize) {
     let full = usize::try_from(done * WIDTH / count.max(1)).unwrap_or(0);
     let bar = format!("{:<40}", "#".repeat(full));
     // A bar that cannot be drawn is no reason to stop.
-    let _ = write!(standard_error, "\r[{bar}] {done}/{count} seeds, {failed} failed");
+    let _ = write!(standard_error, "\r[{bar}] {done}/{count} seeds, {failed} failed, {a_second:.1} seeds/s ");
     let _ = standard_error.flush();
 }
 
@@ -199,15 +203,15 @@ impl std::fmt::Display for Summary {
     }
 }
 
-/// The world of a seed, where nobody says otherwise.
+/// The command that replays a run.
 #[must_use]
-pub fn size_of(seed: u64) -> Size {
-    Size::drawn(&mut fastrand::Rng::with_seed(seed))
-}
-
-/// The command that replays a seed.
-#[must_use]
-pub fn replay(seed: u64, profile: Option<&Profile>) -> String {
+pub fn replay(report: &Report, world: World) -> String {
+    let profile = Profile::named(report.profile_name);
     let profile = profile.map(|profile| format!(" --profile {}", profile.name)).unwrap_or_default();
-    format!("cargo local sim --seed {seed}{profile}")
+    let world = match world {
+        World::Drawn => String::new(),
+        World::Rush => " --rush".to_owned(),
+        World::Fixed(size) => format!(" --orders {}", size.orders),
+    };
+    format!("cargo local sim --seed {}{profile}{world}", report.seed)
 }

@@ -24,6 +24,7 @@ pub(crate) struct Core {
     pub(crate) trace: Mutex<Trace>,
     /// What goes wrong, until everything is healed.
     profile: Mutex<Profile>,
+    seed: u64,
     rng: Mutex<Rng>,
     counts: Mutex<Counts>,
 }
@@ -50,6 +51,7 @@ impl Core {
             watch,
             trace: Mutex::new(trace),
             profile: Mutex::new(profile),
+            seed,
             rng: Mutex::new(Rng::with_seed(seed)),
             counts: Mutex::default(),
         }
@@ -71,9 +73,11 @@ impl Core {
         Duration::from_micros(self.draw(from * 1000, to * 1000))
     }
 
-    /// A generator of its own for an actor: what one draws changes nothing for the others.
-    pub(crate) fn fork(&self) -> Rng {
-        lock(&self.rng).fork()
+    /// A generator of its own for an actor: what one draws changes nothing for the others, and whether something goes wrong
+    /// changes nothing of what it draws.
+    pub(crate) fn luck_of(&self, actor: &str) -> Rng {
+        let digest = domain::ids::digest(&["luck", &self.seed.to_string(), actor], 16);
+        Rng::with_seed(u64::from_str_radix(&digest, 16).unwrap_or(self.seed))
     }
 
     pub(crate) fn profile(&self) -> Profile {
@@ -122,6 +126,13 @@ impl Core {
 
     pub(crate) fn counts(&self) -> Counts {
         lock(&self.counts).clone()
+    }
+
+    /// Write units so far, indexes included, by table and kind of item: `orders order`.
+    pub(crate) fn write_units(&self) -> BTreeMap<String, f64> {
+        let tables = self.engine.meter().snapshot().tables;
+        let kinds = tables.iter().flat_map(|(table, usage)| usage.kinds.iter().map(move |kind| (table, kind)));
+        kinds.map(|(table, (kind, usage))| (format!("{table} {kind}"), usage.units.total.write)).collect()
     }
 
     /// Adds a line to the trace.

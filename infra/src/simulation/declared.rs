@@ -30,6 +30,9 @@ pub(crate) fn parameters() -> BTreeMap<String, String> {
         ("AdministratorKeyHash".to_owned(), platform::auth::hash(ADMINISTRATOR_KEY)),
         // Two: enough to find what one shard would hide, and each sweep reads them all.
         ("ListShards".to_owned(), "2".to_owned()),
+        // Batches of a sale: takes of some orders stand in the level, of more in an item of their own.
+        ("ReservationBatchSize".to_owned(), "40".to_owned()),
+        ("ReservationBatchingWindowSeconds".to_owned(), "1".to_owned()),
     ])
 }
 

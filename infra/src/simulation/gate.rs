@@ -22,6 +22,27 @@ pub(crate) struct Fate {
     pub(crate) freeze: Option<(u32, When, Duration)>,
 }
 
+impl Fate {
+    /// The longest freeze, seconds.
+    const LONGEST_FREEZE_S: u64 = 600;
+
+    /// What this time's luck is, by the rates that rule now: a death, a freeze of at least so many seconds, each at one of
+    /// the first `calls` calls.
+    pub(crate) fn drawn(core: &Core, shortest_freeze_s: u64, calls: impl Fn() -> u64) -> Self {
+        let profile = core.profile();
+        let place = || {
+            let call = u32::try_from(core.draw(1, calls())).unwrap_or(1);
+            (call, if core.chance(0.5) { When::Before } else { When::After })
+        };
+        let crash = core.chance(profile.crash).then(place);
+        let freeze = core.chance(profile.zombie).then(|| {
+            let (call, when) = place();
+            (call, when, Duration::from_secs(core.draw(shortest_freeze_s, Self::LONGEST_FREEZE_S)))
+        });
+        Self { crash, freeze }
+    }
+}
+
 /// On which side of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {

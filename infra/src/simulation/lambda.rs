@@ -8,25 +8,25 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use aws_smithy_async::rt::sleep::SharedAsyncSleep;
-use aws_smithy_async::time::SharedTimeSource;
-use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
-use platform::deps::Seams;
-use platform::{Deps, Settings};
+use platform::Deps;
 use serde_json::Value;
-use testkit::connector::{ENDPOINT, EngineConnector, Handler};
+use testkit::connector::{EngineConnector, Handler};
 
 use super::SimulationError;
 use super::clock::{SeededIds, lock};
 use super::core::Core;
 use super::declared::Declared;
+use super::environment;
 use super::executor::{Spawner, TaskId};
 use super::functions;
 use super::gate::{EnvironmentGate, Fate, Running, When};
 use super::invariants::Invariants;
-use crate::host::names::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use crate::template::model::Function;
 
+/// Calls of an invocation among which it may die or freeze.
+const CALLS: u64 = 12;
+/// The shortest freeze, seconds: longer than any function may run.
+const SHORTEST_FREEZE_S: u64 = 61;
 /// Most environments of one function.
 const ENVIRONMENTS_MAX: usize = 6;
 
@@ -226,25 +226,7 @@ impl Lambda {
         for (prefix, handler) in &self.partners {
             connector = connector.route(prefix.clone(), Arc::clone(handler));
         }
-        let mut variables = function.environment.clone();
-        for (key, value) in [
-            ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
-            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
-            ("AWS_ENDPOINT_URL", ENDPOINT),
-        ] {
-            variables.insert(key.to_owned(), value.to_owned());
-        }
-        let settings: Settings = variables.into_iter().collect();
-        let seams = Seams {
-            http_client: SharedHttpClient::new(connector.clone()),
-            partners: SharedHttpConnector::new(connector),
-            time_source: SharedTimeSource::new(self.core.clock.clone()),
-            sleep: SharedAsyncSleep::new(self.core.agenda.clone()),
-            clock: Arc::new(self.core.clock.clone()),
-            ids: self.ids.clone(),
-        };
-        let deps = Deps::new(settings, seams).map_err(|failure| SimulationError::Setup(failure.to_string()))?;
+        let deps = environment::deps(&self.core, &self.ids, function, connector)?;
         Ok(Environment { name, deps: Rc::new(deps), running, busy: true, gone: false })
     }
 
@@ -315,16 +297,7 @@ impl Lambda {
             *deaths += 1;
             return Fate { crash: Some((*deaths, When::After)), freeze: None };
         }
-        let place = |core: &Core| {
-            let call = u32::try_from(core.draw(1, 8)).unwrap_or(1);
-            (call, if core.chance(0.5) { When::Before } else { When::After })
-        };
-        let crash = self.core.chance(profile.crash).then(|| place(&self.core));
-        let freeze = self.core.chance(profile.zombie).then(|| {
-            let (call, when) = place(&self.core);
-            (call, when, Duration::from_secs(self.core.draw(61, 600)))
-        });
-        Fate { crash, freeze }
+        Fate::drawn(&self.core, SHORTEST_FREEZE_S, || CALLS)
     }
 
     fn with(&self, function: &str, name: &str, change: impl FnOnce(&mut Environment)) {

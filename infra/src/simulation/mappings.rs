@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use engine::queues::{QueueError, ReceivedMessage};
 use serde_json::{Value, json};
 
 use super::clock::lock;
@@ -42,9 +43,8 @@ pub(crate) async fn queue(lambda: Lambda, function: String, source: QueueSource,
             core.agenda.pass(Duration::from_millis(500)).await;
             continue;
         }
-        let full = usize::try_from(source.batch_size).unwrap_or(RECEIVE_MAX).clamp(1, RECEIVE_MAX);
-        let most = usize::try_from(core.draw(1, full as u64)).unwrap_or(1);
-        match core.engine.queues().receive(&source.queue, most, None) {
+        let most = usize::try_from(core.draw(1, source.batch_size.max(1).into())).unwrap_or(1);
+        match gather(&lambda, &source, most).await {
             Ok(received) if received.is_empty() => wait(&lambda, &source.queue, &arrivals).await,
             Ok(received) => {
                 let batch: Vec<Message> =
@@ -58,6 +58,25 @@ pub(crate) async fn queue(lambda: Lambda, function: String, source: QueueSource,
             }
         }
     }
+}
+
+/// Receives until there are `most` messages, or the window in which they are gathered is over.
+async fn gather(lambda: &Lambda, source: &QueueSource, most: usize) -> Result<Vec<ReceivedMessage>, QueueError> {
+    let core = &lambda.core;
+    let receive = |most: usize| core.engine.queues().receive(&source.queue, most.min(RECEIVE_MAX), None);
+    let mut gathered = receive(most)?;
+    if gathered.is_empty() || source.batching_window_s == 0 {
+        return Ok(gathered);
+    }
+    core.agenda.pass(core.draw_ms(0, u64::from(source.batching_window_s) * 1000)).await;
+    while gathered.len() < most {
+        let more = receive(most - gathered.len())?;
+        if more.is_empty() {
+            break;
+        }
+        gathered.extend(more);
+    }
+    Ok(gathered)
 }
 
 /// Until a message arrives or becomes visible.
@@ -253,11 +272,11 @@ pub(crate) async fn disorder(lambda: Lambda) {
     }
 }
 
-/// A schedule that invokes a function at its rate, for ever.
-pub(crate) async fn schedule(lambda: Lambda, function: String, schedule: Schedule) {
+/// A schedule that invokes a function, for ever: every how-manieth of its times.
+pub(crate) async fn schedule(lambda: Lambda, function: String, schedule: Schedule, every: u64) {
     let core = Arc::clone(&lambda.core);
     loop {
-        core.agenda.pass(Duration::from_secs(schedule.every_s.max(1))).await;
+        core.agenda.pass(Duration::from_secs(schedule.every_s.max(1) * every.max(1))).await;
         let event = schedule_event(&schedule, "schedule", core.clock.now());
         if let outcome @ (Outcome::Failed(_) | Outcome::Crashed | Outcome::TimedOut | Outcome::Throttled) =
             lambda.invoke(&function, event).await

@@ -51,14 +51,16 @@ pub struct Report {
     pub faults: std::collections::BTreeMap<&'static str, u64>,
     /// What the run has come by.
     pub marks: std::collections::BTreeMap<&'static str, u64>,
+    /// Name of the profile: what replays the run.
+    pub profile_name: &'static str,
     /// What went wrong.
     pub profile: String,
     /// Virtual time, microseconds.
     pub lasted_us: u64,
     /// Orders that were accepted.
     pub orders: usize,
-    /// Write units of all tables and indexes since the world was set up.
-    pub write_units: f64,
+    /// Write units since the world was set up, indexes included, by table and kind of item.
+    pub write_units: std::collections::BTreeMap<String, f64>,
     /// The trace, if it was asked for.
     pub trace: Vec<String>,
 }
@@ -82,7 +84,7 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
     crate::host::provision::all(&engine, &declared.stack)?;
     let trace = if plan.trace { Trace::kept() } else { Trace::none() };
     let core = Arc::new(Core::new(plan.seed, engine, clock.clone(), Profile::none(), trace));
-    let invariants: Arc<Mutex<Invariants>> = Arc::default();
+    let invariants = Arc::new(Mutex::new(Invariants::new(&plan.size)));
     let partners = Arc::new(Partners::new(clock));
     let routes = vec![(PARTNERS.to_owned(), partners.handler(Arc::clone(&core)))];
     let lambda = Lambda::new(Arc::clone(&core), declared, Arc::clone(&invariants), routes, plan.seed);
@@ -95,15 +97,18 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
         progress: Rc::default(),
         invariants: Arc::clone(&invariants),
     };
-    let positions = connect(&lambda, declared);
+    let positions = connect(&lambda, declared, plan.size.sweeps);
     let merchants = world(&mut executor, &stage, &plan.size)?;
-    let units_before = write_units(&core);
+    let units_before = core.write_units();
     // Conflicts of transactions and tokens that expire are no faults: DynamoDB has them every day.
     core.engine.dynamodb().set_adversities(engine::dynamodb::adversity::Adversities::default());
     let mut drawn = Rng::with_seed(plan.seed);
     let profile = plan.profile.clone().unwrap_or_else(|| Profile::drawn(&mut drawn));
-    let told = profile.to_string();
+    let (profile_name, told) = (profile.name, profile.to_string());
     core.begin(profile);
+    if !plan.size.floor {
+        core.mark("rush for one item");
+    }
     lambda.spawner.spawn(mappings::disorder(lambda.clone()));
     actors::enter(&stage, &merchants, &plan.size);
 
@@ -145,23 +150,28 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
         dead_letters(&core, declared, &invariants);
     }
     let Counts { steps, faults, marks } = core.counts();
+    let mut write_units = core.write_units();
+    for (kind, units) in units_before {
+        *write_units.entry(kind).or_default() -= units;
+    }
     let report = Report {
         seed: plan.seed,
         violations: lock(&invariants).violations().to_vec(),
         steps,
         faults,
         marks,
+        profile_name,
         profile: told,
         lasted_us: core.clock.now_us() - START_US,
         orders: stage.progress.borrow().accepted.len(),
-        write_units: write_units(&core) - units_before,
+        write_units,
         trace: lock(&core.trace).take(),
     };
     Ok(report)
 }
 
-/// Starts every event source of the template; gives where each reader of a stream is.
-fn connect(lambda: &Lambda, declared: &'static Declared) -> Vec<(String, Position)> {
+/// Starts every event source of the template, with every how-manieth sweep; gives where each reader of a stream is.
+fn connect(lambda: &Lambda, declared: &'static Declared, sweeps: u64) -> Vec<(String, Position)> {
     let arrivals = Arrivals::default();
     let woken = arrivals.clone();
     lambda.core.engine.queues().on_arrival(Arc::new(move |queue: &str| woken.wake(queue)));
@@ -177,7 +187,7 @@ fn connect(lambda: &Lambda, declared: &'static Declared) -> Vec<(String, Positio
             lambda.spawner.spawn(mappings::stream(lambda.clone(), name.clone(), source.clone(), position));
         }
         for schedule in &function.schedules {
-            lambda.spawner.spawn(mappings::schedule(lambda.clone(), name.clone(), schedule.clone()));
+            lambda.spawner.spawn(mappings::schedule(lambda.clone(), name.clone(), schedule.clone(), sweeps));
         }
     }
     positions
@@ -222,11 +232,6 @@ fn dead_letters(core: &Core, declared: &Declared, invariants: &Mutex<Invariants>
             }
         }
     }
-}
-
-/// Write units of all tables and indexes so far.
-fn write_units(core: &Core) -> f64 {
-    core.engine.meter().snapshot().tables.values().map(|table| table.units.total.write).sum()
 }
 
 fn caught_up(core: &Core, positions: &[(String, Position)]) -> bool {

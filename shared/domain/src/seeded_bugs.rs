@@ -18,11 +18,19 @@ pub enum SeededBug {
     SentWithoutOutbox,
     /// A state is written without the condition on the version that it was decided on.
     StatusWithoutVersion,
+    /// Units are taken out of a level without the condition that they are there.
+    TakenWithoutCondition,
+    /// A take is opened without the condition that it is not open yet: arithmetic without an operation's id.
+    TakenWithoutName,
+    /// An expired take is given back without keeping its orders from claiming.
+    ReclaimedWithoutFence,
+    /// What an order found sold out while a take was open is not told when the take gives units back.
+    SoldOutWhileTakeOpen,
 }
 
 impl SeededBug {
     /// Every bug.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::CarrierCalledWithoutIntent,
         Self::TrackingInArrivalOrder,
         Self::ReturnLegMovesOrder,
@@ -30,6 +38,10 @@ impl SeededBug {
         Self::AcknowledgedOnStaleRead,
         Self::SentWithoutOutbox,
         Self::StatusWithoutVersion,
+        Self::TakenWithoutCondition,
+        Self::TakenWithoutName,
+        Self::ReclaimedWithoutFence,
+        Self::SoldOutWhileTakeOpen,
     ];
 }
 

@@ -5,6 +5,7 @@ use crate::settings::Table;
 use crate::store::{Item, Key, Outbox, json};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::audit::Restored;
+use domain::seeded_bugs::{SeededBug, is_on};
 use domain::stock::{Level, LevelId, Lot, Movement, StockChange, Take, Term};
 use domain::{LocationId, MerchantId, MessageKind, Sku};
 use serde::{Deserialize, Serialize};
@@ -116,7 +117,12 @@ pub(crate) fn update(
         TakeWrite::Open(take) => {
             values.insert(":take".to_owned(), AttributeValue::S(json(take)?));
             sets.push("#take = :take".to_owned());
-            guards.push("attribute_not_exists(#take)".to_owned());
+            if is_on(SeededBug::TakenWithoutCondition) {
+                guards.clear();
+            }
+            if !is_on(SeededBug::TakenWithoutName) {
+                guards.push("attribute_not_exists(#take)".to_owned());
+            }
         }
         TakeWrite::Close => {
             removes.push("#take".to_owned());

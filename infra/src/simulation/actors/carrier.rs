@@ -33,7 +33,7 @@ pub(crate) async fn dispatcher(stage: Stage, mut rng: Rng, merchant: Merchant, l
             }
             let merchant = merchant.clone();
             stage.core.mark("parcel handed over");
-            stage.act(|stage, rng| parcel(stage, rng, merchant, shipment));
+            stage.act(id, |stage, rng| parcel(stage, rng, merchant, shipment));
         }
     }
 }
@@ -91,7 +91,7 @@ pub(super) async fn travel(stage: &Stage, rng: &mut Rng, merchant: &Merchant, pu
             sent += 1;
             let (stage, merchant, id, event) = (stage.clone(), merchant.clone(), purchase.id.clone(), event.clone());
             let told = std::rc::Rc::clone(&told);
-            stage.clone().act(move |_, _| async move {
+            stage.clone().act(&format!("webhook {event} {nonce}"), move |_, _| async move {
                 stage.wait(late).await;
                 // Signed when it is sent: every attempt has its own instant.
                 while let Some(request) = stage.partners.webhook(&merchant, &id, &event, nonce) {

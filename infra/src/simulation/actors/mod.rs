@@ -35,7 +35,8 @@ pub(crate) struct Merchant {
     /// Key of the people on the floor.
     pub(crate) floor: String,
     pub(crate) shop: crate::sandbox::Shop,
-    pub(crate) webhook_url: String,
+    /// Where the shop sends its orders; a merchant without a shop takes them by the API only.
+    pub(crate) webhook_url: Option<String>,
     pub(crate) shop_token: String,
     pub(crate) carrier_account: String,
     pub(crate) carrier_key: String,
@@ -69,10 +70,10 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts an actor with luck of its own; the run waits for its end.
-    pub(crate) fn act<F: Future<Output = ()> + 'static>(&self, actor: impl FnOnce(Stage, Rng) -> F) {
+    /// Starts an actor with luck of its own, which follows from its name; the run waits for its end.
+    pub(crate) fn act<F: Future<Output = ()> + 'static>(&self, name: &str, actor: impl FnOnce(Stage, Rng) -> F) {
         self.progress.borrow_mut().busy += 1;
-        let acting = actor(self.clone(), self.core.fork());
+        let acting = actor(self.clone(), self.core.luck_of(name));
         let progress = Rc::clone(&self.progress);
         self.spawner.spawn(async move {
             acting.await;
@@ -81,9 +82,9 @@ impl Stage {
     }
 
     /// Starts an actor that never ends: the run waits for it only while it has something to do.
-    pub(crate) fn serve<F: Future<Output = ()> + 'static>(&self, actor: impl FnOnce(Stage, Rng) -> F) {
+    pub(crate) fn serve<F: Future<Output = ()> + 'static>(&self, name: &str, actor: impl FnOnce(Stage, Rng) -> F) {
         self.progress.borrow_mut().busy += 1;
-        self.spawner.spawn(actor(self.clone(), self.core.fork()));
+        self.spawner.spawn(actor(self.clone(), self.core.luck_of(name)));
     }
 
     /// Something that must never be was seen by a client.
@@ -124,22 +125,25 @@ pub(crate) fn request(method: Method, key: &str, path: &str) -> Request {
 /// Puts everybody on the stage.
 pub(crate) fn enter(stage: &Stage, merchants: &[Merchant], size: &Size) {
     for merchant in merchants {
-        for (index, location) in merchant.locations.iter().enumerate() {
+        for (index, location) in merchant.locations.iter().enumerate().filter(|_| size.floor) {
             for worker in 0..2 {
                 let (merchant, location) = (merchant.clone(), location.clone());
                 let badge = format!("badge-{index}{worker}");
-                stage.serve(|stage, rng| floor::worker(stage, rng, merchant, location, badge));
+                let name = format!("{} {badge}", merchant.id);
+                stage.serve(&name, |stage, rng| floor::worker(stage, rng, merchant, location, badge));
             }
             let (merchant, location) = (merchant.clone(), location.clone());
-            stage.serve(|stage, rng| carrier::dispatcher(stage, rng, merchant, location));
+            let name = format!("{} dispatcher of {location}", merchant.id);
+            stage.serve(&name, |stage, rng| carrier::dispatcher(stage, rng, merchant, location));
         }
         let (owner, within_s) = (merchant.clone(), size.spread_s);
-        stage.act(|stage, rng| dock::restock(stage, rng, owner, within_s));
+        stage.act(&format!("{} dock", merchant.id), |stage, rng| dock::restock(stage, rng, owner, within_s));
     }
     for number in 0..size.orders {
         let merchant = merchants[number % merchants.len()].clone();
         let stranger = merchants[(number + 1) % merchants.len()].clone();
         let size = *size;
-        stage.act(|stage, rng| shopper::shopper(stage, rng, merchant, stranger, number, size));
+        let name = format!("shopper {number}");
+        stage.act(&name, |stage, rng| shopper::shopper(stage, rng, merchant, stranger, number, size));
     }
 }

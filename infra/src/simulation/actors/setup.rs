@@ -36,14 +36,18 @@ pub(crate) async fn set_up(stage: &Stage, number: usize, size: &Size) -> Result<
     let tag = domain::ids::digest(&["simulation", &number.to_string()], 12);
     let shop = Shop { domain: format!("sim-{tag}.myshopify.com"), secret: format!("shpss_{tag}") };
     let shop_token = format!("shpat_{tag}");
-    let channel = as_administrator(
-        "/v1/channels",
-        &json!({
-            "platform": "shopify", "name": "Shop", "shop_domain": shop.domain, "api_url": format!("{PARTNERS}/shop"),
-            "webhook_secrets": [shop.secret], "access_token": shop_token,
-        }),
-    );
-    let channel = done("channel", stage.door.insist(&channel).await)?.text("/id");
+    let mut webhook_url = None;
+    if size.shop {
+        let channel = as_administrator(
+            "/v1/channels",
+            &json!({
+                "platform": "shopify", "name": "Shop", "shop_domain": shop.domain, "api_url": format!("{PARTNERS}/shop"),
+                "webhook_secrets": [shop.secret], "access_token": shop_token,
+            }),
+        );
+        let channel = done("channel", stage.door.insist(&channel).await)?.text("/id");
+        webhook_url = Some(format!("{}/webhooks/shops/{channel}", crate::simulation::door::API));
+    }
     let (carrier_key, carrier_secret) = (format!("sbx_{tag}"), format!("carrier-secret-{tag}"));
     let account = as_administrator(
         "/v1/carrier-accounts",
@@ -57,7 +61,7 @@ pub(crate) async fn set_up(stage: &Stage, number: usize, size: &Size) -> Result<
         id,
         operations: keys[0].clone(),
         floor: keys[1].clone(),
-        webhook_url: format!("{}/webhooks/shops/{channel}", crate::simulation::door::API),
+        webhook_url,
         shop,
         shop_token,
         carrier_account,
@@ -84,8 +88,10 @@ async fn stock_up(stage: &Stage, merchant: &Merchant, size: &Size) -> Result<(),
     import = import.with_header("content-type", "text/csv");
     import.body = csv.into_bytes();
     done("import of items", stage.door.insist(&import).await)?;
-    let items: Vec<_> = merchant.items.iter().map(|sku| json!({"sku": sku, "available": 0})).collect();
-    stage.partners.owner_of_shop(merchant, "/shop/admin/items", &json!({"items": items}));
+    if size.shop {
+        let items: Vec<_> = merchant.items.iter().map(|sku| json!({"sku": sku, "available": 0})).collect();
+        stage.partners.owner_of_shop(merchant, "/shop/admin/items", &json!({"items": items}));
+    }
     for sku in &merchant.items {
         for location in &merchant.locations {
             let body = receipt(sku, location, size.units);

@@ -21,10 +21,9 @@ pub(crate) async fn shopper(
 ) {
     stage.wait(rng.u64(0..=size.spread_s)).await;
     let lines = basket(&mut rng, &merchant);
-    let order = if rng.f64() < 0.7 {
-        by_webhook(&stage, &mut rng, &merchant, number, &lines).await
-    } else {
-        by_api(&stage, &mut rng, &merchant, number, &lines).await
+    let order = match merchant.webhook_url.as_deref().filter(|_| rng.f64() < 0.7) {
+        Some(url) => by_webhook(&stage, &mut rng, &merchant, url, number, &lines).await,
+        None => by_api(&stage, &mut rng, &merchant, number, &lines).await,
     };
     let Some(order) = order else { return };
     {
@@ -95,6 +94,7 @@ async fn by_webhook(
     stage: &Stage,
     rng: &mut Rng,
     merchant: &Merchant,
+    webhook_url: &str,
     number: usize,
     lines: &[(String, u32)],
 ) -> Option<String> {
@@ -108,15 +108,15 @@ async fn by_webhook(
         order = order.payment(Payment::CashOnDelivery);
     }
     stage.partners.owner_of_shop(merchant, "/shop/admin/orders", &order.body());
-    let request = shopify_order(&order, &merchant.shop, &merchant.webhook_url, stage.core.clock.now());
+    let request = shopify_order(&order, &merchant.shop, webhook_url, stage.core.clock.now());
     let answer = stage.door.insist(&request).await;
     if rng.f64() < 0.1 {
         let other = order.line("ITEM-1", "Another line", 1, 500);
-        let request = shopify_order(&other, &merchant.shop, &merchant.webhook_url, stage.core.clock.now());
+        let request = shopify_order(&other, &merchant.shop, webhook_url, stage.core.clock.now());
         refused(stage, &stage.door.insist(&request).await, "another body under the same order number");
         let mut forger = merchant.shop.clone();
         forger.secret.push('x');
-        let request = shopify_order(&other, &forger, &merchant.webhook_url, stage.core.clock.now());
+        let request = shopify_order(&other, &forger, webhook_url, stage.core.clock.now());
         refused(stage, &stage.door.insist(&request).await, "a forged webhook");
     }
     answer.is_success().then(|| answer.text("/id"))

@@ -14,6 +14,8 @@ use domain::returns::Return;
 use domain::shipment::Shipment;
 use serde_json::Value;
 
+use super::size::Size;
+
 pub(crate) use rest::Rest;
 
 /// Something that must never be.
@@ -35,10 +37,17 @@ pub(crate) struct Invariants {
     tasks: BTreeMap<String, PickTask>,
     shipments: BTreeMap<String, Shipment>,
     returns: BTreeMap<String, Return>,
+    /// Whether nobody picks in this world: then what is reserved is at rest.
+    nobody_picks: bool,
     violations: Vec<Violation>,
 }
 
 impl Invariants {
+    /// Of a world whose goods are picked, or stay where they are.
+    pub(crate) fn new(size: &Size) -> Self {
+        Self { nobody_picks: !size.floor, ..Self::default() }
+    }
+
     /// Looks at one write to a table that has a stream.
     pub(crate) fn record(&mut self, step: u64, event: &Value) {
         let keys = image::plain(&json_object(&event["dynamodb"]["Keys"]));

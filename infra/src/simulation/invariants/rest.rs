@@ -28,8 +28,11 @@ fn is_settled(all: &Invariants, order: &Order) -> bool {
         return true;
     }
     let active: Vec<&FulfillmentOrder> = order.fulfillment_orders.iter().filter(|parcel| parcel.is_active()).collect();
-    if active.is_empty() {
+    if active.is_empty() || all.nobody_picks && order.lines.iter().any(|line| order.unallocated(line) > 0) {
         return order.waits_as().is_some();
+    }
+    if all.nobody_picks && !order.cancel_requested {
+        return true;
     }
     active.iter().all(|parcel| {
         let id = order.shipment(parcel.number);

@@ -7,25 +7,21 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_smithy_async::rt::sleep::SharedAsyncSleep;
-use aws_smithy_async::time::SharedTimeSource;
-use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
-use platform::deps::Seams;
-use platform::{Deps, Settings};
+use platform::Deps;
 use serde_json::{Value, json};
-use testkit::connector::{ENDPOINT, EngineConnector, Gate};
+use testkit::connector::{EngineConnector, Gate};
 
 use super::super::SimulationError;
 use super::super::clock::{SeededIds, lock};
 use super::super::core::Core;
+use super::super::environment;
 use super::super::executor::Spawner;
 use super::super::functions;
-use super::super::gate::{Fate, Running, When};
+use super::super::gate::{Fate, Running};
 use super::super::mappings::done;
 use super::Sale;
 use super::gate::SaleGate;
 use super::world::Ledger;
-use crate::host::names::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use crate::host::services::{Message, for_function};
 use crate::template::{Stack, filter};
 
@@ -35,6 +31,8 @@ const RECEIVE_MAX: usize = 10;
 const WINDOW_US: u64 = 300_000;
 /// Most invocations at the same time: what an account has by default.
 const CONCURRENCY_MAX: usize = 1000;
+/// The shortest freeze, seconds: past the time at which its messages come again.
+const SHORTEST_FREEZE_S: u64 = 131;
 
 struct Environment {
     deps: Rc<Deps>,
@@ -72,25 +70,7 @@ pub(super) fn dependencies(
     if let Some(gate) = gate {
         connector = connector.gate(gate);
     }
-    let mut variables = declared.environment.clone();
-    for (key, value) in [
-        ("AWS_REGION", REGION),
-        ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
-        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
-        ("AWS_ENDPOINT_URL", ENDPOINT),
-    ] {
-        variables.insert(key.to_owned(), value.to_owned());
-    }
-    let settings: Settings = variables.into_iter().collect();
-    let seams = Seams {
-        http_client: SharedHttpClient::new(connector.clone()),
-        partners: SharedHttpConnector::new(connector),
-        time_source: SharedTimeSource::new(core.clock.clone()),
-        sleep: SharedAsyncSleep::new(core.agenda.clone()),
-        clock: Arc::new(core.clock.clone()),
-        ids,
-    };
-    Deps::new(settings, seams).map_err(|failure| SimulationError::Setup(failure.to_string()))
+    environment::deps(core, &ids, declared, connector)
 }
 
 /// The queue that `stock-reservation` reads.
@@ -184,23 +164,11 @@ impl Pool {
             pool.idle.borrow_mut().entry(function).or_default().push(environment);
             then(answer.ok());
         });
-        *lock(&running) = Running { task: Some(task), calls: 0, fate: self.fate() };
-    }
-
-    fn fate(&self) -> Fate {
-        let profile = self.core.profile();
-        let place = || {
+        let drawn = Fate::drawn(&self.core, SHORTEST_FREEZE_S, || {
             // Among its first calls, or anywhere: a batch makes a claim for each of its orders.
-            let calls = if self.core.chance(0.5) { 12 } else { 12 + self.batch as u64 };
-            let call = u32::try_from(self.core.draw(1, calls)).unwrap_or(1);
-            (call, if self.core.chance(0.5) { When::Before } else { When::After })
-        };
-        let crash = self.core.chance(profile.crash).then(place);
-        let freeze = self.core.chance(profile.zombie).then(|| {
-            let (call, when) = place();
-            (call, when, Duration::from_secs(self.core.draw(131, 600)))
+            if self.core.chance(0.5) { 12 } else { 12 + self.batch as u64 }
         });
-        Fate { crash, freeze }
+        *lock(&running) = Running { task: Some(task), calls: 0, fate: drawn };
     }
 
     /// Reads the queue in batches, for ever.

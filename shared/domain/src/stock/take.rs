@@ -15,6 +15,7 @@
 
 use super::{StockChange, Term};
 use crate::ids::{LocationId, OrderId, Sku};
+use crate::seeded_bugs::{SeededBug, is_on};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -75,7 +76,7 @@ impl StockChange {
             sku: sku.clone(),
             location: location.clone(),
             lot: None,
-            stock_arrived: deltas.contains_key(&Term::Available),
+            stock_arrived: deltas.contains_key(&Term::Available) && !is_on(SeededBug::SoldOutWhileTakeOpen),
             deltas,
             movements: Vec::new(),
             recalls_lot: false,
