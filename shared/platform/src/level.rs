@@ -91,7 +91,8 @@ pub(crate) fn update(
         names.insert(format!("#t{index}"), term.attribute().to_owned());
         values.insert(format!(":d{index}"), AttributeValue::N(delta.to_string()));
         adds.push(format!("#t{index} :d{index}"));
-        if *delta < 0 {
+        let unguarded = is_on(SeededBug::TakenWithoutCondition) && matches!(take, TakeWrite::Open(_));
+        if *delta < 0 && !unguarded {
             values.insert(format!(":g{index}"), AttributeValue::N((-delta).to_string()));
             guards.push(format!("#t{index} >= :g{index}"));
         }
@@ -117,9 +118,6 @@ pub(crate) fn update(
         TakeWrite::Open(take) => {
             values.insert(":take".to_owned(), AttributeValue::S(json(take)?));
             sets.push("#take = :take".to_owned());
-            if is_on(SeededBug::TakenWithoutCondition) {
-                guards.clear();
-            }
             if !is_on(SeededBug::TakenWithoutName) {
                 guards.push("attribute_not_exists(#take)".to_owned());
             }
