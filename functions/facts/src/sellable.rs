@@ -6,8 +6,8 @@
 //! is never older than what an earlier computation read. Nothing is stored twice for a message, and no message is done before its outcome is stored.
 
 use domain::catalogue::Item;
-use domain::sellable::{Claims, Computed, Sellable, Supply, eligible, falls_on, sellable};
-use domain::stock::Term;
+use domain::sellable::{Claims, Computed, Part, Sellable, Supply, eligible, falls_on, sellable};
+use domain::stock::{LevelId, Term};
 use domain::{MerchantId, Sku};
 use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 use platform::feed;
 use platform::items::{SealedChannel, StoredItem, StoredLevel, item_key, level_prefix, sellable_key, stock_partition};
 use platform::{Deps, Failure, Operation, Table, Versioned};
+use std::collections::BTreeMap;
 
 /// Most levels of an item.
 const LEVELS_MAX: usize = 10_000;
@@ -82,12 +83,12 @@ async fn store(
 async fn read(deps: &Deps, merchant: &MerchantId, sku: &Sku, days: u32, now: Timestamp) -> Result<Computed, Failure> {
     let item = load(deps, merchant, sku).await?;
     if !item.is_kit() {
-        return read_item(deps, merchant, &item, days, now).await;
+        return Ok(read_part(deps, merchant, &item, 1, (days, now)).await?.computed);
     }
-    let components: Vec<(Computed, u32)> = futures_util::stream::iter(&item.kit)
-        .map(async |component| -> Result<(Computed, u32), Failure> {
+    let components: Vec<Part> = futures_util::stream::iter(&item.kit)
+        .map(async |component| -> Result<Part, Failure> {
             let part = load(deps, merchant, &component.sku).await?;
-            Ok((read_item(deps, merchant, &part, days, now).await?, component.quantity))
+            read_part(deps, merchant, &part, component.quantity, (days, now)).await
         })
         .buffered(COMPONENTS_AT_ONCE)
         .try_collect()
@@ -99,30 +100,32 @@ async fn load(deps: &Deps, merchant: &MerchantId, sku: &Sku) -> Result<Item, Fai
     Ok(deps.store.require::<StoredItem>(&item_key(merchant, sku), sku).await?.body.item)
 }
 
-async fn read_item(
+async fn read_part(
     deps: &Deps,
     merchant: &MerchantId,
     item: &Item,
-    days: u32,
-    now: Timestamp,
-) -> Result<Computed, Failure> {
+    per_kit: u32,
+    (days, now): (u32, Timestamp),
+) -> Result<Part, Failure> {
     let sku = &item.sku;
     let partition = stock_partition(merchant, sku);
     let levels = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await?;
-    let supplies: Vec<Supply> = levels
-        .iter()
-        .map(|(_, level)| Supply { available: level.body.level().get(Term::Available), expiry: expiry(&level.body) })
-        .collect();
     let today = now.to_zoned(TimeZone::UTC).date();
+    let (mut supplies, mut at_locations) = (Vec::with_capacity(levels.len()), BTreeMap::new());
+    for (key, level) in &levels {
+        let unreadable = || Failure::bug(format!("a level that names no location: {}/{}", key.pk, key.sk));
+        let LevelId { location, lot, .. } = level.body.id().ok_or_else(unreadable)?;
+        let available = level.body.level().get(Term::Available);
+        let supply = Supply { available, expiry: lot.and_then(|lot| lot.expiry) };
+        *at_locations.entry(location).or_default() += eligible(&[supply], days, today);
+        supplies.push(supply);
+    }
     let at_most = eligible(&supplies, days, today).saturating_sub(u64::from(item.safety_stock));
     let claims =
         Claims { safety_stock: item.safety_stock, backordered: backordered(deps, merchant, sku, at_most).await? };
     let due_at = falls_on(&supplies, days, today).map(midnight).transpose()?;
-    Ok(Computed { quantity: sellable(&supplies, claims, days, today), due_at })
-}
-
-fn expiry(level: &StoredLevel) -> Option<Date> {
-    level.id()?.lot?.expiry
+    let computed = Computed { quantity: sellable(&supplies, claims, days, today), due_at };
+    Ok(Part { computed, eligible: at_locations, per_kit })
 }
 
 fn midnight(day: Date) -> Result<Timestamp, Failure> {

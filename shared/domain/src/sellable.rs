@@ -1,15 +1,16 @@
 //! What a channel may sell of an item: `max(0, available that keeps long enough − safety stock − unfilled backorders)`.
 //!
-//! Of a kit it is as many as are whole of what the channel may sell of its components, less the kit's own safety stock. Orders that
-//! wait for a kit wait for its components.
+//! Of a kit it is as many as are whole of what the channel may sell of its components, and not more than locations can put
+//! together, since a kit ships whole from one; less the kit's own safety stock. Orders that wait for a kit wait for its components.
 //!
 //! It limits publishing, not reservation. One figure per channel and item is stored with a version; it is only ever computed
 //! from levels that were read after that version, so that a late update loses against a newer one.
 
-use crate::ids::{ChannelId, Sku};
+use crate::ids::{ChannelId, LocationId, Sku};
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Available units of one inventory level: all of an item at a location, or one lot of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,15 +98,34 @@ pub struct Computed {
 }
 
 impl Computed {
-    /// Of a kit, from what is computed of each component and how many units of it are in one kit. A kit of nothing is not sold.
+    /// Of a kit. A kit of nothing is not sold.
     #[must_use]
-    pub fn of_kit(components: &[(Self, u32)], safety_stock: u32) -> Self {
-        let whole = components.iter().map(|(component, per_kit)| component.quantity / (*per_kit).max(1)).min();
+    pub fn of_kit(components: &[Part], safety_stock: u32) -> Self {
+        let whole = components.iter().map(|part| part.computed.quantity / part.per_kit.max(1)).min().unwrap_or(0);
+        let locations: BTreeSet<&LocationId> = components.iter().flat_map(|part| part.eligible.keys()).collect();
+        let at = |location: &LocationId| {
+            let units =
+                |part: &Part| part.eligible.get(location).copied().unwrap_or(0) / u64::from(part.per_kit.max(1));
+            components.iter().map(units).min().unwrap_or(0)
+        };
+        let put_together = locations.into_iter().map(at).fold(0, u64::saturating_add);
+        let whole = whole.min(u32::try_from(put_together).unwrap_or(u32::MAX));
         Self {
-            quantity: whole.unwrap_or(0).saturating_sub(safety_stock),
-            due_at: components.iter().filter_map(|(component, _)| component.due_at).min(),
+            quantity: whole.saturating_sub(safety_stock),
+            due_at: components.iter().filter_map(|part| part.computed.due_at).min(),
         }
     }
+}
+
+/// A component of a kit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What may be sold of it.
+    pub computed: Computed,
+    /// Units that keep long enough, by location.
+    pub eligible: BTreeMap<LocationId, u64>,
+    /// Units of it in one kit.
+    pub per_kit: u32,
 }
 
 impl Sellable {
@@ -172,30 +192,51 @@ mod tests {
         assert_eq!((less.changed_at, less.quantity), (at(3), 3));
     }
 
+    /// A component with units at each of some locations, all of which may be sold.
+    fn part(at: &[u32], per_kit: u32, due_at: Option<Timestamp>) -> Part {
+        let eligible = (0..)
+            .zip(at)
+            .map(|(number, units): (u32, _)| (LocationId::parse(&format!("L{number}")).unwrap(), u64::from(*units)));
+        Part { computed: Computed { quantity: at.iter().sum(), due_at }, eligible: eligible.collect(), per_kit }
+    }
+
     #[test]
     fn a_kit_is_computed_again_when_the_first_of_its_components_is() {
         let due = |second: Option<i64>| second.map(|second| Timestamp::from_second(second).unwrap());
-        let component = |second| (Computed { quantity: 5, due_at: due(second) }, 1);
         for (components, expect) in [(vec![], None), (vec![None], None), (vec![Some(9), None, Some(3)], Some(3))] {
-            let components: Vec<_> = components.into_iter().map(component).collect();
-            assert_eq!(Computed::of_kit(&components, 0).due_at, due(expect), "{components:?}");
+            let parts: Vec<Part> = components.iter().map(|second| part(&[5], 1, due(*second))).collect();
+            assert_eq!(Computed::of_kit(&parts, 0).due_at, due(expect), "{components:?}");
         }
         assert_eq!(Computed::of_kit(&[], 0).quantity, 0);
     }
 
+    #[test]
+    fn components_at_different_locations_make_no_kit() {
+        assert_eq!(Computed::of_kit(&[part(&[4, 0], 1, None), part(&[0, 4], 1, None)], 0).quantity, 0);
+        assert_eq!(Computed::of_kit(&[part(&[4, 3], 2, None), part(&[1, 4], 1, None)], 0).quantity, 2);
+    }
+
     proptest! {
         #[test]
-        fn so_many_kits_can_be_made_beside_the_safety_stock_and_not_one_more(
-            components in proptest::collection::vec((0_u32..60, 1_u32..6), 1..5), safety in 0_u32..8,
+        fn so_many_kits_can_be_put_together_beside_the_safety_stock_and_not_one_more(
+            components in proptest::collection::vec((proptest::array::uniform3(0_u32..60), 1_u32..6), 1..5),
+            sold in proptest::collection::vec(0_u32..20, 5), safety in 0_u32..8,
         ) {
-            let computed: Vec<_> =
-                components.iter().map(|(quantity, per_kit)| (Computed { quantity: *quantity, due_at: None }, *per_kit)).collect();
-            let kits = Computed::of_kit(&computed, safety).quantity;
-            let suffice = |kits: u32| components.iter().all(|(quantity, per_kit)| kits * per_kit <= *quantity);
-            prop_assert!(kits == 0 || suffice(kits + safety));
-            prop_assert!(!suffice(kits + safety + 1));
-            let more: Vec<_> = computed.iter().map(|(c, per_kit)| (Computed { quantity: c.quantity + 1, ..*c }, *per_kit)).collect();
-            prop_assert!(Computed::of_kit(&more, safety).quantity >= kits, "more of a component is never less of a kit");
+            let mut parts: Vec<Part> = components.iter().map(|(at, per_kit)| part(at, *per_kit, None)).collect();
+            for (part, sold) in parts.iter_mut().zip(sold) {
+                part.computed.quantity = part.computed.quantity.saturating_sub(sold);
+            }
+            let kits = Computed::of_kit(&parts, safety).quantity;
+            // Kits shipped whole, one after another, from wherever one can be put together.
+            let (mut at, mut made) = ([0, 1, 2].map(|l| components.iter().map(|(at, _)| at[l]).collect::<Vec<u32>>()), 0_u32);
+            for units in &mut at {
+                while units.iter().zip(&components).all(|(units, (_, per_kit))| units >= per_kit) {
+                    units.iter_mut().zip(&components).for_each(|(units, (_, per_kit))| *units -= per_kit);
+                    made += 1;
+                }
+            }
+            let may = parts.iter().map(|part| part.computed.quantity / part.per_kit).min().unwrap_or(0);
+            prop_assert_eq!(kits, made.min(may).saturating_sub(safety));
         }
 
         #[test]

@@ -56,7 +56,7 @@ fn received(number: usize) -> Order {
         currency,
         total: Money::new(1000, currency),
         cash_on_delivery: None,
-        payment_settled: number % 2 == 0,
+        payment_settled: number.is_multiple_of(2),
         lines: vec![IncomingLine {
             source_line_id: "1".into(),
             sku: Some(sku()),
@@ -266,7 +266,7 @@ impl World {
             location: location(),
             carrier_account: None,
             service: "standard".into(),
-            parcel: task.parcel.clone()?,
+            parcel: task.parcel?,
             contents,
             cash_on_delivery_minor: None,
         };
