@@ -48,10 +48,8 @@ pub(super) async fn sums(
         through: String::new(),
         sums: Vec::new(),
     };
-    if whole {
-        if let Some(sums) = from(deps, new(), &embedded, ENTRIES_MAX).await? {
-            return Ok(sums);
-        }
+    if whole && let Some(sums) = from(deps, new(), &embedded, ENTRIES_MAX).await? {
+        return Ok(sums);
     }
     let sums = from(deps, stored.unwrap_or_else(new), &embedded, u64::MAX).await?;
     sums.ok_or_else(|| Failure::bug("a ledger without end"))
