@@ -69,15 +69,15 @@ fn catch(template: &Path, bug: domain::seeded_bugs::SeededBug) -> Result<Option<
     Ok(None)
 }
 
-/// The world in which a bug of this kind shows: those of the stock need a crowd and little of it.
+/// The world in which a bug of this kind shows: most of the stock's need a crowd, and little for it.
 #[cfg(feature = "seeded-bugs")]
 fn size(bug: domain::seeded_bugs::SeededBug, seed: u64) -> super::size::Size {
     use super::size::{Size, World};
     use domain::seeded_bugs::SeededBug as B;
     match bug {
-        B::TakenWithoutCondition | B::TakenWithoutName | B::ReclaimedWithoutFence | B::SoldOutWhileTakeOpen => {
-            World::Rush.size(seed)
-        }
+        B::TakenWithoutCondition | B::TakenWithoutName | B::ReclaimedWithoutFence => World::Rush.size(seed),
+        // Whoever comes later fills what waits: so there are few orders, and stock for all of them.
+        B::SoldOutWhileTakeOpen => Size { orders: 4, units: 8, spread_s: seed % 2, ..World::Rush.size(seed) },
         _ => Size { merchants: 1, orders: 8, ..Size::default() },
     }
 }
@@ -97,7 +97,7 @@ fn profile(bug: domain::seeded_bugs::SeededBug) -> super::faults::Profile {
         B::TakenWithoutCondition => none,
         B::TakenWithoutName => Profile { lost_answer: 0.3, slow_call: 0.1, ..none },
         B::ReclaimedWithoutFence => Profile { zombie: 0.5, ..none },
-        B::SoldOutWhileTakeOpen => Profile { crash: 0.2, zombie: 0.2, duplicate: 0.3, ..none },
+        B::SoldOutWhileTakeOpen => Profile::together(),
         B::StatusWithoutVersion => Profile { duplicate: 0.4, again: 0.2, stream_again: 0.3, ..none },
     }
 }

@@ -71,7 +71,8 @@ pub(super) fn order(before: Option<&Order>, next: &Order) -> Found {
             found.extend(illegal(&next.id, known.delivery, parcel.delivery));
         }
     }
-    if before.cancel_requested && !next.cancel_requested {
+    // When everything has left, a cancellation is over: it came too late.
+    if before.cancel_requested && !next.cancel_requested && next.fulfilment != FulfilmentState::Fulfilled {
         found.push((NAME, format!("{}: a cancellation was forgotten", next.id)));
     }
     found
