@@ -8,7 +8,7 @@ use domain::count_task::{CountState, CountTask};
 use domain::lot_record::LotRecord;
 use domain::pick_task::PickTask;
 use domain::stock::{Bins, Level, LevelId};
-use domain::{CountTaskId, Decision, LocationId, MerchantId, Rejected};
+use domain::{CountTaskId, Decision, MerchantId, Rejected};
 use jiff::Timestamp;
 use platform::auth::authenticate;
 use platform::items::{
@@ -16,6 +16,7 @@ use platform::items::{
 };
 use platform::level::level_key;
 use platform::listing::{Page, PageRequest};
+use platform::requests::{answer, edited, operation, query_location};
 use platform::{Changed, Deps, Failure, Operation, Problem, Request, Response, Table, Versioned, Write};
 
 /// A bin that a short pick froze.
@@ -76,16 +77,7 @@ async fn command(
     });
     let changed = changed.await?;
     tracing::info!(count = %id, state = ?changed.value.body.state, replayed = changed.replayed, "count task");
-    answer(200, changed)
-}
-
-fn answer(status: u16, changed: Changed<CountTask>) -> Result<Response, Problem> {
-    let Versioned { body, version, .. } = changed.value;
-    let mut response = Response::json(status, &CountTaskView::from(body))?.with_version(version);
-    if changed.replayed {
-        response.headers.push(("idempotent-replayed".to_owned(), "true".to_owned()));
-    }
-    Ok(response)
+    edited(changed, CountTaskView::from)
 }
 
 /// Ask for a count.
@@ -110,8 +102,7 @@ pub(crate) async fn create_count_task(deps: &Deps, request: &Request) -> Result<
     let merchant = principal.merchant()?;
     let new: NewCountTask = request.json()?;
     let reason = text("/reason", new.reason)?;
-    let key = request.idempotency_key(&*deps.ids)?;
-    let operation = Operation::of_request(merchant, &request.route, "", &key, &request.body);
+    let operation = operation(deps, request, merchant)?;
     if deps.store.load::<StoredItem>(&item_key(merchant, &new.sku)).await?.is_none() {
         return Err(Problem::new(422, "unknown-item", "there is no item with this SKU: see GET /v1/items").at("/sku"));
     }
@@ -137,7 +128,7 @@ pub(crate) async fn create_count_task(deps: &Deps, request: &Request) -> Result<
     }
     let created = deps.store.create(&operation, Decision::of(task)).await?;
     operation.is_done(&created.value.operations)?;
-    answer(201, created)
+    answer(created, CountTaskView::from)
 }
 
 /// List what is to be counted or approved at a location, the oldest first.
@@ -161,11 +152,8 @@ pub(crate) async fn create_count_task(deps: &Deps, request: &Request) -> Result<
 pub(crate) async fn list_count_tasks(deps: &Deps, request: &Request) -> Result<Response, Problem> {
     let principal = authenticate(deps, request, &SCOPES).await?;
     let merchant = principal.merchant()?;
-    let location = request
-        .query
-        .get("location")
-        .ok_or_else(|| Problem::invalid("?location", "say which location's counts are asked for"))
-        .and_then(|code| LocationId::parse(code).map_err(|error| Problem::invalid("?location", error.to_string())))?;
+    let location = query_location(request)?
+        .ok_or_else(|| Problem::invalid("?location", "say which location's counts are asked for"))?;
     let state = match request.query.get("state").map(String::as_str) {
         None => None,
         Some("requested") => Some(CountState::Requested),
@@ -195,7 +183,7 @@ pub(crate) async fn list_count_tasks(deps: &Deps, request: &Request) -> Result<R
 pub(crate) async fn get_count_task(deps: &Deps, request: &Request) -> Result<Response, Problem> {
     let id = task_of(deps, request, &SCOPES).await?;
     let value = deps.store.require::<CountTask>(&count_task_key(&id), "this count task").await?;
-    answer(200, Changed { value, replayed: false })
+    edited(Changed { value, replayed: false }, CountTaskView::from)
 }
 
 /// Take a count task.

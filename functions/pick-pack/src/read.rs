@@ -4,10 +4,11 @@ use crate::wire::Task;
 use domain::account::Scope;
 use domain::catalogue::Item;
 use domain::pick_task::PickTask;
-use domain::{LocationId, MerchantId, PickTaskId, Sku};
+use domain::{MerchantId, PickTaskId, Sku};
 use platform::items::{StoredItem, StoredLevel, WORK_INDEX, item_key, pick_task_key, work_parts};
 use platform::level::level_key;
 use platform::listing::{Page, PageRequest};
+use platform::requests::query_location;
 use platform::{Deps, Failure, Problem, Request, Response, Table};
 use std::collections::BTreeMap;
 
@@ -63,11 +64,8 @@ pub(crate) async fn named(deps: &Deps, task: &PickTask) -> Result<Task, Failure>
 pub(crate) async fn list_pick_tasks(deps: &Deps, request: &Request) -> Result<Response, Problem> {
     let principal = platform::auth::authenticate(deps, request, &SCOPES).await?;
     let merchant = principal.merchant()?;
-    let location = request
-        .query
-        .get("location")
-        .ok_or_else(|| Problem::invalid("?location", "say which location's work is asked for"))
-        .and_then(|code| LocationId::parse(code).map_err(|error| Problem::invalid("?location", error.to_string())))?;
+    let location = query_location(request)?
+        .ok_or_else(|| Problem::invalid("?location", "say which location's work is asked for"))?;
     let page = PageRequest::of(request)?;
     let belongs = |task: &PickTask| task.needs_floor() && task.location == location;
     let parts = work_parts(merchant, &location);

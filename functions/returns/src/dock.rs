@@ -4,6 +4,7 @@ use crate::change::{answer, change_return, operation_of, refused, release_units,
 use crate::messages::open_refused;
 use crate::wire::{ArrivalLine, InspectBody, ReceiptBody, ReceiveBody};
 use domain::account::{Merchant, Scope};
+use domain::aggregate::Actor;
 use domain::catalogue::Item;
 use domain::lot_record::LotRecord;
 use domain::order::Order;
@@ -11,6 +12,7 @@ use domain::returns::{Arrival, ArrivedSerial, Disposition, Return, ReturnKind};
 use domain::serial_record::SerialRecord;
 use domain::tracker::Tracker;
 use domain::{Decision, LocationId, MerchantId, OrderId, ReturnId, ShipmentId, Sku};
+use jiff::Timestamp;
 use platform::auth::authenticate;
 use platform::items::{
     StoredItem, StoredLocation, item_key, location_key, lot_key, merchant_key, order_key, return_key, serial_key,
@@ -54,18 +56,7 @@ pub(crate) async fn receive_return(deps: &Deps, request: &Request) -> Result<Res
     let operation = operation_of(deps, request, &id.merchant(), id.as_str())?;
     let now = deps.clock.now();
     let changed = change_return(deps, request, &id, &operation, async |loaded| {
-        let (arrivals, also) = come_back(
-            deps,
-            &loaded.body.merchant(),
-            loaded.body.order.as_ref(),
-            (lines, &items),
-            &arrivals,
-            &body.location,
-            &operation,
-        )
-        .await?;
-        let decision = loaded.body.receive(&body.location, &arrivals, &body.actor, now)?;
-        Ok(Step { decision, also })
+        received(deps, &loaded.body, (lines, &items), &arrivals, (&body.location, &body.actor), (&operation, now)).await
     });
     answer(200, &changed.await.map_err(refused)?)
 }
@@ -111,27 +102,17 @@ pub(crate) async fn receive_parcel(deps: &Deps, request: &Request) -> Result<Res
     let now = deps.clock.now();
     let mut note = body.tracking_number.as_ref().map(|number| format!("tracking number {number} matches no return"));
     if let Some(matched) = match_return(deps, merchant, &body).await? {
-        let received = change_return(deps, request, &matched, &operation, async |loaded| {
-            let (arrivals, also) = come_back(
-                deps,
-                &loaded.body.merchant(),
-                loaded.body.order.as_ref(),
-                (lines, &items),
-                &arrivals,
-                &body.location,
-                &operation,
-            )
-            .await?;
-            let decision = loaded.body.receive(&body.location, &arrivals, &body.actor, now)?;
-            Ok(Step { decision, also })
+        let outcome = change_return(deps, request, &matched, &operation, async |loaded| {
+            received(deps, &loaded.body, (lines, &items), &arrivals, (&body.location, &body.actor), (&operation, now))
+                .await
         });
-        match received.await {
+        match outcome.await {
             Err(Failure::Rejected(rejected))
                 if rejected.code == "return-not-receivable" && body.return_id.is_none() =>
             {
                 note = Some(format!("the tracking number is that of {matched}, which expects nothing"));
             }
-            received => return answer(201, &received.map_err(refused)?),
+            outcome => return answer(201, &outcome.map_err(refused)?),
         }
     }
     let (arrivals, also) = come_back(deps, merchant, None, (lines, &items), &arrivals, &body.location, &operation)
@@ -243,6 +224,21 @@ async fn arrivals(
         Arrival { sku: line.sku.clone(), lot, serial: None, quantity: line.quantity, condition: line.condition }
     };
     Ok(lines.iter().map(arrival).collect())
+}
+
+/// What came belongs to `back`, and is received for it.
+async fn received(
+    deps: &Deps,
+    back: &Return,
+    came: (&[ArrivalLine], &BTreeMap<Sku, Item>),
+    arrivals: &[Arrival],
+    (location, actor): (&LocationId, &Actor),
+    (operation, now): (&Operation, Timestamp),
+) -> Result<Step<Return>, Failure> {
+    let (arrivals, also) =
+        come_back(deps, &back.merchant(), back.order.as_ref(), came, arrivals, location, operation).await?;
+    let decision = back.receive(location, &arrivals, actor, now)?;
+    Ok(Step { decision, also })
 }
 
 /// What came, with what is known of its serial numbers; and the writes of their records.
