@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::bench;
 use crate::demo::{self, api::Api, setup::Endpoints};
 use crate::host::{Declaration, Host, Options, Output, functions, now};
+use crate::package;
 use crate::simulation::command::{self, Many};
 use crate::simulation::cost::Cost;
 use crate::simulation::faults::Profile;
@@ -62,6 +63,10 @@ enum Command {
     },
     /// Simulate the whole system deterministically: one seed with its trace, or many with a summary; or a flash sale.
     Sim(SimArguments),
+    /// Build the functions in release, and pack each as AWS takes it: `target/package/<function>.zip`.
+    Package(package::Arguments),
+    /// Run the sandbox carrier and shop alone, beside a stack elsewhere.
+    Sandbox,
     /// Print the OpenAPI document of the whole API, as functions/about/openapi.json holds it.
     Openapi,
     /// Run one function against a Lambda Runtime API; the host starts these by itself.
@@ -146,6 +151,8 @@ enum CliError {
     Bench(#[from] bench::BenchError),
     #[error(transparent)]
     Simulation(#[from] simulation::SimulationError),
+    #[error(transparent)]
+    Package(#[from] package::PackageError),
     #[error("the simulation broke what must hold: see above")]
     Broken,
     #[error("the demo stopped: {0}")]
@@ -165,6 +172,10 @@ pub fn main() -> ExitCode {
             cli.stack.template().and_then(|template| Ok(bench::reserve::print(&template)?))
         }
         Some(Command::Sim(arguments)) => run_simulation(&cli.stack, &arguments),
+        Some(Command::Package(arguments)) => {
+            cli.stack.template().and_then(|template| Ok(package::run(&template, &arguments)?))
+        }
+        Some(Command::Sandbox) => run_sandbox(&cli.stack),
         Some(Command::Openapi) => crate::openapi::document_text().map(|text| print!("{text}")).map_err(CliError::from),
         Some(Command::Function { name, end_with_input }) => run_function(&name, end_with_input),
     };
@@ -240,6 +251,13 @@ fn run_stack(arguments: &StackArguments) -> Result<(), CliError> {
         }
         Ok(outcome?)
     })
+}
+
+/// Serves the sandbox partners until they are stopped.
+fn run_sandbox(arguments: &StackArguments) -> Result<(), CliError> {
+    runtime(tokio::runtime::Builder::new_multi_thread())?
+        .block_on(crate::host::serve_sandbox(arguments.sandbox_port, &arguments.data.join("sandbox")))
+        .map_err(CliError::from)
 }
 
 /// Plays the demo on the stack that runs on the data directory, or on one started for it.

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod demo;
 pub mod host;
 pub mod openapi;
+pub mod package;
 pub mod sandbox;
 pub mod simulation;
 pub mod template;

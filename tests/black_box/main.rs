@@ -1,9 +1,14 @@
-//! Black-box tests: the whole stack as `cargo local` runs it, spoken to over HTTP alone.
+//! Black-box tests: the whole stack, spoken to over HTTP alone; as `cargo local` runs it, or as another one does that
+//! `SKLAD_STACK` describes (see `stack`).
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+#[path = "../conformance/suite/mod.rs"]
+mod conformance;
 
 mod bad_input;
 mod description;
 mod flow;
 mod restart;
+mod sqs;
 mod stack;

@@ -1,4 +1,5 @@
-//! `kill -9` at any moment: no accepted order is lost, no finished step takes effect twice.
+//! `kill -9` at any moment: no accepted order is lost, no finished step takes effect twice. Of `cargo local` alone: no other
+//! stack is this test's to kill.
 
 use crate::stack::{Process, free_ports};
 use infra::demo::api::send;

@@ -1,4 +1,5 @@
-//! Starting a stack on free ports, in this process or as a process that can be killed.
+//! The stack under test: one of the test's own on free ports, in this process or as a process that can be killed; or
+//! one that runs elsewhere.
 
 use infra::demo::api::{Api, send};
 use infra::demo::setup::Endpoints;
@@ -13,19 +14,62 @@ pub(crate) fn template() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")
 }
 
-/// A stack in this process; its functions are processes of the built binary.
-pub(crate) async fn host(data: &Path) -> Host {
-    let mut options = Options::new(Declaration::Template(template()), data).on_free_ports();
-    options.sandbox = true;
-    options.program = Some(FunctionProgram::sklad(env!("CARGO_BIN_EXE_sklad")));
-    Host::start(options).await.expect("the stack starts")
+/// A stack to speak to over HTTP.
+pub(crate) struct Stack {
+    /// Where it and its partners are.
+    pub(crate) endpoints: Endpoints,
+    /// Where its queues answer.
+    pub(crate) aws_url: String,
+    /// The queue of reservations.
+    pub(crate) reservations_queue_url: String,
+    own: Option<(Host, tempfile::TempDir)>,
 }
 
-pub(crate) fn endpoints(host: &Host) -> Endpoints {
-    Endpoints {
-        api: host.api_url.clone(),
-        sandbox: host.sandbox_url.clone().expect("sandbox partners"),
-        administrator_key: host.administrator_key.clone(),
+impl Stack {
+    /// The stack that the file `SKLAD_STACK` describes, shared by all tests and left running (`tests/on-ministack`
+    /// writes one); without it, `cargo local` in this process with data of its own, its functions as processes.
+    pub(crate) async fn start() -> Self {
+        if let Ok(file) = std::env::var("SKLAD_STACK") {
+            let described = std::fs::read(&file).expect("the file that SKLAD_STACK names");
+            return Self::elsewhere(&serde_json::from_slice(&described).expect("JSON"));
+        }
+        let data = tempfile::tempdir().expect("a directory");
+        let mut options = Options::new(Declaration::Template(template()), data.path()).on_free_ports();
+        options.sandbox = true;
+        options.program = Some(FunctionProgram::sklad(env!("CARGO_BIN_EXE_sklad")));
+        let host = Host::start(options).await.expect("the stack starts");
+        let endpoints = Endpoints {
+            api: host.api_url.clone(),
+            sandbox: host.sandbox_url.clone().expect("sandbox partners"),
+            administrator_key: host.administrator_key.clone(),
+        };
+        Self {
+            endpoints,
+            reservations_queue_url: format!("{}/000000000000/reservations", host.aws_url),
+            aws_url: host.aws_url.clone(),
+            own: Some((host, data)),
+        }
+    }
+
+    fn elsewhere(described: &Value) -> Self {
+        let field = |name: &str| described[name].as_str().unwrap_or_else(|| panic!("no {name}")).to_owned();
+        Self {
+            endpoints: Endpoints {
+                api: field("api_url"),
+                sandbox: field("sandbox_url"),
+                administrator_key: field("administrator_key"),
+            },
+            aws_url: field("aws_url"),
+            reservations_queue_url: field("reservations_queue_url"),
+            own: None,
+        }
+    }
+
+    /// Ends it, if it is the test's own.
+    pub(crate) async fn end(self) {
+        if let Some((host, _data)) = self.own {
+            host.shutdown().await;
+        }
     }
 }
 

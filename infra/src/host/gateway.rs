@@ -10,7 +10,6 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use platform::Problem;
 use tokio::sync::Semaphore;
 
 use super::environments::{InvokeError, Pool};
@@ -18,7 +17,7 @@ use super::gateway_answer;
 use super::gateway_event::{self, Arrival};
 use super::logs::Logs;
 use super::moment;
-use super::problem::{Refusal, name_request};
+use super::refusal::{Refusal, name_request};
 use super::routes::{Found, Routes};
 
 /// Largest body of a request, bytes (the HTTP API's limit).
@@ -72,43 +71,32 @@ impl Gateway {
         let path = parts.uri.path();
         let matched = match self.routes.find(method, path) {
             Found::Route(matched) => matched,
-            Found::OtherMethods(methods) => {
-                let allow = methods.into_iter().collect::<Vec<_>>().join(", ");
-                return Err(Refusal::method(allow, method));
-            }
-            Found::Nothing => return Err(Problem::no_route(&format!("{method} {path}")).into()),
-            Found::BadEncoding => {
-                return Err(Problem::new(
-                    400,
-                    "path-encoding",
-                    "a part of the path is not percent-encoded UTF-8: encode it anew",
-                )
-                .into());
-            }
+            Found::Nothing => return Err(Refusal::NotFound),
+            Found::BadEncoding => return Err(Refusal::BadRequest),
         };
         let Some(pool) = self.pools.get(matched.function) else {
-            return Err(internal());
+            return Err(Refusal::Failed);
         };
-        let _admitted = self.admission.try_acquire().map_err(|_| busy())?;
+        let _admitted = self.admission.try_acquire().map_err(|_| Refusal::Throttled)?;
         let body = read(body).await?;
         let arrival = Arrival { request_id, source: client.ip(), port: self.port, at: moment::now() };
         let event = gateway_event::build(&matched, &parts, &body, &arrival).to_string();
         if event.len() > EVENT_BYTES_MAX {
-            return Err(too_large(EVENT_BYTES_MAX));
+            return Err(Refusal::TooLarge);
         }
         let running = pool.invoke(request_id.to_owned(), event.into());
         let answer = match tokio::time::timeout(INTEGRATION_TIMEOUT, running).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(InvokeError::Function(_) | InvokeError::Crashed(_) | InvokeError::Init(_))) => {
-                return Err(internal());
+                return Err(Refusal::Failed);
             }
             Ok(Err(InvokeError::TimedOut(_) | InvokeError::ShuttingDown)) | Err(_) => {
-                return Err(no_answer());
+                return Err(Refusal::NoAnswer);
             }
         };
         gateway_answer::read(&answer).map_err(|error| {
             self.logs.host(format!("{}: {error}; request {request_id}", matched.function));
-            internal()
+            Refusal::Failed
         })
     }
 }
@@ -116,38 +104,11 @@ impl Gateway {
 async fn read(body: Body) -> Result<Bytes, Refusal> {
     // A length that is announced is refused before anything is read.
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(too_large(BODY_BYTES_MAX));
+        return Err(Refusal::TooLarge);
     }
     match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large(BODY_BYTES_MAX)),
-        Err(_) => {
-            Err(Problem::new(400, "body-incomplete", "the body broke off before its end: send the request again")
-                .into())
-        }
+        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
+        Err(_) => Err(Refusal::BadRequest),
     }
-}
-
-fn too_large(bytes_max: usize) -> Refusal {
-    let detail = format!("the request is over {bytes_max} bytes: send less at a time");
-    Problem::new(413, "body-too-large", detail).into()
-}
-
-fn internal() -> Refusal {
-    let detail = "the function failed on this request: its log has the reason beside the request id";
-    Problem::new(500, "internal-error", detail).into()
-}
-
-fn busy() -> Refusal {
-    again("too many requests at the same time: repeat the request")
-}
-
-fn no_answer() -> Refusal {
-    again("no answer in time: repeat the request with the same Idempotency-Key")
-}
-
-fn again(detail: &str) -> Refusal {
-    let mut problem = Problem::new(503, "try-again", detail);
-    problem.retry_after_s = Some(1);
-    problem.into()
 }

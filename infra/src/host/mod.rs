@@ -20,9 +20,9 @@ mod log_line;
 mod logs;
 mod moment;
 pub(crate) mod names;
-mod problem;
 pub(crate) mod provision;
 mod queue_mapping;
+mod refusal;
 mod routes;
 mod runtime_api;
 pub(crate) mod schedule;
@@ -50,6 +50,7 @@ pub use logs::Output;
 pub(crate) use moment::now;
 pub use provision::ProvisionError;
 pub use routes::RouteConflict;
+pub(crate) use server::serve_sandbox;
 pub(crate) use routes::{Found, Routes};
 pub use services::ServiceError;
 

@@ -1,6 +1,8 @@
 //! Loopback HTTP servers.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::serve::ListenerExt;
@@ -8,8 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::HostError;
 use super::logs::Logs;
+use super::{HostError, moment};
+use crate::sandbox;
 
 /// A bound port that is not served yet.
 pub(crate) struct Bound {
@@ -60,4 +63,17 @@ impl Bound {
             }
         })
     }
+}
+
+/// Serves the sandbox carrier and shop alone, which keep what they know in `data`; prints where.
+///
+/// # Errors
+/// The port or the directory cannot be used.
+pub(crate) async fn serve_sandbox(port: u16, data: &Path) -> Result<(), HostError> {
+    let bound = Bound::to(port, "sandbox partners", "--sandbox-port").await?;
+    std::fs::create_dir_all(data).map_err(|source| HostError::Io { what: "the sandbox's directory", source })?;
+    let config = sandbox::Config::new(data.to_owned(), Arc::new(moment::now));
+    let router = sandbox::router(config).await?;
+    println!("Sandbox carrier and shop at {}", bound.url());
+    axum::serve(bound.listener, router).await.map_err(|source| HostError::Io { what: "the sandbox", source })
 }
