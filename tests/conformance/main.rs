@@ -75,9 +75,8 @@ fn sqs_is_as_aws_documents_it() {
     };
     let known = deviations::of(&server);
     let differences = suite::differences(endpoint.as_ref(), known);
-    println!("{server}: {} rules, {} of them known to be kept differently:", suite::count(), known.len());
     for deviation in known {
-        println!("  {} ({})", deviation.case, deviation.reason);
+        println!("{server}: known to differ: {} ({})", deviation.case, deviation.reason);
     }
     assert!(differences.is_empty(), "{server}:\n{}", differences.join("\n"));
 }

@@ -50,8 +50,8 @@ pub use logs::Output;
 pub(crate) use moment::now;
 pub use provision::ProvisionError;
 pub use routes::RouteConflict;
-pub(crate) use server::serve_sandbox;
 pub(crate) use routes::{Found, Routes};
+pub(crate) use server::serve_sandbox;
 pub use services::ServiceError;
 
 use crate::template::model::Stack;

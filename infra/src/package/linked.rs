@@ -6,11 +6,9 @@ use std::path::Path;
 
 /// TLS stacks and cryptography, of which a function has one each: `rustls` on `ring`, whose first handshake takes a
 /// hundredth of the others'.
-const FOREIGN: [&str; 7] =
-    ["aws-lc-rs", "aws-lc-sys", "boring", "native-tls", "openssl", "openssl-sys", "s2n-tls"];
+const FOREIGN: [&str; 7] = ["aws-lc-rs", "aws-lc-sys", "boring", "native-tls", "openssl", "openssl-sys", "s2n-tls"];
 /// Crates of which one version is linked.
-const SINGLE: [&str; 7] =
-    ["aws-smithy-runtime", "hyper", "ring", "rustls", "rustls-webpki", "serde_json", "tokio"];
+const SINGLE: [&str; 7] = ["aws-smithy-runtime", "hyper", "ring", "rustls", "rustls-webpki", "serde_json", "tokio"];
 
 /// The crates that the functions link on their platform, as `name vX.Y.Z`.
 pub(super) fn crates(root: &Path, functions: &[&str]) -> Result<BTreeSet<String>, PackageError> {
@@ -36,7 +34,9 @@ pub(super) fn faults(crates: &BTreeSet<String>) -> Vec<String> {
     let mut faults = Vec::new();
     for name in FOREIGN {
         if !versions(name).is_empty() {
-            faults.push(format!("{name} is linked: one TLS stack is enough, `cargo tree --invert {name}` tells who asks for it"));
+            faults.push(format!(
+                "{name} is linked: one TLS stack is enough, `cargo tree --invert {name}` tells who asks for it"
+            ));
         }
     }
     for name in SINGLE {

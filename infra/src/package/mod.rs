@@ -74,7 +74,10 @@ impl Artefact {
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.zip_bytes > ZIP_BYTES_MAX {
-            faults.push(format!("{}: its zip has {} bytes, at most {ZIP_BYTES_MAX} are wanted", self.function, self.zip_bytes));
+            faults.push(format!(
+                "{}: its zip has {} bytes, at most {ZIP_BYTES_MAX} are wanted",
+                self.function, self.zip_bytes
+            ));
         }
         if let Some(version) = self.glibc
             && version > GLIBC_MAX

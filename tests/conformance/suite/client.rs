@@ -3,7 +3,8 @@
 use super::{Endpoint, Outcome};
 use serde_json::{Map, Value, json};
 
-/// What AWS answers of a call that it refuses.
+/// What AWS answers of a call that it refuses. The pages name codes; the shapes are theirs where the API has an error of
+/// its own, and otherwise what AWS sends, for which an endpoint may write the code.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Refusal {
     /// The name of the shape in `__type`.
@@ -69,7 +70,8 @@ impl<'a> Sqs<'a> {
         let shape = answer.body["__type"].as_str().map(|name| name.rsplit('#').next().unwrap_or(name));
         let query = answer.query_error.as_deref();
         let sender = format!("{};Sender", documented.query);
-        if answer.status == 400 && shape == Some(documented.shape) && query == Some(&sender) {
+        let spelt = shape.is_some_and(|shape| [documented.shape, documented.query].contains(&shape));
+        if answer.status == 400 && spelt && query == Some(&sender) {
             return Ok(());
         }
         Err(format!(
@@ -80,14 +82,14 @@ impl<'a> Sqs<'a> {
         ))
     }
 
-    /// A call that must be refused as this shape; the old protocol has no code for it.
-    pub(crate) fn refused_as(&self, action: &str, body: &Value, shape: &str) -> Outcome {
+    /// A call that must be refused as one of these shapes; the old protocol has no code for it.
+    pub(crate) fn refused_as(&self, action: &str, body: &Value, shapes: &[&str]) -> Outcome {
         let answer = self.endpoint.call(action, body)?;
         let got = answer.body["__type"].as_str().map(|name| name.rsplit('#').next().unwrap_or(name));
-        if answer.status == 400 && got == Some(shape) {
+        if answer.status == 400 && got.is_some_and(|got| shapes.contains(&got)) {
             return Ok(());
         }
-        Err(format!("{action}: {} {got:?} instead of 400 {shape:?}", answer.status))
+        Err(format!("{action}: {} {got:?} instead of 400 {shapes:?}", answer.status))
     }
 
     /// Creates a queue of this case.
@@ -122,11 +124,7 @@ impl<'a> Sqs<'a> {
     }
 
     /// Looks until something is so, for at most ten seconds.
-    pub(crate) fn until<T>(
-        &self,
-        what: &str,
-        look: impl Fn() -> Result<Option<T>, String>,
-    ) -> Result<T, String> {
+    pub(crate) fn until<T>(&self, what: &str, look: impl Fn() -> Result<Option<T>, String>) -> Result<T, String> {
         for _ in 0..50 {
             if let Some(found) = look()? {
                 return Ok(found);

@@ -101,7 +101,6 @@ pub(crate) fn differences(endpoint: &dyn Endpoint, known: &[Deviation]) -> Vec<S
     differences
 }
 
-
 /// Holds what was seen against what is documented.
 pub(crate) fn same<T: PartialEq + std::fmt::Debug>(what: &str, got: T, documented: T) -> Outcome {
     if got == documented {

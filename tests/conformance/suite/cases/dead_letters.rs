@@ -47,7 +47,11 @@ fn moved(sqs: &Sqs<'_>) -> Outcome {
     queue.send("a")?;
     for receive in 1..=2 {
         let delivery = queue.one()?;
-        same("ApproximateReceiveCount", delivery.system("ApproximateReceiveCount"), Some(receive.to_string().as_str()))?;
+        same(
+            "ApproximateReceiveCount",
+            delivery.system("ApproximateReceiveCount"),
+            Some(receive.to_string().as_str()),
+        )?;
         dead.nothing("before the message was delivered as often as allowed")?;
         queue.change(&delivery, 0)?;
     }
@@ -96,7 +100,11 @@ fn receive_limits(sqs: &Sqs<'_>) -> Outcome {
     let (queue, dead) = sqs.with_dead_letters(1)?;
     let target = dead.arn()?;
     for receives in [json!(0), json!(1001), json!("many")] {
-        queue.refused("SetQueueAttributes", policy(&target, &receives), super::super::client::INVALID_ATTRIBUTE_VALUE)?;
+        queue.refused(
+            "SetQueueAttributes",
+            policy(&target, &receives),
+            super::super::client::INVALID_ATTRIBUTE_VALUE,
+        )?;
     }
     for receives in [json!(1000), json!("1000"), json!(1)] {
         queue.call("SetQueueAttributes", policy(&target, &receives))?;

@@ -58,11 +58,11 @@ fn handles(sqs: &Sqs<'_>) -> Outcome {
 }
 
 fn unknown_action(sqs: &Sqs<'_>) -> Outcome {
-    sqs.refused_as("Nonsense", &json!({}), "UnknownOperationException")
+    sqs.refused_as("Nonsense", &json!({}), &["UnknownOperationException", "InvalidAction"])
 }
 
 fn wrong_type(sqs: &Sqs<'_>) -> Outcome {
     let queue = sqs.create("q", &[])?;
     let request = queue.request(json!({"MaxNumberOfMessages": {"a": 1}}));
-    sqs.refused_as("ReceiveMessage", &request, "SerializationException")
+    sqs.refused_as("ReceiveMessage", &request, &["SerializationException"])
 }

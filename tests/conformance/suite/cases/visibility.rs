@@ -133,7 +133,11 @@ fn counted(sqs: &Sqs<'_>) -> Outcome {
     let mut first_received = None;
     for receive in 1..=3 {
         let delivery = queue.one()?;
-        same("ApproximateReceiveCount", delivery.system("ApproximateReceiveCount"), Some(receive.to_string().as_str()))?;
+        same(
+            "ApproximateReceiveCount",
+            delivery.system("ApproximateReceiveCount"),
+            Some(receive.to_string().as_str()),
+        )?;
         let first = delivery.system("ApproximateFirstReceiveTimestamp").map(str::to_owned);
         same("the time of the first receive", &first, first_received.get_or_insert_with(|| first.clone()))?;
         let times: Vec<u64> = ["SentTimestamp", "ApproximateFirstReceiveTimestamp"]
