@@ -19,7 +19,7 @@ pub(super) async fn start_up(plan: &Plan) -> Result<(), BenchError> {
     for name in FUNCTIONS {
         let path = plan.release.join(name);
         if !path.is_file() {
-            println!("{name:<52} not built: cargo build --release -p {name}");
+            println!("{name:<52} not built: cargo local package");
             continue;
         }
         let io = |source| BenchError::Io { what: path.display().to_string(), source };

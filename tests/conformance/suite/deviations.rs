@@ -72,7 +72,7 @@ const MOTO: &[Deviation] = &[
     differs("a message has a body", "answered with 500 and a page of HTML"),
     differs("a message has at most ten attributes", "any number is taken"),
     differs("a message is delivered at least once and at most 1000 times", "any count is taken"),
-    differs("a message that is not in flight has no visibility to change", "refused in other words"),
+    differs("a message that is not in flight has no visibility to change", "the change is made"),
     differs(
         "a noisy group's backlog does not hold up a quiet one",
         "messages come in the order of sending, whatever their group",
