@@ -181,7 +181,7 @@ async fn a_request_reaches_its_function_and_failures_stay_with_it() {
     let host = Host::start(options(stack([web()]), data.path())).await.unwrap();
     let post = |path: &'static str, body: &'static str| {
         let url = host.api_url.clone();
-        async move { request(&url, "POST", path, "", body).await }
+        async move { request(&url, "POST", path, "content-type: text/plain\r\n", body).await }
     };
 
     let first = post("/do/echo", "hello").await;

@@ -31,7 +31,7 @@ mod tests {
         let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
         assert_eq!(zip.len(), 1);
         let mut file = zip.by_index(0).unwrap();
-        assert_eq!(file.name(), "bootstrap");
+        assert_eq!(file.name().unwrap(), "bootstrap");
         assert_eq!(file.unix_mode().map(|mode| mode & 0o777), Some(0o755));
         assert_eq!(file.last_modified().map(|time| time.year()), Some(1980));
         let mut unpacked = Vec::new();

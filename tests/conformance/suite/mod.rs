@@ -88,7 +88,9 @@ pub(crate) fn differences(endpoint: &dyn Endpoint, known: &[Deviation]) -> Vec<S
                     let listed = known.iter().find(|deviation| deviation.case == case.name);
                     let difference = match (outcome, listed) {
                         (Ok(()), None) | (Err(_), Some(_)) => continue,
-                        (Ok(()), Some(_)) => format!("{:?} holds now: take it off the deviations", case.name),
+                        (Ok(()), Some(deviation)) => {
+                            format!("{:?} holds now, and is listed as: {}", case.name, deviation.reason)
+                        }
                         (Err(seen), None) => format!("{:?} ({}): {seen}", case.name, case.page),
                     };
                     found.lock().unwrap().push(difference);
