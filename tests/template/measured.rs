@@ -30,13 +30,10 @@ fn widgets(declared: &Declared) -> Vec<Value> {
 fn in_alarms(declared: &Declared) -> BTreeSet<Named> {
     let mut found = BTreeSet::new();
     for (_, alarm) in alarms(declared) {
-        let queries = alarm["Metrics"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for metric in queries.iter().map(|query| &query["MetricStat"]["Metric"]).chain([alarm]) {
-            if metric["Namespace"] == NAMESPACE {
-                let dimensions = metric["Dimensions"].as_array().unwrap().iter();
-                let dimensions = dimensions.map(|dimension| (text(&dimension["Name"]), text(&dimension["Value"])));
-                found.insert(Named { metric: text(&metric["MetricName"]), dimensions: dimensions.collect() });
-            }
+        if alarm["Namespace"] == NAMESPACE {
+            let dimensions = alarm["Dimensions"].as_array().unwrap().iter();
+            let dimensions = dimensions.map(|dimension| (text(&dimension["Name"]), text(&dimension["Value"])));
+            found.insert(Named { metric: text(&alarm["MetricName"]), dimensions: dimensions.collect() });
         }
     }
     found

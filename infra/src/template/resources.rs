@@ -173,7 +173,6 @@ pub(super) fn inert(kind: Kind, resource: &Node) -> Checked<()> {
             "EvaluationPeriods",
             "ExtendedStatistic",
             "MetricName",
-            "Metrics",
             "Namespace",
             "OKActions",
             "Period",

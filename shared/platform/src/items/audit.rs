@@ -22,7 +22,8 @@ impl Stored for StockAudit {
     }
 
     fn counted(&self, before: Option<&Self>) -> Vec<Sample> {
-        let drifts = |audit: &Self| u64::try_from(audit.drifts.len()).unwrap_or(u64::MAX) + u64::from(audit.more_drifts);
+        let drifts =
+            |audit: &Self| u64::try_from(audit.drifts.len()).unwrap_or(u64::MAX) + u64::from(audit.more_drifts);
         let found = drifts(self).saturating_sub(before.map_or(0, drifts));
         (found > 0).then(|| Sample::of(Metric::StockDrifts, found)).into_iter().collect()
     }
