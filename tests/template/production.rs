@@ -241,6 +241,15 @@ fn pollers_for_a_sale_are_a_parameter() {
 }
 
 #[test]
+fn a_sale_s_batches_have_time_enough() {
+    let sale = with(&[("ReservationBatchSize", "1000"), ("ReservationBatchingWindowSeconds", "10")]).unwrap();
+    let reservation = &sale.stack.functions["stock-reservation"];
+    let [source] = reservation.queue_sources.as_slice() else { panic!("one queue") };
+    let queue = sale.stack.queues.iter().find(|queue| queue.name == source.queue).unwrap();
+    assert!(queue.visibility_timeout_s >= 6 * reservation.timeout_s + source.batching_window_s);
+}
+
+#[test]
 fn each_route_is_throttled_and_the_open_and_dear_ones_most() {
     let declared = declared();
     let api = &of_type(&declared, "AWS::Serverless::HttpApi")[0].1["Properties"];
