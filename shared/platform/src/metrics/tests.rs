@@ -104,7 +104,8 @@ proptest! {
         prop_assert_eq!(samples.len(), usize::from(before != now));
         if let Some(sample) = samples.first() {
             prop_assert_eq!(sample.metric, Metric::OrdersEntered);
-            prop_assert_eq!(sample.state.as_deref(), serde_json::to_value(now).unwrap().as_str());
+            let stored = serde_json::to_value(now).unwrap();
+            prop_assert_eq!(sample.state.as_deref(), stored.as_str());
         }
         let new = order(now).counted(None);
         let new = states(&new);
