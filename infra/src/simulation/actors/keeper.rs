@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::floor::BINS;
 use super::{Merchant, Stage, counter};
-use crate::simulation::clock::lock;
 
 /// How often a shortage is gone on with before it is left to another day.
 const SHORTAGE_TRIES_MAX: u32 = 12;

@@ -78,3 +78,45 @@ pub(super) fn check(before: Option<&Order>, next: &Order) -> Found {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn order(lines: &Value, parcels: &Value) -> Order {
+        let order = json!({
+            "id": "ord_0123456789_x", "source_id": "1", "number": "1", "content": "c",
+            "placed_at": "2026-11-02T08:00:00Z", "created_at": "2026-11-02T08:00:00Z", "currency": "EUR",
+            "total_minor": 100, "rule": "split", "fulfilment": "allocated", "delivery": "none", "money": "settled",
+            "lines": lines, "fulfillment_orders": parcels,
+        });
+        serde_json::from_value(order).unwrap()
+    }
+
+    #[track_caller]
+    fn check(lines: &Value, parcels: &Value, expect: &[&str]) {
+        let found: Vec<&str> = super::check(None, &order(lines, parcels)).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(found, expect);
+    }
+
+    fn lines(quantity: u32) -> Value {
+        let kit = json!([{"sku": "TEA", "quantity": 2}, {"sku": "CUP", "quantity": 1}]);
+        json!([{"number": 1, "source_line_id": "1", "sku": "SET", "quantity": quantity, "unit_price_minor": 1, "kit": kit}])
+    }
+
+    fn parcel(status: &str, kits: u32, tea: u32) -> Value {
+        json!([{
+            "number": 1, "location": "SOF1", "status": status, "lines": [{"line": 1, "quantity": kits}],
+            "goods": [{"line": 1, "sku": "TEA", "quantity": tea}, {"line": 1, "sku": "CUP", "quantity": kits}],
+        }])
+    }
+
+    #[test]
+    fn an_order_is_promised_what_it_asks_for_at_most_and_kits_are_whole() {
+        check(&lines(2), &parcel("OPEN", 2, 4), &[]);
+        check(&lines(1), &parcel("OPEN", 2, 4), &["no order is promised more than it asks for"]);
+        check(&lines(1), &parcel("CANCELLED", 2, 4), &[]);
+        check(&lines(2), &parcel("OPEN", 2, 3), &["a kit is whole or not promised"]);
+    }
+}

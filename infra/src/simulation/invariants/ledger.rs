@@ -91,7 +91,7 @@ impl Invariants {
         for ((pk, _), movements) in ledger {
             let sku = pk.split_once('#').map_or("", |(_, sku)| sku);
             for movement in movements.iter().filter(|movement| movement.to == Some(Term::Inspection)) {
-                *came.entry((&movement.cause, sku)).or_default() += i64::from(movement.quantity);
+                *came.entry((movement.cause.as_str(), sku)).or_default() += i64::from(movement.quantity);
             }
         }
         let mut counted: BTreeMap<(&str, &str), i64> = BTreeMap::new();

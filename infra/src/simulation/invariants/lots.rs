@@ -114,3 +114,26 @@ fn is_good(sk: &str, now_us: u64) -> bool {
     let today = today.map(|now| now.to_zoned(TimeZone::UTC).date().to_string());
     parts(sk).and_then(|(_, lot)| lot.get(..10)).map(str::to_owned) >= today
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lots_are_compared_by_their_last_good_day_at_one_location_only() {
+        let check = |sk: &str, other: &str, expect: bool| assert_eq!(before_of(sk, other), expect, "{sk} {other}");
+        check("level#A#2026-11-05#Z", "level#A#2027-03-01#A", true);
+        check("level#A#2026-11-05#Z", "level#B#2027-03-01#A", false);
+        check("level#A#2026-11-05#A", "level#A#2026-11-05#Z", false);
+        check("level#A#2026-11-05#A", "level#A#9999-99-99#Z", true);
+        check("level#A", "level#A#2027-03-01#A", false);
+    }
+
+    #[test]
+    fn a_lot_is_good_on_its_last_day() {
+        // 2026-11-02T08:00:00Z
+        let now_us = 1_793_606_400_000_000;
+        assert!(is_good("level#A#2026-11-02#L", now_us) && is_good("level#A#9999-99-99#L", now_us));
+        assert!(!is_good("level#A#2026-11-01#L", now_us));
+    }
+}
