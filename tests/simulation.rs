@@ -5,11 +5,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use domain::seeded_bugs::SeededBug;
 use infra::simulation::command::{Many, Summary, replay, run_many};
 use infra::simulation::cost::{COST_BOUND, COST_IS_DUE_AFTER, Cost};
 use infra::simulation::faults::Profile;
 use infra::simulation::size::World;
-use infra::simulation::{Plan, Report, run};
+use infra::simulation::{Plan, Report, bugs, run};
 
 /// Seeds that broke something once: name of the profile (`drawn` for the seed's own), world and seed.
 const REGRESSIONS: [(&str, World, u64); 2] = [("standard", World::Drawn, 1), ("drawn", World::Drawn, 26)];
@@ -51,6 +52,14 @@ fn faults_cost_no_more_than_stated() {
     let cost = Cost::measure(&many(&template, None, World::Drawn, 1, COST_IS_DUE_AFTER)).unwrap();
     none_failed(cost.failed(), World::Drawn);
     assert!(cost.ratio() <= COST_BOUND, "{cost}");
+}
+
+#[test]
+fn every_seeded_bug_is_caught() {
+    let outcomes = bugs::run_all(&template(), 2, |_| {}).unwrap();
+    let survivors: Vec<_> = outcomes.iter().filter(|outcome| outcome.caught.is_none()).collect();
+    assert!(survivors.is_empty(), "{survivors:?}");
+    assert_eq!(outcomes.len(), SeededBug::ALL.len());
 }
 
 #[test]

@@ -283,8 +283,12 @@ fn run_simulation(stack: &StackArguments, arguments: &SimArguments) -> Result<()
         let well = simulation::sale::print(&template, &arguments.rates, &arguments.batches)?;
         return if well { Ok(()) } else { Err(CliError::Broken) };
     }
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = arguments.threads.unwrap_or(processors);
     if arguments.bugs {
-        return if bugs::run(&template)? { Ok(()) } else { Err(CliError::Broken) };
+        println!("{}", bugs::Outcome::head());
+        let outcomes = bugs::run_all(&template, threads, |outcome| println!("{outcome}"))?;
+        return if outcomes.iter().all(|outcome| outcome.caught.is_some()) { Ok(()) } else { Err(CliError::Broken) };
     }
     let profile = arguments.profile.as_deref().and_then(Profile::named);
     let world = match arguments.orders {
@@ -295,8 +299,6 @@ fn run_simulation(stack: &StackArguments, arguments: &SimArguments) -> Result<()
     if let Some(seed) = arguments.seed {
         return replay_seed(&Plan { template, seed, profile, size: world.size(seed), trace: true });
     }
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = arguments.threads.unwrap_or(processors);
     let many = Many {
         template: &template,
         first: arguments.first,

@@ -1,5 +1,9 @@
 //! One machine as the whole system: the host of `template.yaml` and what surrounds it.
 
+/// The simulation allocates a few million times a second, on all processors.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod bench;
 pub mod cli;
 pub mod demo;

@@ -4,48 +4,36 @@ use crate::wire::{LevelView, StockView};
 use domain::{MerchantId, Sku};
 use futures_util::{StreamExt, TryStreamExt};
 use platform::auth::{READERS, authenticate};
-use platform::items::{StoredItem, StoredLevel, item_key, level_prefix, stock_partition};
+use platform::items::{StoredItem, item_key};
 use platform::listing::{Page, PageRequest};
 use platform::requests::query_sku;
+use platform::sellable::{Asked, Figure, figure, levels};
 use platform::spec::{ForMerchant, PageQuery, Refusals};
-use platform::{Deps, Failure, Problem, Request, Response, Table, Versioned};
+use platform::{Deps, Failure, Problem, Request, Response, Versioned};
 
-/// Most locations read of one item.
-const LOCATIONS_MAX: usize = 1000;
-/// Most waiting orders counted of one item.
-const WAITING_MAX: u64 = 1000;
 /// Items whose stock is read at the same time.
 const AT_ONCE: usize = 8;
 
 /// The stock of one item, and a number that grows with every change of it.
-///
-/// Waiting orders are counted only where their number can matter: not past what could be sold.
 async fn stock_of(
     deps: &Deps,
     merchant: &MerchantId,
-    item: Versioned<StoredItem>,
+    stored: Versioned<StoredItem>,
 ) -> Result<(StockView, u64), Failure> {
-    let Versioned { body: StoredItem { item, .. }, version: mut total, .. } = item;
-    let partition = stock_partition(merchant, &item.sku);
-    let stored = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LOCATIONS_MAX).await?;
-    let mut levels = Vec::with_capacity(stored.len());
-    for (key, level) in stored {
+    let item = stored.body.item;
+    let levels = levels(deps, merchant, &item.sku).await?;
+    // For nobody in particular: each channel has a figure of its own, by how long goods must keep for it.
+    let asked = Asked { merchant, days: 0, now: deps.clock.now() };
+    let Figure { computed, versions } = figure(deps, asked, &item, &levels).await?;
+    let mut views = Vec::with_capacity(levels.len());
+    for (key, level) in levels {
         let id =
             level.body.id().ok_or_else(|| Failure::bug(format!("a level without location: {}/{}", key.pk, key.sk)))?;
-        total += level.version;
-        levels.push(LevelView::new(id, level.version, (&level.body.level(), &level.body.bins())));
+        views.push(LevelView::new(id, level.version, (&level.body.level(), &level.body.bins())));
     }
-    let available: i64 = levels.iter().map(|level| level.available).sum();
-    let at_most = item.sellable(available, 0);
-    let waiting = if at_most == 0 {
-        0
-    } else {
-        let limit = usize::try_from(at_most.min(WAITING_MAX)).unwrap_or(usize::MAX);
-        let waiting = deps.store.waiting(merchant, &item.sku, limit).await?;
-        waiting.iter().map(|entry| u64::from(entry.units)).sum()
-    };
-    let sellable = item.sellable(available, waiting);
-    Ok((StockView { sku: item.sku, sellable, safety_stock: item.safety_stock, levels }, total))
+    let view =
+        StockView { sku: item.sku, sellable: computed.quantity.into(), safety_stock: item.safety_stock, levels: views };
+    Ok((view, stored.version + versions))
 }
 
 /// The stock of one item, or of one page of items.
@@ -76,7 +64,7 @@ pub(crate) async fn list_stock_levels(deps: &Deps, request: &Request) -> Result<
 
 /// The stock of one item.
 ///
-/// The `ETag` changes with every change of the item or of one of its levels.
+/// The `ETag` changes with every change of the item or of one of its levels; of a kit, of its components or theirs.
 #[utoipa::path(
     get, path = "/v1/stock-levels/{sku}", tag = "inventory",
     params(("sku" = String, Path, description = "The item"), ForMerchant),

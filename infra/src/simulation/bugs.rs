@@ -1,66 +1,90 @@
-//! A suite that cannot fail proves nothing: each bug of `domain::seeded_bugs` is made in turn, and must be caught.
+//! A suite that cannot fail proves nothing: each bug of [`domain::seeded_bugs`] is made in turn, and must be caught.
 
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::SimulationError;
-#[cfg(feature = "seeded-bugs")]
+use domain::seeded_bugs::{CAN_BE_MADE, SeededBug as B, switch};
+
+use super::clock::lock;
+use super::faults::Profile;
 use super::invariants::Violation;
+use super::size::{Size, World};
+use super::{Plan, SimulationError, run};
 
-/// Makes each bug and prints which seed caught it, and how; false when one survives. A build without the feature
-/// `seeded-bugs` has cargo build and run one that has it.
-///
-/// # Errors
-/// [`SimulationError`].
-#[cfg(not(feature = "seeded-bugs"))]
-pub fn run(_: &Path) -> Result<bool, SimulationError> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let arguments = "run --quiet --package infra --features seeded-bugs --bin sklad -- sim --bugs";
-    let status =
-        std::process::Command::new(cargo).args(arguments.split(' ')).status().map_err(SimulationError::Bugs)?;
-    Ok(status.success())
+/// Most seeds that a bug may survive.
+const SEEDS_MAX: u64 = 40;
+/// Characters of the evidence that are printed.
+const EVIDENCE_MAX: usize = 160;
+
+/// What became of one bug.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The bug.
+    pub bug: B,
+    /// The first seed that breaks something with the bug and nothing without it, and what it breaks; `None`: the bug survives.
+    pub caught: Option<(u64, Violation)>,
 }
 
-/// Makes each bug and prints which seed caught it, and how; false when one survives.
-///
-/// # Errors
-/// [`SimulationError`].
-#[cfg(feature = "seeded-bugs")]
-pub fn run(template: &Path) -> Result<bool, SimulationError> {
-    use domain::seeded_bugs::SeededBug;
-    let mut all_caught = true;
-    println!("{:<30} {:>6}  {:<40} evidence", "bug", "seed", "invariant broken");
-    for bug in SeededBug::ALL {
-        match catch(template, bug)? {
+impl Outcome {
+    /// What the table's columns are.
+    #[must_use]
+    pub fn head() -> String {
+        format!("{:<30} {:>6}  {:<40} evidence", "bug", "seed", "invariant broken")
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bug = format!("{:?}", self.bug);
+        match &self.caught {
             Some((seed, Violation { invariant, evidence, .. })) => {
                 let evidence: String = evidence.chars().take(EVIDENCE_MAX).collect();
-                println!("{:<30} {seed:>6}  {invariant:<40} {evidence}", format!("{bug:?}"));
+                write!(f, "{bug:<30} {seed:>6}  {invariant:<40} {evidence}")
             }
-            None => {
-                all_caught = false;
-                println!("{:<30} {:>6}  SURVIVES {SEEDS_MAX} seeds", format!("{bug:?}"), "-");
-            }
+            None => write!(f, "{bug:<30} {:>6}  SURVIVES {SEEDS_MAX} seeds", "-"),
         }
     }
-    Ok(all_caught)
 }
 
-/// Characters of the evidence that are printed.
-#[cfg(feature = "seeded-bugs")]
-const EVIDENCE_MAX: usize = 160;
-/// Most seeds that a bug may survive.
-#[cfg(feature = "seeded-bugs")]
-const SEEDS_MAX: u64 = 40;
+/// Makes each bug, on so many threads, and tells of each as soon as it is known.
+///
+/// # Errors
+/// [`SimulationError`]: [`SimulationError::NoBugs`] in a release build.
+pub fn run_all(
+    template: &Path,
+    threads: usize,
+    tell: impl Fn(&Outcome) + Sync,
+) -> Result<Vec<Outcome>, SimulationError> {
+    if !CAN_BE_MADE {
+        return Err(SimulationError::NoBugs);
+    }
+    let next = AtomicUsize::new(0);
+    let outcomes: Mutex<Vec<Result<Outcome, SimulationError>>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                while let Some(&bug) = B::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = catch(template, bug).map(|caught| Outcome { bug, caught });
+                    let mut outcomes = lock(&outcomes);
+                    if let Ok(outcome) = &outcome {
+                        tell(outcome);
+                    }
+                    outcomes.push(outcome);
+                }
+            });
+        }
+    });
+    outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into_iter().collect()
+}
 
-/// The first seed that breaks something with the bug and nothing without it.
-#[cfg(feature = "seeded-bugs")]
-fn catch(template: &Path, bug: domain::seeded_bugs::SeededBug) -> Result<Option<(u64, Violation)>, SimulationError> {
-    use super::{Plan, run};
+fn catch(template: &Path, bug: B) -> Result<Option<(u64, Violation)>, SimulationError> {
     for seed in 1..=SEEDS_MAX {
         let size = size(bug, seed);
         let plan = Plan { template: template.to_owned(), seed, profile: Some(profile(bug)), size, trace: false };
-        domain::seeded_bugs::switch(Some(bug));
+        switch(Some(bug));
         let with = run(&plan);
-        domain::seeded_bugs::switch(None);
+        switch(None);
         let Some(violation) = with?.violations.into_iter().next() else { continue };
         if run(&plan)?.violations.is_empty() {
             return Ok(Some((seed, violation)));
@@ -70,23 +94,17 @@ fn catch(template: &Path, bug: domain::seeded_bugs::SeededBug) -> Result<Option<
 }
 
 /// The world in which a bug of this kind shows: most of the stock's need a crowd, and little for it.
-#[cfg(feature = "seeded-bugs")]
-fn size(bug: domain::seeded_bugs::SeededBug, seed: u64) -> super::size::Size {
-    use super::size::{Size, World};
-    use domain::seeded_bugs::SeededBug as B;
+fn size(bug: B, seed: u64) -> Size {
     match bug {
         B::TakenWithoutCondition | B::TakenWithoutName | B::ReclaimedWithoutFence => World::Rush.size(seed),
-        // Whoever comes later fills what waits: so there are few orders, and stock for all of them.
-        B::SoldOutWhileTakeOpen => Size { orders: 4, units: 8, spread_s: seed % 2, ..World::Rush.size(seed) },
+        // Whoever comes later fills what waits: so there are few orders, each in a batch of its own, and some are cancelled.
+        B::SoldOutWhileTakeOpen => Size { orders: 4, units: 4, spread_s: 60 * (seed % 6), ..World::Rush.size(seed) },
         _ => Size { merchants: 1, orders: 8, ..Size::default() },
     }
 }
 
 /// The adversity in which a bug of this kind shows.
-#[cfg(feature = "seeded-bugs")]
-fn profile(bug: domain::seeded_bugs::SeededBug) -> super::faults::Profile {
-    use super::faults::Profile;
-    use domain::seeded_bugs::SeededBug as B;
+fn profile(bug: B) -> Profile {
     let none = Profile::none();
     match bug {
         B::CarrierCalledWithoutIntent => Profile { partner_silent: 0.4, ..none },
@@ -94,10 +112,11 @@ fn profile(bug: domain::seeded_bugs::SeededBug) -> super::faults::Profile {
         B::ReturnLegMovesOrder | B::SentWithoutOutbox => none,
         B::WholeBatchAcknowledged => Profile { throttle: 0.25, lost_call: 0.15, ..none },
         B::AcknowledgedOnStaleRead => Profile { stale: 0.9, ..none },
-        B::TakenWithoutCondition => none,
+        // Batches of the same messages plan from the same level.
+        B::TakenWithoutCondition => Profile { duplicate: 0.5, slow_call: 0.1, ..none },
         B::TakenWithoutName => Profile { lost_answer: 0.3, slow_call: 0.1, ..none },
         B::ReclaimedWithoutFence => Profile { zombie: 0.5, ..none },
-        B::SoldOutWhileTakeOpen => Profile::together(),
+        B::SoldOutWhileTakeOpen => Profile::everywhere(),
         B::StatusWithoutVersion => Profile { duplicate: 0.4, again: 0.2, stream_again: 0.3, ..none },
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use engine::Engine;
-use engine::dynamodb::adversity::Adversities;
+use engine::dynamodb::adversity::{Adversities, Lag};
 use fastrand::Rng;
 
 use super::clock::{Agenda, VirtualClock, lock};
@@ -87,22 +87,26 @@ impl Core {
     /// From now on this goes wrong.
     pub(crate) fn begin(&self, profile: Profile) {
         self.say(format!("faults begin: {profile}"));
-        if profile.stale > 0.0 {
-            let per_mille = (profile.stale * 1000.0) as u16;
-            let lag = |max_ms| Some(engine::dynamodb::adversity::Lag { max_ms, per_mille });
-            self.engine.dynamodb().set_adversities(Adversities {
-                seed: self.draw(0, u64::MAX - 1),
-                stale_reads: lag(800),
-                index_lag: lag(2_000),
-                ..Adversities::default()
-            });
-        }
+        let per_mille = (profile.stale * 1000.0) as u16;
+        let lag = |max_ms| (per_mille > 0).then_some(Lag { max_ms, per_mille });
+        // Conflicts of transactions and tokens that expire are no faults: DynamoDB has them every day.
+        self.engine.dynamodb().set_adversities(Adversities {
+            seed: self.draw(0, u64::MAX - 1),
+            budgets: profile.budgets(),
+            stale_reads: lag(800),
+            index_lag: lag(2_000),
+        });
         *lock(&self.profile) = profile;
     }
 
     /// From now on nothing goes wrong, and what was frozen goes on.
     pub(crate) fn heal(&self) {
         *lock(&self.profile) = Profile::none();
+        let usage = self.engine.dynamodb().partition_usage();
+        let throttled: u64 = usage.iter().map(|used| used.writes.throttled + used.reads.throttled).sum();
+        if throttled > 0 {
+            *lock(&self.counts).faults.entry("throttled by a narrow partition").or_default() += throttled;
+        }
         self.engine.dynamodb().set_adversities(Adversities::default());
         self.say("all faults end here");
         self.reins.thaw_all();

@@ -1,5 +1,6 @@
 //! What goes wrong, and how often: drawn anew for each seed, so that some runs are hit by one kind only, and hard.
 
+use engine::dynamodb::adversity::Budgets;
 use fastrand::Rng;
 
 macro_rules! profile {
@@ -82,6 +83,8 @@ profile! {
     event_from_the_future: 0.1,
     /// Per read that need not be consistent, and per query of an index: it sees the past.
     stale: 0.3,
+    /// How narrow each partition of a table or an index is: at 0 it is DynamoDB's 1,000 write units a second, at 1 it is 10.
+    narrow_partitions: 1.0,
     /// Per virtual minute: all environments of one function are replaced, whatever they do.
     deploy: 0.1,
     /// Per virtual minute: a message that nobody understands arrives.
@@ -105,6 +108,16 @@ impl Profile {
     #[must_use]
     pub fn together() -> Self {
         Self { name: "together", duplicate: 1.0, stream_again: 1.0, ..Self::none() }
+    }
+
+    /// What one partition serves in a second, if that is narrow.
+    #[must_use]
+    pub fn budgets(&self) -> Option<Budgets> {
+        let most = Budgets::default();
+        // From the widest to the narrowest by equal factors: what matters is how many calls a partition has room for.
+        let narrowed = |units: u32| (f64::from(units) * 0.01_f64.powf(self.narrow_partitions)).round() as u32;
+        let budgets = Budgets { write_units: narrowed(most.write_units), read_units: narrowed(most.read_units) };
+        (self.narrow_partitions > 0.0).then_some(budgets)
     }
 
     /// The profile of that name.
@@ -131,6 +144,15 @@ mod tests {
         assert!(drawn.iter().any(|profile| profile.crash > 0.0) && drawn.iter().any(|profile| profile.crash == 0.0));
         assert!(drawn.iter().any(|profile| profile.poison > 0.0) && drawn.iter().any(|profile| profile.poison == 0.0));
         assert!(drawn.iter().all(|profile| profile.crash <= 0.2));
+    }
+
+    #[test]
+    fn a_partition_is_narrowed_from_a_thousand_write_units_to_ten() {
+        let units = |narrow_partitions| {
+            let narrowed = Profile { narrow_partitions, ..Profile::none() }.budgets();
+            narrowed.map(|budgets| (budgets.write_units, budgets.read_units))
+        };
+        assert_eq!([units(0.0), units(0.5), units(1.0)], [None, Some((100, 300)), Some((10, 30))]);
     }
 
     #[test]

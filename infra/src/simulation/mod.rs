@@ -47,9 +47,9 @@ pub enum SimulationError {
     /// A function that the template does not have.
     #[error("template.yaml declares no function `{0}`")]
     NoFunction(String),
-    /// The list of bugs needs another build, and that could not be run.
-    #[error("cargo could not be run to build the bugs in: {0}")]
-    Bugs(std::io::Error),
+    /// A release build has no bugs to switch on.
+    #[error("the seeded bugs are in dev builds only: run this without --release")]
+    NoBugs,
     /// The world could not be set up.
     #[error("the world could not be set up: {0}")]
     Setup(String),

@@ -100,8 +100,6 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
     let positions = connect(&lambda, declared, plan.size.sweeps);
     let merchants = world(&mut executor, &stage, &plan.size)?;
     let units_before = core.write_units();
-    // Conflicts of transactions and tokens that expire are no faults: DynamoDB has them every day.
-    core.engine.dynamodb().set_adversities(engine::dynamodb::adversity::Adversities::default());
     let mut drawn = Rng::with_seed(plan.seed);
     let profile = plan.profile.clone().unwrap_or_else(|| Profile::drawn(&mut drawn));
     let (profile_name, told) = (profile.name, profile.to_string());

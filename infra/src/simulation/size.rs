@@ -23,6 +23,8 @@ pub struct Size {
     pub sweeps: u64,
 }
 
+/// Every how-manieth sweep takes place, in a drawn world.
+const SWEEPS: [u64; 4] = [1, 5, 10, 15];
 /// Most orders of a rush.
 const RUSH_ORDERS_MAX: usize = 150;
 
@@ -43,7 +45,7 @@ impl Size {
             spread_s: 240,
             shop: rng.bool(),
             floor: true,
-            sweeps: rng.u64(1..=5),
+            sweeps: SWEEPS[rng.usize(0..SWEEPS.len())],
         }
     }
 

@@ -127,13 +127,6 @@ impl Item {
         self.check_kit()?;
         self.shop_item.as_ref().map_or(Ok(()), |shop_item| check_text("/shop_item", shop_item, CODE_BYTES_MAX))
     }
-
-    /// Units that shops may be told of: what is `available` at all locations together, less the safety stock, less what orders
-    /// already wait for (`backordered`, units, as far as known); never below zero. It limits publishing, not reservation.
-    #[must_use]
-    pub fn sellable(&self, available: i64, backordered: u64) -> u64 {
-        u64::try_from(available).unwrap_or(0).saturating_sub(u64::from(self.safety_stock)).saturating_sub(backordered)
-    }
 }
 
 fn is_zero(units: &u32) -> bool {
@@ -143,7 +136,6 @@ fn is_zero(units: &u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn item() -> Item {
         Item {
@@ -191,16 +183,5 @@ mod tests {
         check(|item| item.kit = vec![part("CUP", 0)], Some("/kit/0/quantity"));
         check(|item| item.kit = vec![part("CUP", 1_001)], Some("/kit/0/quantity"));
         check(|item| item.kit = (0..21).map(|n| part(&format!("P{n}"), 1)).collect(), Some("/kit"));
-    }
-
-    proptest! {
-        #[test]
-        fn shops_are_never_told_of_more_than_is_available(available in -5_i64..50, safety in 0_u32..20, waiting in 0_u64..20) {
-            let item = Item { safety_stock: safety, ..item() };
-            let sellable = item.sellable(available, waiting);
-            prop_assert!(i64::try_from(sellable).unwrap() <= available.max(0));
-            let left = available - i64::from(safety) - i64::try_from(waiting).unwrap();
-            prop_assert_eq!(i64::try_from(sellable).unwrap(), left.max(0));
-        }
     }
 }

@@ -1,5 +1,6 @@
-//! Bugs that the simulation must catch: each can be switched on for a run, and only in a build with the feature
-//! `seeded-bugs`. Without it [`is_on`] is constantly false, and the compiler leaves the switches out.
+//! Bugs that the simulation must catch: each can be switched on for a run, and only in a build with debug assertions, as `cargo
+//! test` and `cargo local` have. What is deployed is a release build: there [`is_on`] is constantly false, and the compiler
+//! leaves the switches out.
 
 /// A bug that was, or could have been, made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,27 +46,20 @@ impl SeededBug {
     ];
 }
 
-#[cfg(feature = "seeded-bugs")]
+/// Whether this build has the switches.
+pub const CAN_BE_MADE: bool = cfg!(debug_assertions);
+
 thread_local! {
     static ON: std::cell::Cell<Option<SeededBug>> = const { std::cell::Cell::new(None) };
 }
 
 /// Whether this bug is to be made.
-#[cfg(feature = "seeded-bugs")]
 #[must_use]
 pub fn is_on(bug: SeededBug) -> bool {
-    ON.get() == Some(bug)
-}
-
-/// Whether this bug is to be made: never, in a build without the feature `seeded-bugs`.
-#[cfg(not(feature = "seeded-bugs"))]
-#[must_use]
-pub const fn is_on(_: SeededBug) -> bool {
-    false
+    CAN_BE_MADE && ON.get() == Some(bug)
 }
 
 /// From now on this thread makes that bug, or none.
-#[cfg(feature = "seeded-bugs")]
 pub fn switch(bug: Option<SeededBug>) {
     ON.set(bug);
 }

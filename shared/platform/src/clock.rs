@@ -34,10 +34,9 @@ pub struct SystemIds;
 
 impl Ids for SystemIds {
     fn random(&self, length: usize) -> String {
-        use ring::rand::SecureRandom;
         let mut bytes = vec![0_u8; length.div_ceil(2)];
         // Without randomness no key can be made: an empty id is refused by every parser, so this fails closed.
-        if ring::rand::SystemRandom::new().fill(&mut bytes).is_err() {
+        if getrandom::fill(&mut bytes).is_err() {
             return String::new();
         }
         let mut text = hex::encode(bytes);

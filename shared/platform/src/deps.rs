@@ -10,6 +10,7 @@ use crate::settings::Settings;
 use crate::store::Store;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::{BehaviorVersion, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -136,7 +137,7 @@ impl Deps {
             "environment",
         );
         let mut config = SdkConfig::builder()
-            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+            .behavior_version(BehaviorVersion::latest())
             .region(Region::new(settings.require("AWS_REGION")?.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(seams.http_client)
@@ -150,7 +151,9 @@ impl Deps {
                     .operation_attempt_timeout(Duration::from_millis(2500))
                     .operation_timeout(Duration::from_secs(6))
                     .build(),
-            );
+            )
+            // An attempt has its time-out: no body needs its throughput measured beside it.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         let endpoint = settings.get("AWS_ENDPOINT_URL").map(str::to_owned);
         if let Some(url) = &endpoint {
             config = config.endpoint_url(url);

@@ -21,6 +21,7 @@ pub mod problem;
 pub mod queues;
 pub mod requests;
 pub mod secrets;
+pub mod sellable;
 pub mod settings;
 pub mod spec;
 pub mod store;

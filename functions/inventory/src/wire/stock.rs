@@ -256,9 +256,9 @@ impl LevelView {
 pub struct StockView {
     /// The item.
     pub sku: Sku,
-    /// Units that shops are told of: available at all locations, less the safety stock, less one unit for each order that
-    /// waits for the item (how many units it waits for is known to the order alone); never below zero. A kit has no levels, and 0
-    /// here: see `GET /v1/sellable-stock/{sku}`.
+    /// Units that shops are told of: available at all locations and not past their last day, less the safety stock, less what
+    /// waiting orders need; never below zero. A channel may be told of fewer, by how long goods must keep for it: see
+    /// `GET /v1/sellable-stock/{sku}`. A kit has no levels: it is computed from its components'.
     pub sellable: u64,
     /// Units that are never published.
     pub safety_stock: u32,

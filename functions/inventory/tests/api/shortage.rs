@@ -2,9 +2,9 @@
 
 use crate::World;
 use domain::count_task::CountTask;
-use domain::order::Order;
+use domain::order::{AllocatedGoods, Order};
 use domain::pick_task::{PickTask, PickTaskState, Scan};
-use domain::stock::{Goods, Level, StockChange, Term};
+use domain::stock::{Goods, Level, LevelId, Lot, StockChange, Term};
 use domain::{Decision, LocationId, MerchantId, MessageKind, PickTaskId, Sku};
 use platform::items::{WORK_INDEX, count_parts, order_key, pick_task_key};
 use platform::level::MovementOutbox;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use testkit::api::{new_adjustment, new_receipt, refused, with};
+use testkit::api::{new_adjustment, new_item, new_receipt, refused, with};
 use testkit::lost_answers::WRITES;
 use testkit::parcel::packer;
 use testkit::request::RequestBuilder;
@@ -279,4 +279,63 @@ async fn what_cannot_be_short_is_refused_with_the_field() {
     refused(send(json!({"shortage": "yes"})).await, 400, "invalid-field", "/shortage");
     refused(send(json!({"sku": "NONE"})).await, 422, "unknown-item", "/sku");
     refused(send(json!({"goods": {"lot": "L7"}, "quantity": -9})).await, 409, "insufficient-stock", "/quantity");
+}
+
+#[tokio::test]
+async fn only_those_lose_units_who_are_promised_the_lot_that_is_gone() {
+    let world = World::new().await;
+    let tea = with(&new_item("TEA"), &json!({"lot_tracked": true, "safety_stock": 0}));
+    assert_eq!(world.ops(request("POST /v1/items").json(&tea)).await.0, 201);
+    let (sku, location) = names();
+    let mut tasks = Vec::new();
+    for (number, code, expiry) in [("1", "L7", "2099-01-31"), ("2", "L8", "2099-06-30")] {
+        world.stack.location(&world.merchant, "SOF1").await;
+        let lot = Lot { code: code.to_owned(), expiry: Some(expiry.parse().unwrap()) };
+        let level = LevelId { sku: sku.clone(), location: location.clone(), lot: Some(lot.clone()) };
+        world.stack.stock_of(&world.merchant, &level, 3).await;
+        let (order, ..) = world.stack.allocated_order(&world.merchant, number, None).await;
+        let operation = Operation::of(&["test", "promise", number]);
+        let changed = world.stack.deps.store.change(&order_key(&order.id), &operation, async |stored| {
+            let mut next = stored.unwrap().body.clone();
+            let goods = AllocatedGoods { line: 1, sku: sku.clone(), lot: Some(lot.clone()), quantity: 2 };
+            next.fulfillment_orders[0].goods = vec![goods];
+            let reserved = StockChange::reserve(&sku, &location, 2).of_lot(Some(lot.clone()));
+            Ok::<_, Failure>(Decision::of(next).with_stock([reserved]))
+        });
+        let order: Order = changed.await.unwrap().value.body;
+        tasks.push((release(&world, &order, 0).await, level));
+    }
+    let of_lot = |quantity: i64, lot: &str| {
+        let goods = json!({"type": "WRITE_OFF", "shortage": true, "goods": {"lot": lot}});
+        world.ops(request("POST /v1/adjustments").json(&with(&new_adjustment("TEA", "SOF1", quantity), &goods)))
+    };
+    let (status, adjustment) = of_lot(-2, "L7").await;
+    assert_eq!((status, short(&adjustment)), (201, vec![(tasks[0].0.to_string(), 1)]), "{adjustment}");
+    assert_eq!((task(&world, &tasks[0].0).await.remaining(), task(&world, &tasks[1].0).await.remaining()), (1, 2));
+    let seven = world.stack.level_of(&world.merchant, &tasks[0].1).await;
+    let eight = world.stack.level_of(&world.merchant, &tasks[1].1).await;
+    assert_eq!((terms(&seven), terms(&eight)), ([1, 0, 1, 0, 0], [3, 1, 2, 0, 0]));
+    refused(of_lot(-4, "L8").await, 409, "insufficient-stock", "/quantity");
+}
+
+#[tokio::test]
+async fn nobody_loses_a_unit_for_a_serial_number_that_is_not_in_stock() {
+    let world = World::new().await;
+    world.stack.location(&world.merchant, "SOF1").await;
+    let phone = with(&new_item("PHONE"), &json!({"serial_tracked": true, "safety_stock": 0}));
+    assert_eq!(world.ops(request("POST /v1/items").json(&phone)).await.0, 201);
+    let of_serial = |serial: &str| json!({"goods": {"serial": serial}});
+    let receipt = with(&new_receipt("PHONE", "SOF1", 1), &of_serial("SN1"));
+    assert_eq!(world.ops(request("POST /v1/receipts").json(&receipt)).await.0, 201);
+    let sku = Sku::parse("PHONE").unwrap();
+    let (_, location) = names();
+    world.stack.change_level(&world.merchant, StockChange::reserve(&sku, &location, 1)).await;
+    let gone = |serial: &str| {
+        let change = with(&of_serial(serial), &json!({"type": "WRITE_OFF", "shortage": true}));
+        world.ops(request("POST /v1/adjustments").json(&with(&new_adjustment("PHONE", "SOF1", -1), &change)))
+    };
+    let before = world.stack.level(&world.merchant, &sku, &location).await;
+    refused(gone("SN2").await, 409, "serial-not-in-stock", "/goods/serial");
+    assert_eq!(world.stack.level(&world.merchant, &sku, &location).await, before);
+    refused(gone("SN1").await, 409, "shortage-unfinished", "/quantity");
 }

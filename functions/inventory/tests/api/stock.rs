@@ -303,3 +303,32 @@ async fn a_kit_has_no_stock() {
         "/sku",
     );
 }
+
+#[tokio::test]
+async fn a_kit_shows_what_its_components_allow_and_its_tag_follows_them() {
+    let (world, _, _) = world().await;
+    world.stack.location(&world.merchant, "VAR1").await;
+    for sku in ["CUP", "POT"] {
+        let part = with(&new_item(sku), &json!({"barcodes": [], "safety_stock": 0}));
+        assert_eq!(world.ops(request("POST /v1/items").json(&part)).await.0, 201);
+    }
+    let parts = json!([{"sku": "CUP", "quantity": 2}, {"sku": "POT", "quantity": 1}]);
+    let set = with(&new_item("SET"), &json!({"barcodes": [], "safety_stock": 0, "kit": parts}));
+    assert_eq!(world.ops(request("POST /v1/items").json(&set)).await.0, 201);
+    for (sku, location, quantity) in [("CUP", "SOF1", 5), ("POT", "SOF1", 1), ("POT", "VAR1", 9)] {
+        let body = new_receipt(sku, location, quantity);
+        assert_eq!(world.ops(request("POST /v1/receipts").json(&body)).await.0, 201);
+    }
+    let key = World::key(&world.merchant, domain::account::Scope::Merchant);
+    let read = async || {
+        let answer = world.send(request("GET /v1/stock-levels/{sku}").path("sku", "SET").key(&key)).await;
+        let tag = answer.headers.iter().find(|(name, _)| name == "etag").cloned();
+        (testkit::read(Ok(answer)).1, tag)
+    };
+    let (kit, before) = read().await;
+    assert_eq!((kit["sellable"].as_u64(), &kit["levels"]), (Some(1), &json!([])), "one location has both");
+    assert_eq!(world.ops(request("POST /v1/receipts").json(&new_receipt("POT", "SOF1", 4))).await.0, 201);
+    let (kit, after) = read().await;
+    assert_eq!(kit["sellable"], 2);
+    assert_ne!(before, after);
+}

@@ -156,13 +156,13 @@ pub fn hold(sale: &Sale) -> Result<SaleReport, SimulationError> {
     let ledger = Arc::new(Ledger::default());
     let pool = Pool::new(Arc::clone(&core), stack, spawner, Arc::clone(&ledger), sale);
     let world = World::set_up(&mut executor, &pool, sale)?;
+    core.begin(sale.profile.clone());
     core.engine.dynamodb().set_adversities(Adversities {
         seed: sale.seed,
         budgets: Some(Budgets::default()),
         ..Adversities::default()
     });
     let before = Costs::so_far(&core);
-    core.begin(sale.profile.clone());
     let open_at_us = core.clock.now_us();
     world.open(&pool, sale);
     let deadline_us = open_at_us + u64::try_from(DRAINED_WITHIN.as_micros()).unwrap_or(u64::MAX / 4);

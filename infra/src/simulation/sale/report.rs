@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use engine::dynamodb::adversity::Budgets;
+
 use super::super::SimulationError;
 use super::super::faults::Profile;
 use super::{Sale, SaleReport, fairness, hold, hold_all, transaction_per_order};
@@ -14,6 +16,8 @@ const BATCHES: [usize; 4] = [1, 10, 100, 1000];
 const ORDERS: u64 = 3000;
 /// Virtual seconds of the runs at a rate.
 const LASTS_S: u64 = 5;
+/// Write units of the level that a batch costs: its take is opened by one write and closed by another.
+const LEVEL_UNITS_OF_BATCH: u64 = 2;
 /// Orders a second offered to the design that lost.
 const RIVAL_RATES: [u64; 4] = [25, 50, 100, 200];
 /// Stock for so many of a hundred orders.
@@ -35,8 +39,9 @@ pub fn print(template: &Path, rates: &[u64], batches: &[usize]) -> Result<bool, 
     );
     println!("     rate  batch  counter writes  of which  counter   other  throttled  decided ms    at  safe");
     println!("                       per order   in vain  units/s  units/s      calls   p50   p99  once");
-    for rate in rates {
-        all_well &= least_batch(template, *rate, batches)?;
+    for Rated { text, well } in least_batches(template, rates, batches)? {
+        print!("{text}");
+        all_well &= well;
     }
     rivals(template)?;
     all_well &= fair();
@@ -80,33 +85,47 @@ fn costs(template: &Path) -> Result<bool, SimulationError> {
     Ok(quiet.iter().chain(&faulty).all(SaleReport::is_safe))
 }
 
-/// Finds the least batch by which a rate is held, by halves: a batch that is held is so by all greater ones.
-fn least_batch(template: &Path, rate: u64, batches: &[usize]) -> Result<bool, SimulationError> {
-    let (mut from, mut to) = (0, batches.len());
-    let mut least: Option<(usize, SaleReport)> = None;
-    let mut safe = true;
-    while from < to {
-        let middle = (from + to) / 2;
-        let batch = batches[middle];
+/// What the runs at one rate showed.
+struct Rated {
+    /// As it is printed.
+    text: String,
+    /// Whether a batch holds the rate, safely, and nobody who came too late cost a write of the level.
+    well: bool,
+}
+
+/// Finds the least batch by which a rate is held, from the least that can hold it by arithmetic on.
+fn least_batch(template: &Path, rate: u64, batches: &[usize]) -> Result<Rated, SimulationError> {
+    let (mut text, mut well) = (String::new(), true);
+    for &batch in batches {
+        let at_least = LEVEL_UNITS_OF_BATCH * rate / (batch.max(1) as u64);
+        if at_least > Budgets::default().write_units.into() {
+            text.push_str(&format!("  {rate:7}  {batch:5}  cannot: {at_least} units/s at the counter\n"));
+            continue;
+        }
         let report = hold(&sale(template, SEEDS[0], rate * LASTS_S, rate, batch, Profile::none()))?;
-        print_line(rate, batch, &report);
-        safe &= report.is_safe();
+        text.push_str(&line(rate, batch, &report));
+        well &= report.is_safe();
         if report.throttled == 0 {
-            to = middle;
-            least = Some((batch, report));
-        } else {
-            from = middle + 1;
+            text.push_str(&format!(
+                "  {rate} orders a second: the least batch is {batch}; {} orders came when all was sold, and cost {} counter writes\n",
+                report.refused_sold_out, report.counter_writes_sold_out
+            ));
+            return Ok(Rated { text, well: well && report.counter_writes_sold_out == 0 });
         }
     }
-    let Some((batch, report)) = least else {
-        println!("  {rate} orders a second: none of these batches is enough");
-        return Ok(false);
-    };
-    println!(
-        "  {rate} orders a second: the least batch is {batch}; {} orders came when all was sold, and cost {} counter writes",
-        report.refused_sold_out, report.counter_writes_sold_out
-    );
-    Ok(safe && report.counter_writes_sold_out == 0)
+    text.push_str(&format!("  {rate} orders a second: none of these batches is enough\n"));
+    Ok(Rated { text, well: false })
+}
+
+/// Each rate on a thread of its own.
+fn least_batches(template: &Path, rates: &[u64], batches: &[usize]) -> Result<Vec<Rated>, SimulationError> {
+    std::thread::scope(|scope| {
+        let searches: Vec<_> = rates.iter().map(|rate| scope.spawn(|| least_batch(template, *rate, batches))).collect();
+        searches
+            .into_iter()
+            .map(|search| search.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
 }
 
 /// What one transaction an order comes to, by the same engine, latencies and limits.
@@ -155,10 +174,10 @@ fn counter_writes(report: &SaleReport) -> f64 {
     report.counter_writes as f64 / report.orders.max(1) as f64
 }
 
-/// Prints one run at a rate.
-fn print_line(rate: u64, batch: usize, report: &SaleReport) {
-    println!(
-        "  {rate:7}  {batch:5}  {:14.4}  {:8}  {:7.0}  {:7.0}  {:9}  {:4}  {:4}  {:4}  {}",
+/// One run at a rate.
+fn line(rate: u64, batch: usize, report: &SaleReport) -> String {
+    format!(
+        "  {rate:7}  {batch:5}  {:14.4}  {:8}  {:7.0}  {:7.0}  {:9}  {:4}  {:4}  {:4}  {}\n",
         counter_writes(report),
         report.counter_writes_in_vain,
         report.counter_peak_units,
@@ -168,5 +187,5 @@ fn print_line(rate: u64, batch: usize, report: &SaleReport) {
         report.decided_p99_ms,
         report.concurrency,
         if report.is_safe() { "yes" } else { "NO" },
-    );
+    )
 }
