@@ -87,7 +87,10 @@ pub(super) async fn take_in(stage: &Stage, rng: &mut Rng, merchant: &Merchant, b
         return;
     }
     let goods = arrived(stage, rng, merchant, back, &counted);
-    let line = |goods: &Arrived| json!({"sku": goods.sku, "quantity": goods.quantity, "lot": goods.lot, "serial": goods.serial});
+    let line = |goods: &Arrived| {
+        let Arrived { sku, quantity, lot, serial, .. } = goods;
+        json!({"sku": sku, "quantity": quantity, "lot": lot, "serial": serial})
+    };
     let lines: Vec<Value> = goods.iter().map(line).collect();
     let body = json!({"location": back["location"], "lines": lines, "actor": actor});
     let received =
@@ -107,7 +110,10 @@ pub(super) async fn take_in(stage: &Stage, rng: &mut Rng, merchant: &Merchant, b
             (goods, if goods.is_unknown { "quarantine" } else { known })
         })
         .collect();
-    let line = |(goods, disposition): &(&Arrived, &str)| json!({"sku": goods.sku, "quantity": goods.quantity, "serial": goods.serial, "disposition": disposition});
+    let line = |(goods, disposition): &(&Arrived, &str)| {
+        let Arrived { sku, quantity, serial, .. } = goods;
+        json!({"sku": sku, "quantity": quantity, "serial": serial, "disposition": disposition})
+    };
     let lines: Vec<Value> = disposed.iter().map(line).collect();
     let body = json!({"lines": lines, "actor": actor});
     let inspected =

@@ -8,13 +8,13 @@ use super::{Merchant, Stage, request};
 use crate::simulation::clock::lock;
 
 /// Most units that somebody wants of a line.
-const UNITS_MAX: u64 = 5;
+const UNITS_MAX: u64 = 4;
 
 /// Has an order changed, once or twice. What was answered is what must hold in the end.
 pub(super) async fn change_mind(stage: &Stage, rng: &mut Rng, merchant: &Merchant, order: &str) {
     for _ in 0..rng.u32(1..=2) {
         // Some at once, some when it is picked, some when it has left.
-        let within_s = [5, 240, 1_500][rng.usize(0..3)];
+        let within_s = [5, 90, 90, 240, 1_500][rng.usize(0..5)];
         stage.wait(rng.u64(0..=within_s)).await;
         edit(stage, rng, merchant, order).await;
     }
@@ -29,7 +29,8 @@ async fn edit(stage: &Stage, rng: &mut Rng, merchant: &Merchant, order: &str) {
     }
     let chosen = &lines[rng.usize(0..lines.len())];
     let (number, before) = (chosen["number"].as_u64().unwrap_or(0), chosen["quantity"].as_u64().unwrap_or(0));
-    let after = rng.u64(0..=UNITS_MAX);
+    // The only line is not removed: that would be a cancellation.
+    let after = if lines.len() > 1 && rng.f64() < 0.3 { 0 } else { rng.u64(0..=UNITS_MAX) };
     let mut body = json!({"lines": [{"line": number, "quantity": after}]});
     if rng.f64() < 0.2 {
         body["priority"] = json!(rng.u32(0..=99));

@@ -30,11 +30,11 @@ impl Features {
         Self {
             edits: one_in(3),
             kits: one_in(4),
-            lots: one_in(4),
-            bins: one_in(4),
+            lots: one_in(5),
+            bins: one_in(5),
             corrections: one_in(4),
-            serials: one_in(6),
-            audit: one_in(4),
+            serials: one_in(8),
+            audit: one_in(6),
         }
     }
 }

@@ -123,7 +123,7 @@ impl Picker<'_> {
 
     /// How often a unit is not there.
     fn missing(&self) -> f64 {
-        if self.merchant.features.bins { 0.2 } else { 0.06 }
+        if self.merchant.features.bins || self.merchant.features.kits { 0.2 } else { 0.06 }
     }
 
     /// The bin that he takes the units from: one of those that he is sent to, or now and then another.

@@ -25,7 +25,8 @@ const NUMBERED_MAX: u32 = 3;
 pub(crate) async fn set_up(stage: &Stage, number: usize, size: &Size) -> Result<Merchant, SimulationError> {
     let name = format!("Merchant {number}");
     let mut rng = stage.core.luck_of(&name);
-    let rule = ["split", "split", "ship_complete", "backorder"][rng.usize(0..4)];
+    let rule =
+        ["split", "split", "split", "split", "split", "ship_complete", "ship_complete", "backorder"][rng.usize(0..8)];
     let body = json!({"name": name, "allocation_rule": rule, "return_window_days": 30});
     let created = done("merchant", stage.post(ADMINISTRATOR_KEY, "/v1/merchants", &name, &body).await)?;
     let id = created.text("/id");

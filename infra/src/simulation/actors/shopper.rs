@@ -44,7 +44,7 @@ pub(crate) async fn shopper(
     if rng.f64() < 0.1 {
         hold_and_release(&stage, &mut rng, &merchant, &path, number).await;
     }
-    if merchant.features.edits && rng.f64() < 0.6 {
+    if merchant.features.edits && rng.f64() < 0.8 {
         editor::change_mind(&stage, &mut rng, &merchant, &order).await;
     }
     if rng.f64() < 0.2 {
