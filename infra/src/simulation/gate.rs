@@ -10,7 +10,7 @@ use testkit::connector::{Call, Fault, Gate, Service, Verdict, Wait};
 use super::clock::lock;
 use super::core::Core;
 use super::executor::TaskId;
-use super::invariants::Invariants;
+use super::invariants::{Invariants, Moment};
 use super::trace;
 
 /// What is to happen to an invocation, decided at its beginning.
@@ -125,9 +125,11 @@ impl EnvironmentGate {
                 return;
             }
         };
+        let may_freeze = self.core.profile().zombie > 0.0;
+        let moment = Moment { step, now_us: self.core.clock.now_us(), may_freeze };
         let mut invariants = lock(&self.invariants);
         for record in &new {
-            invariants.record(step, &record.event);
+            invariants.record(moment, &record.event);
         }
     }
 }
