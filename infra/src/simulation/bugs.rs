@@ -13,7 +13,7 @@ use super::size::{Size, World};
 use super::{Plan, SimulationError, run};
 
 /// Most seeds that a bug may survive.
-const SEEDS_MAX: u64 = 40;
+const SEEDS_MAX: u64 = 100;
 /// Characters of the evidence that are printed.
 const EVIDENCE_MAX: usize = 160;
 

@@ -23,6 +23,8 @@ pub(crate) struct Fate {
 }
 
 impl Fate {
+    /// The longest of the short freezes, seconds.
+    const SHORT_FREEZE_S: u64 = 150;
     /// The longest freeze, seconds.
     const LONGEST_FREEZE_S: u64 = 600;
 
@@ -37,7 +39,9 @@ impl Fate {
         let crash = core.chance(profile.crash).then(place);
         let freeze = core.chance(profile.zombie).then(|| {
             let (call, when) = place();
-            (call, when, Duration::from_secs(core.draw(shortest_freeze_s, Self::LONGEST_FREEZE_S)))
+            // Half of them go on at about the time at which their work is done again by others.
+            let most = if core.chance(0.5) { Self::SHORT_FREEZE_S } else { Self::LONGEST_FREEZE_S };
+            (call, when, Duration::from_secs(core.draw(shortest_freeze_s, most)))
         });
         Self { crash, freeze }
     }

@@ -38,7 +38,7 @@ impl Size {
         let merchants = if rng.u8(0..8) == 0 { 2 } else { 1 };
         Self {
             merchants,
-            orders: rng.usize(2..=4),
+            orders: rng.usize(1..=4),
             items: rng.usize(1..=2),
             locations: rng.usize(1..=2),
             units: rng.u32(2..=5),
