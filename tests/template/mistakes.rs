@@ -60,6 +60,13 @@ Relay | BisectBatchOnFunctionError | Bisect | unknown stream event property | Bi
 OrderIntake | Method: POST | Verb: POST | unknown route property
 Globals | MemorySize | Memory | Globals.Function: unknown function property | Memory:
 OrderIntakeRole | Effect: Allow\n | Affect: Allow\n | unknown statement property
+Conditions | HasOwnKey: !Equals | HasOwnKey: !Same | unknown condition function `!Same`; known: !Equals, !Not
+Conditions | !Ref EncryptionKey | !Ref EncryptKey | unknown parameter `EncryptKey` | !Ref EncryptKey
+Globals | !If [HasOwnKey | !If [OwnKey | unknown condition `OwnKey`; known: HasOwnKey, HasReservationPollers
+DataKey | Condition: HasOwnKey | Condition: OwnKey | unknown condition `OwnKey`
+DataKey | EnableKeyRotation | EnableRotation | unknown property `EnableRotation`
+Api | "GET /v1/health" | "GET /v1/healthy" | unknown route `GET /v1/healthy`; known: GET /v1/health
+Dashboard | DashboardBody | Body | unknown property `Body`
 "#,
     );
 }
@@ -72,11 +79,15 @@ PickPack | !Ref AccountsTable | !Ref AccountTable | unknown name `AccountTable`;
 PickPack | !GetAtt PicksQueue.Arn | !GetAtt PickQueue.Arn | unknown resource `PickQueue`
 PickPack | !GetAtt PicksQueue.Arn | !GetAtt PicksQueue.URN | unknown attribute `URN`; known: Arn, QueueName
 PickPack | !GetAtt PicksQueue.Arn | !GetAtt OrdersTable.Arn | unknown reference
-PickPack | !GetAtt PicksQueue.Arn | !Select [0, [a]] | unknown intrinsic function `!Select`; known: !Ref, !GetAtt, !Sub
+PickPack | !GetAtt PicksQueue.Arn | !Select [0, [a]] | unknown intrinsic function `!Select`; known: !Ref, !GetAtt, !Sub, !If
 PickPack | !GetAtt PicksQueue.Arn | { "Fn::GetAtt": [PicksQueue, Arn] } | long form | Fn::GetAtt
 PickPackRole | ${TasksTable.Arn} | ${TaskTable.Arn} | unknown resource `TaskTable`
 PicksDeadLettersAlarm | !Ref AlarmTopic | !Ref Topic | unknown name `Topic`
 Outputs | !Ref DocumentsBucket | !Ref Bucket | Outputs.DocumentsBucketName.Value: unknown name `Bucket`
+Outputs | !Ref Dashboard | !Ref DataKey | `DataKey` is not created here, since `HasOwnKey` does not hold
+AccountsTable | !GetAtt DataKey.Arn | !GetAtt DataKy.Arn | unknown resource `DataKy`
+DataKey | ${AWS::AccountId} | ${AWS::Account} | unknown name `AWS::Account`
+Dashboard | ${OrdersLateAlarm.Arn} | ${OrderLateAlarm.Arn} | unknown resource `OrderLateAlarm` | DashboardBody
 Relay | !GetAtt StockTable.StreamArn | !GetAtt PeopleTable.StreamArn | table `people` has no stream | StockChanges:
 "#,
     );
@@ -97,6 +108,9 @@ PicksQueue | , maxReceiveCount: 10 |  | `maxReceiveCount` is missing | RedrivePo
 PicksQueue | PicksDeadLettersQueue.Arn | PicksQueue.Arn | its own dead-letter queue | RedrivePolicy
 PickPack | BatchSize: 10 | BatchSize: 11 | needs a MaximumBatchingWindowInSeconds
 CarrierBooking | MaximumConcurrency: 10 | MaximumConcurrency: 1 | must be from 2 to 1000
+CarrierBooking | ScalingConfig: { MaximumConcurrency: 10 } | ScalingConfig: { MaximumConcurrency: 10 }\n            ProvisionedPollerConfig: { MinimumPollers: 2, MaximumPollers: 20 } | not both | ProvisionedPollerConfig:
+Dashboard | "start": "-PT12H", | "start": -PT12H, | the dashboard is not JSON | DashboardBody
+About | Type: AWS::Serverless::Function | Type: AWS::Serverless::Function\n    Condition: HasOwnKey | has no Condition | About:
 Relay | ParallelizationFactor: 1 | ParallelizationFactor: 11 | must be from 1 to 10
 Relay | BatchSize: 100 | BatchSize: 10001 | must be from 1 to 10000
 Relay | [{"exists":true}] | [{"exists":true] | the pattern is not JSON | Pattern:

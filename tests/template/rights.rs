@@ -112,11 +112,13 @@ fn no_right_is_a_wildcard() {
 }
 
 #[test]
-fn the_only_wildcard_action_is_a_refusal() {
+fn the_only_wildcard_actions_are_a_refusal_and_a_key_s_own_policy() {
     // The shared policies are not read into grants, so the text is searched.
     let text = text();
     let wildcards: Vec<&str> =
         text.lines().map(str::trim).filter(|line| line.contains("Action:") && line.contains('*')).collect();
-    assert_eq!(wildcards, ["Action: \"s3:*\""]);
+    assert_eq!(wildcards, ["Action: \"s3:*\"", "Action: \"kms:*\""]);
     assert!(text.contains("Effect: Deny\n            Principal: \"*\"\n            Action: \"s3:*\""));
+    // A key's own policy: it hands the key to the account's IAM, whose policies name actions.
+    assert!(text.contains("${AWS::AccountId}:root\" }\n            Action: \"kms:*\""));
 }

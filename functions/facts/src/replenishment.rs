@@ -1,5 +1,6 @@
 //! Looks at an item's reorder point: when its stock changes, and once a day while it sells or its alert is raised.
 
+use domain::catalogue::Item;
 use domain::replenishment::{Figures, Replenishment, reorder_point};
 use domain::{LocationId, Message, Sku};
 use jiff::tz::TimeZone;
@@ -31,23 +32,28 @@ pub(crate) async fn look_if_due(deps: &Deps, message: &Message, sku: &Sku) -> Re
 /// A look at an item whose stock may have changed.
 pub(crate) async fn look(deps: &Deps, message: &Message, sku: &Sku) -> Result<(), Failure> {
     let merchant = &message.merchant;
-    let Some(item) = deps.store.load::<StoredItem>(&item_key(merchant, sku)).await? else { return Ok(()) };
-    // A kit is not ordered: its components are. What was known of it before it became one is still looked at: an alert ends.
-    if item.body.item.is_kit() && deps.store.load::<Replenishment>(&replenishment_key(merchant, sku)).await?.is_none() {
-        return Ok(());
-    }
     let operation = Operation::of(&[Operation::of_message(message).id(), "replenishment"]);
-    feed::change(deps, &replenishment_key(merchant, sku), &operation, async |before, now| {
-        let before = before.cloned().unwrap_or_else(|| Replenishment::new(merchant.clone(), sku.clone()));
-        look_at(deps, before, now).await
-    })
-    .await
-    .map(drop)
+    let looked =
+        feed::change::<Replenishment>(deps, &replenishment_key(merchant, sku), &operation, async |before, now| {
+            let item = deps.store.require::<StoredItem>(&item_key(merchant, sku), sku).await?.body.item;
+            let before = match before {
+                Some(before) => before.clone(),
+                // A kit is not ordered: its components are. What was known of it before it became one is still looked at: an alert ends.
+                None if item.is_kit() => return Err(Failure::NotFound(format!("{sku} as an item that is ordered"))),
+                None => Replenishment::new(merchant.clone(), sku.clone()),
+            };
+            look_at(deps, &item, before, now).await
+        })
+        .await;
+    match looked {
+        // It is not in the catalogue, or never ordered.
+        Err(Failure::NotFound(_)) => Ok(()),
+        looked => looked.map(drop),
+    }
 }
 
-async fn look_at(deps: &Deps, before: Replenishment, now: Timestamp) -> Result<Replenishment, Failure> {
+async fn look_at(deps: &Deps, item: &Item, before: Replenishment, now: Timestamp) -> Result<Replenishment, Failure> {
     let (merchant, sku) = (&before.merchant, &before.sku);
-    let item = deps.store.require::<StoredItem>(&item_key(merchant, sku), sku).await?.body.item;
     let partition = stock_partition(merchant, sku);
     let levels = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await?;
     let levels: Vec<StoredLevel> = levels.into_iter().map(|(_, level)| level.body).collect();
@@ -68,9 +74,9 @@ async fn look_at(deps: &Deps, before: Replenishment, now: Timestamp) -> Result<R
     };
     let sold = sales.rate(today);
     let mut stock = stock_of(&levels, 0);
-    let spare = stock.available.saturating_add(stock.incoming).saturating_sub(reorder_point(&item, sold));
+    let spare = stock.available.saturating_add(stock.incoming).saturating_sub(reorder_point(item, sold));
     stock.backordered = backordered(deps, spare, &before).await?;
-    let figures = Figures::of(&item, stock, sold);
+    let figures = Figures::of(item, stock, sold);
     let spread = SignedDuration::from_mins(i64::from(shard(sku.as_str(), SPREAD_MINUTES)));
     Ok(before.looked_at(sales, figures, spread, now))
 }

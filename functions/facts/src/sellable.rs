@@ -50,10 +50,6 @@ async fn store(
 ) -> Result<Option<Versioned<Sellable>>, Failure> {
     let id = &channel.channel.id;
     let merchant = id.merchant();
-    // Items are never taken out of the catalogue, so that this needs no repetition.
-    if deps.store.load::<StoredItem>(&item_key(&merchant, sku)).await?.is_none() {
-        return Ok(None);
-    }
     let days = channel.channel.min_remaining_shelf_life_days;
     let stored = feed::change::<Sellable>(deps, &sellable_key(id, sku), operation, async |before, now| {
         let item = deps.store.require::<StoredItem>(&item_key(&merchant, sku), sku).await?.body.item;
@@ -65,6 +61,10 @@ async fn store(
             Some(before) => before.again(computed, now),
         })
     })
-    .await?;
-    Ok(Some(stored))
+    .await;
+    match stored {
+        // The item: it is not in the catalogue.
+        Err(Failure::NotFound(_)) => Ok(None),
+        stored => stored.map(Some),
+    }
 }

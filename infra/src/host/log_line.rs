@@ -58,6 +58,8 @@ fn parts(mut line: Map<String, Value>) -> (String, String, String) {
     let level = text_of("level").to_ascii_uppercase();
     line.remove("target");
     line.remove("threadId");
+    // What CloudWatch is told about a metric's line; the metric itself stays.
+    line.remove("_aws");
 
     let mut message = String::new();
     let mut fields: Vec<(String, String)> = Vec::new();
@@ -129,6 +131,14 @@ mod tests {
         check(
             r#"{"timestamp":"2026-02-03T04:05:06Z","level":"ERROR","fields":{"message":"no","order":"ord_1"},"span":{"name":"handle","order":"x"},"spans":[{"name":"handle","request":"r"},{"name":"inner","request":"s"}]}"#,
             "relay    04:05:06 ERROR no request=s order=ord_1",
+        );
+    }
+
+    #[test]
+    fn a_metric_is_shown_without_what_cloudwatch_is_told_of_it() {
+        check(
+            r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"Stage":"local","State":"received","OrdersEntered":1}"#,
+            "relay           OrdersEntered=1 Stage=local State=received",
         );
     }
 

@@ -13,7 +13,7 @@ use super::size::{Size, World};
 use super::{Plan, SimulationError, run};
 
 /// Most seeds that a bug may survive.
-const SEEDS_MAX: u64 = 40;
+const SEEDS_MAX: u64 = 100;
 /// Characters of the evidence that are printed.
 const EVIDENCE_MAX: usize = 160;
 
@@ -97,8 +97,11 @@ fn catch(template: &Path, bug: B) -> Result<Option<(u64, Violation)>, Simulation
 fn size(bug: B, seed: u64) -> Size {
     match bug {
         B::TakenWithoutCondition | B::TakenWithoutName | B::ReclaimedWithoutFence => World::Rush.size(seed),
-        // Whoever comes later fills what waits: so there are few orders, each in a batch of its own, and some are cancelled.
-        B::SoldOutWhileTakeOpen => Size { orders: 4, units: 4, spread_s: 60 * (seed % 6), ..World::Rush.size(seed) },
+        // Whoever comes later fills what waits: so there are few orders, and about as many units as they need.
+        B::SoldOutWhileTakeOpen => {
+            let units = 6 + u32::try_from(seed % 8).unwrap_or(0);
+            Size { orders: 6, units, spread_s: 4, ..World::Rush.size(seed) }
+        }
         _ => Size { merchants: 1, orders: 8, ..Size::default() },
     }
 }
@@ -116,7 +119,8 @@ fn profile(bug: B) -> Profile {
         B::TakenWithoutCondition => Profile { duplicate: 0.5, slow_call: 0.1, ..none },
         B::TakenWithoutName => Profile { lost_answer: 0.3, slow_call: 0.1, ..none },
         B::ReclaimedWithoutFence => Profile { zombie: 0.5, ..none },
-        B::SoldOutWhileTakeOpen => Profile::everywhere(),
+        // Two takes for the same order, of which one gives back, and late enough for another order to have looked again.
+        B::SoldOutWhileTakeOpen => Profile { duplicate: 1.0, slow_call: 0.15, ..none },
         B::StatusWithoutVersion => Profile { duplicate: 0.4, again: 0.2, stream_again: 0.3, ..none },
     }
 }

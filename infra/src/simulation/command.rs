@@ -12,21 +12,37 @@ use super::size::World;
 use super::{Plan, Report, SimulationError, run};
 
 /// What the random runs must have come by: a run of [`MARKS_ARE_DUE_AFTER`] seeds fails when one was never hit.
-pub const REQUIRED: [&str; 15] = [
+pub const REQUIRED: [&str; 31] = [
+    "bin frozen",
     "cancellation too late",
     "client sends again",
+    "count approved",
     "dead letter with its reason",
+    "edit refused: handed over",
+    "frozen bin counted",
+    "goods carried to another bin",
+    "goods of a lot received",
     "goods received",
+    "kit came back",
+    "line removed from an order",
+    "lot recalled",
     "order cancelled",
     "order held",
+    "orders lost units to a shortage",
     "parcel delivered",
     "parcel handed over",
     "parcel refused",
     "return inspected",
     "return parcel arrived",
     "rush for one item",
+    "scan of another lot refused",
+    "stock audited",
+    "stock corrected",
     "stranger turned away",
     "unit not found",
+    "unit scanned by its serial number",
+    "units added to an order",
+    "units taken off an order",
     "wrong request refused",
 ];
 /// From so many seeds on every required mark must have been hit.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partners::http::Request;
+use partners::http::{Method, Request};
 use serde_json::Value;
 
 use super::clock::lock;
@@ -100,7 +100,7 @@ impl Door {
 
     /// A client that missed the answer sends the request once more: it must get the same one.
     async fn perhaps_again(&self, request: &Request, first: &Answer) {
-        let writes = request.method.as_str() == "POST" && first.is_success();
+        let writes = matches!(request.method, Method::Post | Method::Patch) && first.is_success();
         if !writes || !self.core.chance(self.core.profile().client_twice) {
             return;
         }

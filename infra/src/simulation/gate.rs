@@ -10,7 +10,7 @@ use testkit::connector::{Call, Fault, Gate, Service, Verdict, Wait};
 use super::clock::lock;
 use super::core::Core;
 use super::executor::TaskId;
-use super::invariants::Invariants;
+use super::invariants::{Invariants, Moment};
 use super::trace;
 
 /// What is to happen to an invocation, decided at its beginning.
@@ -23,6 +23,8 @@ pub(crate) struct Fate {
 }
 
 impl Fate {
+    /// The longest of the short freezes, seconds.
+    const SHORT_FREEZE_S: u64 = 150;
     /// The longest freeze, seconds.
     const LONGEST_FREEZE_S: u64 = 600;
 
@@ -37,7 +39,9 @@ impl Fate {
         let crash = core.chance(profile.crash).then(place);
         let freeze = core.chance(profile.zombie).then(|| {
             let (call, when) = place();
-            (call, when, Duration::from_secs(core.draw(shortest_freeze_s, Self::LONGEST_FREEZE_S)))
+            // Half of them go on at about the time at which their work is done again by others.
+            let most = if core.chance(0.5) { Self::SHORT_FREEZE_S } else { Self::LONGEST_FREEZE_S };
+            (call, when, Duration::from_secs(core.draw(shortest_freeze_s, most)))
         });
         Self { crash, freeze }
     }
@@ -125,9 +129,11 @@ impl EnvironmentGate {
                 return;
             }
         };
+        let may_freeze = self.core.profile().zombie > 0.0;
+        let moment = Moment { step, now_us: self.core.clock.now_us(), may_freeze };
         let mut invariants = lock(&self.invariants);
         for record in &new {
-            invariants.record(step, &record.event);
+            invariants.record(moment, &record.event);
         }
     }
 }

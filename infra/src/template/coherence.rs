@@ -1,8 +1,8 @@
 //! What no single resource shows: AWS refuses these at deployment, or runs them wrongly.
 
-use super::error::Checked;
+use super::error::{Checked, Fault};
 use super::model::{Function, Stack};
-use super::node::{Node, Value};
+use super::node::{Key, Node, Value};
 use super::scope::{Kind, Scope};
 use std::collections::BTreeMap;
 
@@ -25,7 +25,29 @@ pub(super) fn check(resources: &Node, scope: &Scope<'_>, stack: &Stack) -> Check
         }
         check_sources(function, node, stack)?;
     }
+    let declared: Vec<String> = stack
+        .functions
+        .values()
+        .flat_map(|function| &function.routes)
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect();
+    for (_, node) in resources.map()? {
+        for (key, settings) in route_settings(node) {
+            if !declared.contains(&key.name) {
+                let known: Vec<&str> = declared.iter().map(String::as_str).collect();
+                return Err(Fault { line: key.line, ..settings.unknown("route", key.name.clone(), &known) });
+            }
+        }
+    }
     Ok(())
+}
+
+/// Settings of single routes; only an API has them.
+fn route_settings(resource: &Node) -> &[(Key, Node)] {
+    child(resource, "Properties")
+        .and_then(|properties| child(properties, "RouteSettings"))
+        .and_then(|settings| settings.map().ok())
+        .unwrap_or_default()
 }
 
 fn check_sources(function: &Function, node: &Node, stack: &Stack) -> Checked<()> {

@@ -21,7 +21,15 @@ fn function_fields(node: &Node) -> Checked<Fields<'_>> {
     node.fields(
         "function property",
         &["Architectures", "CodeUri", "Environment", "Events", "Handler", "MemorySize", "Role", "Runtime", "Timeout"],
-        &["Description", "LoggingConfig", "Tracing"],
+        &[
+            "AutoPublishAlias",
+            "AutoPublishAliasAllProperties",
+            "DeploymentPreference",
+            "Description",
+            "KmsKeyArn",
+            "LoggingConfig",
+            "Tracing",
+        ],
     )
 }
 
@@ -141,9 +149,22 @@ fn reports_item_failures(fields: &Fields<'_>) -> Checked<bool> {
 fn queue_source(node: &Node, scope: &Scope<'_>) -> Checked<QueueSource> {
     let fields = node.fields(
         "queue event property",
-        &["BatchSize", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds", "Queue", "ScalingConfig"],
+        &[
+            "BatchSize",
+            "FunctionResponseTypes",
+            "MaximumBatchingWindowInSeconds",
+            "ProvisionedPollerConfig",
+            "Queue",
+            "ScalingConfig",
+        ],
         &[],
     )?;
+    if let Some(pollers) = fields.get("ProvisionedPollerConfig") {
+        provisioned_pollers(pollers)?;
+        if fields.get("ScalingConfig").is_some() {
+            return Err(pollers.invalid("Lambda takes provisioned pollers or a maximum concurrency, not both"));
+        }
+    }
     let maximum_concurrency = fields
         .get("ScalingConfig")
         .map(|node| {
@@ -166,6 +187,17 @@ fn queue_source(node: &Node, scope: &Scope<'_>) -> Checked<QueueSource> {
             .invalid("a BatchSize over 10 needs a MaximumBatchingWindowInSeconds of at least 1"));
     }
     Ok(source)
+}
+
+/// Pollers are AWS's to provide; one machine polls as it does.
+fn provisioned_pollers(node: &Node) -> Checked<()> {
+    let fields = node.fields("poller property", &["MaximumPollers", "MinimumPollers"], &[])?;
+    let minimum = fields.required("MinimumPollers")?.integer(2..=200)?;
+    let most = fields.required("MaximumPollers")?;
+    if most.integer(2..=2_000)? < minimum {
+        return Err(most.invalid(format!("fewer than the least pollers, {minimum}")));
+    }
+    Ok(())
 }
 
 fn stream_source(node: &Node, scope: &Scope<'_>) -> Checked<StreamSource> {

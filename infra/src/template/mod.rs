@@ -2,6 +2,7 @@
 //! AWS can do is accepted by name, and everything else is an error with file, line and what is known.
 
 mod coherence;
+mod conditions;
 mod error;
 pub mod filter;
 mod functions;
@@ -18,6 +19,7 @@ pub use error::{Problem, TemplateError};
 pub use grants::Grant;
 pub use model::Stack;
 
+use conditions::Conditions;
 use error::Checked;
 use node::Node;
 use scope::{Kind, Scope};
@@ -56,6 +58,8 @@ pub struct Declared {
     pub grants: BTreeMap<String, Vec<Grant>>,
     /// Outputs, resolved.
     pub outputs: BTreeMap<String, String>,
+    /// Every resource that is created, resolved, by logical id: its attributes and properties as they stand.
+    pub resources: BTreeMap<String, serde_json::Value>,
 }
 
 /// Reads the template at `path` for one machine.
@@ -96,7 +100,7 @@ pub fn read(text: &str, file: &Path, overrides: &Overrides) -> Result<Declared, 
 fn sections(root: &Node) -> Checked<node::Fields<'_>> {
     root.fields(
         "section",
-        &["AWSTemplateFormatVersion", "Globals", "Outputs", "Parameters", "Resources", "Transform"],
+        &["AWSTemplateFormatVersion", "Conditions", "Globals", "Outputs", "Parameters", "Resources", "Transform"],
         &["Description"],
     )
 }
@@ -111,18 +115,24 @@ fn parameters(root: &Node, overrides: &Overrides) -> Checked<BTreeMap<String, no
 fn declared(root: &Node, parameters: BTreeMap<String, node::Value>, overrides: &Overrides) -> Checked<Declared> {
     let sections = sections(root)?;
     let resources = sections.required("Resources")?;
-    let scope = Scope::new(parameters, resources, overrides)?;
+    let conditions = sections.get("Conditions").map(|node| Conditions::read(node, &parameters)).transpose()?;
+    let scope = Scope::new(parameters, conditions.unwrap_or_default(), resources, overrides)?;
     let globals = sections.get("Globals").map(|node| function_globals(node, &scope)).transpose()?.flatten();
 
     let mut all = Declared::default();
     let mut roles = BTreeMap::new();
     let mut role_of = BTreeMap::new();
     for (key, unresolved) in resources.map()? {
-        let node = scope.resolved(unresolved)?;
         let Some(resource) = scope.resource(&key.name) else {
             continue;
         };
+        if resource.missing.is_some() {
+            resources::left_out(resource.kind, &scope.resolved_unused(unresolved)?)?;
+            continue;
+        }
+        let node = scope.resolved(unresolved)?;
         let name = resource.name.as_str();
+        all.resources.insert(key.name.clone(), node.json());
         match resource.kind {
             Kind::Function => {
                 let (function, role) = functions::function(name, &node, globals.as_ref(), &scope)?;
@@ -140,7 +150,9 @@ fn declared(root: &Node, parameters: BTreeMap<String, node::Value>, overrides: &
             | Kind::ManagedPolicy
             | Kind::LogGroup
             | Kind::Alarm
-            | Kind::Topic) => resources::inert(kind, &node)?,
+            | Kind::Topic
+            | Kind::Dashboard
+            | Kind::Key) => resources::inert(kind, &node)?,
         }
     }
     for (function, role) in role_of {

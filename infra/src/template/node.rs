@@ -21,8 +21,10 @@ pub(super) enum Value {
     Text(String),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
-    /// An intrinsic function not yet resolved: `!Ref`, `!GetAtt`, `!Sub`.
+    /// An intrinsic function not yet resolved: `!Ref`, `!GetAtt`, `!Sub`, `!If`.
     Call(String, Box<Node>),
+    /// What `AWS::NoValue` stands for: the property or list entry is not there.
+    Absent,
 }
 
 /// A key of a mapping, with its line.
@@ -50,6 +52,7 @@ impl Node {
             Value::List(_) => "a list",
             Value::Map(_) => "a mapping",
             Value::Call(..) => "an intrinsic function",
+            Value::Absent => "AWS::NoValue",
         };
         self.fault(Problem::WrongType { expected, found })
     }
@@ -107,6 +110,18 @@ impl Node {
         match &self.value {
             Value::Map(entries) => Ok(entries),
             _ => Err(self.wrong_type("a mapping")),
+        }
+    }
+
+    /// The same as JSON; what is not resolved is `null`.
+    pub(super) fn json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null | Value::Call(..) | Value::Absent => serde_json::Value::Null,
+            Value::Boolean(boolean) => (*boolean).into(),
+            Value::Integer(number) => (*number).into(),
+            Value::Text(text) => text.as_str().into(),
+            Value::List(items) => items.iter().map(Self::json).collect(),
+            Value::Map(entries) => entries.iter().map(|(key, value)| (key.name.clone(), value.json())).collect(),
         }
     }
 

@@ -13,7 +13,8 @@ pub(super) fn properties<'n>(
 ) -> Checked<(Fields<'n>, Option<&'n Node>)> {
     let mut used = vec!["Type", "Properties"];
     used.extend(attributes);
-    let fields = resource.fields("resource attribute", &used, &["DeletionPolicy", "UpdateReplacePolicy"])?;
+    let inert = ["Condition", "DeletionPolicy", "UpdateReplacePolicy"];
+    let fields = resource.fields("resource attribute", &used, &inert)?;
     for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
         if let Some(node) = fields.get(policy) {
             node.one_of("policy", &["Delete", "Retain", "RetainExceptOnCreate", "Snapshot"])?;
@@ -159,7 +160,7 @@ pub(super) fn bucket(name: &str, resource: &Node) -> Checked<Bucket> {
 /// A resource that AWS alone acts on. Its properties are listed all the same: a misspelt one is an error.
 pub(super) fn inert(kind: Kind, resource: &Node) -> Checked<()> {
     let known: &[&'static str] = match kind {
-        Kind::HttpApi => &["AccessLogSettings", "DefaultRouteSettings", "FailOnWarnings"],
+        Kind::HttpApi => &["AccessLogSettings", "DefaultRouteSettings", "FailOnWarnings", "RouteSettings"],
         Kind::BucketPolicy => &["Bucket", "PolicyDocument"],
         Kind::ManagedPolicy => &["Description", "PolicyDocument"],
         Kind::LogGroup => &["RetentionInDays"],
@@ -167,19 +168,39 @@ pub(super) fn inert(kind: Kind, resource: &Node) -> Checked<()> {
             "AlarmActions",
             "AlarmDescription",
             "ComparisonOperator",
+            "DatapointsToAlarm",
             "Dimensions",
             "EvaluationPeriods",
+            "ExtendedStatistic",
             "MetricName",
             "Namespace",
+            "OKActions",
             "Period",
             "Statistic",
             "Threshold",
             "TreatMissingData",
         ],
+        Kind::Dashboard => &["DashboardBody", "DashboardName"],
+        Kind::Key => &["Description", "EnableKeyRotation", "KeyPolicy", "PendingWindowInDays"],
         Kind::Topic | Kind::Function | Kind::Table | Kind::Queue | Kind::Bucket | Kind::Role => &[],
     };
     if let (_, Some(node)) = properties(resource, &[])? {
-        node.fields("property", &[], known)?;
+        let fields = node.fields("property", &[], known)?;
+        if let Some(body) = fields.get("DashboardBody") {
+            serde_json::from_str::<Json>(&body.text()?)
+                .map_err(|error| body.invalid(format!("the dashboard is not JSON: {error}")))?;
+        }
     }
     Ok(())
+}
+
+/// A resource that a condition leaves out. Only what AWS alone acts on may have one: for anything else, a local run without
+/// it would be another system.
+pub(super) fn left_out(kind: Kind, resource: &Node) -> Checked<()> {
+    match kind {
+        Kind::Function | Kind::Table | Kind::Queue | Kind::Bucket | Kind::Role => {
+            Err(resource.invalid("a resource that runs on one machine, too, has no Condition"))
+        }
+        inert_kind => inert(inert_kind, resource),
+    }
 }

@@ -44,7 +44,7 @@ fn convert(yaml: &MarkedYamlOwned, key_line: Option<usize>, path: String) -> Che
                     return Err(Fault {
                         line,
                         ..syntax(format!(
-                            "`{name}:` is the long form of an intrinsic function; known is the short form: !Ref, !GetAtt, !Sub"
+                            "`{name}:` is the long form of an intrinsic function; known is the short form: !Ref, !GetAtt, !Sub, !If"
                         ))
                     });
                 }

@@ -9,6 +9,7 @@ use crate::order::{AllocatedGoods, AllocatedLine, Allocation, AllocationRule};
 use crate::stock::Lot;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use utoipa::ToSchema;
@@ -217,7 +218,7 @@ fn fewest(wanted: &Wanted<'_>, offers: &[&Offer], most: usize, units: u64) -> Op
 
 fn by_coverage<'a>(wanted: &Wanted<'_>, offers: &[&'a Offer]) -> Vec<&'a Offer> {
     let mut sorted = offers.to_vec();
-    sorted.sort_by_key(|offer| std::cmp::Reverse(covers(offer, wanted)));
+    sorted.sort_by_key(|offer| Reverse(covers(offer, wanted)));
     sorted
 }
 
@@ -225,15 +226,17 @@ fn covers(offer: &Offer, wanted: &Wanted<'_>) -> u64 {
     take(wanted, &[offer]).1
 }
 
-/// Takes what there is from `offers` in their order; gives the allocations and the units taken.
+/// Takes what there is from `offers` in their order; gives the allocations and the units taken. What needs most in one place
+/// goes first: single units find theirs anywhere, and would leave a location half a kit.
 fn take(wanted: &Wanted<'_>, offers: &[&Offer]) -> (Vec<Allocation>, u64) {
-    let mut left: Vec<u32> = wanted.needs.iter().map(|need| need.quantity).collect();
+    let mut needs: Vec<(&Need, u32)> = wanted.needs.iter().map(|need| (need, need.quantity)).collect();
+    needs.sort_by_key(|(need, _)| Reverse(need.components.iter().map(|component| component.quantity).sum::<u32>()));
     let mut taken = 0;
     let mut allocations = Vec::new();
     for offer in offers {
         let mut available = offer.available.clone();
         let (mut lines, mut goods) = (Vec::new(), Vec::new());
-        for (need, left) in wanted.needs.iter().zip(&mut left) {
+        for (need, left) in &mut needs {
             let whole = |component: &Component| {
                 let lots = available.get(&component.sku).map_or(&[][..], Vec::as_slice);
                 let units: u32 = lots.iter().filter(|lot| lot.is_good_on(wanted.good_on)).map(|lot| lot.units).sum();
@@ -260,6 +263,8 @@ fn take(wanted: &Wanted<'_>, offers: &[&Offer]) -> (Vec<Allocation>, u64) {
             taken += u64::from(quantity);
             lines.push(AllocatedLine { line: need.line, quantity });
         }
+        lines.sort_by_key(|of: &AllocatedLine| of.line);
+        goods.sort_by_key(|of: &AllocatedGoods| of.line);
         if !lines.is_empty() {
             let nearness = offer.nearness(wanted.country);
             let reason = Reason { nearness, cost: offer.cost, parcels: 1, candidates: offers.len() };
@@ -444,7 +449,51 @@ mod tests {
         check(7, &[]);
     }
 
+    /// Whether these units can be had, each kit whole at one of the stocks: every way is tried.
+    fn can_be_had(needs: &[(u32, Vec<Component>)], stocks: &mut Vec<BTreeMap<Sku, u32>>) -> bool {
+        let Some(((units, made_of), rest)) = needs.split_first() else { return true };
+        if *units == 0 {
+            return can_be_had(rest, stocks);
+        }
+        let less = [&[(units - 1, made_of.clone())], rest].concat();
+        (0..stocks.len()).any(|at| {
+            let before = stocks[at].clone();
+            let has = made_of.iter().all(|part| before.get(&part.sku).copied().unwrap_or(0) >= part.quantity);
+            if !has {
+                return false;
+            }
+            for part in made_of {
+                *stocks[at].entry(part.sku.clone()).or_default() -= part.quantity;
+            }
+            let found = can_be_had(&less, stocks);
+            stocks[at] = before;
+            found
+        })
+    }
+
     proptest! {
+        #[test]
+        fn an_order_with_a_kit_is_split_whenever_it_can_be(
+            singles in proptest::collection::vec((0_usize..2, 1_u32..3), 0..3),
+            (kits, parts, place) in (1_u32..3, (1_u32..3, 0_u32..2), 0_usize..3),
+            stock in proptest::collection::vec((0_u32..5, 0_u32..4), 1..4),
+        ) {
+            let names = ["tea", "cup"];
+            let parts: Vec<(&str, u32)> = names.into_iter().zip([parts.0, parts.1]).filter(|(_, units)| *units > 0).collect();
+            let mut needs: Vec<Need> = singles.iter().map(|(name, units)| need(0, names[*name], *units)).collect();
+            needs.insert(place.min(needs.len()), kit(0, kits, &parts));
+            for (line, need) in (1..).zip(&mut needs) {
+                need.line = line;
+            }
+            let offers: Vec<Offer> = stock.iter().enumerate().map(|(index, (tea, cup))| {
+                offer(&format!("L{index}"), "BG", &[("tea", *tea), ("cup", *cup)])
+            }).collect();
+            let mut stocks = stock.iter().map(|(tea, cup)| [(sku("tea"), *tea), (sku("cup"), *cup)].into()).collect();
+            let wanted: Vec<_> = needs.iter().map(|need| (need.quantity, need.components.clone())).collect();
+            let chosen = allocate(&needs, &offers, AllocationRule::Split, Some("BG"));
+            prop_assert_eq!(!chosen.is_empty(), can_be_had(&wanted, &mut stocks), "{:?} of {:?}", needs, stock);
+        }
+
         #[test]
         fn no_more_is_allocated_than_needed_or_available(
             quantities in proptest::collection::vec((0_usize..3, 1_u32..6), 1..6),

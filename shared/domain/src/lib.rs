@@ -11,6 +11,7 @@ pub mod count_task;
 pub mod ids;
 pub mod incoming;
 pub mod kit;
+pub mod late;
 pub mod lot_record;
 pub mod message;
 pub mod money;

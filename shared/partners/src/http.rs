@@ -5,13 +5,14 @@ use std::fmt;
 /// Header names and values, in order.
 pub type Headers = Vec<(String, String)>;
 
-/// The methods that partners need.
+/// The methods that partners and our own clients need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Method {
     Get,
     Post,
     Put,
+    Patch,
     Delete,
 }
 
@@ -23,6 +24,7 @@ impl Method {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
     }

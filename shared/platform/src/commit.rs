@@ -3,6 +3,7 @@
 
 use crate::failure::Failure;
 use crate::level;
+use crate::metrics;
 use crate::operation::Operation;
 use crate::settings::Table;
 use crate::store::{Item, Key, OPERATIONS_MAX, Store, Stored, Versioned, Write, encode, unavailable};
@@ -145,9 +146,10 @@ impl Store {
             messages.clear();
         }
         let item = encode(&next, version, &operations, messages, facts, operation, self.list_shards())?;
+        let counted = next.counted(loaded.map(|loaded| &loaded.body));
         let mut writes = vec![match loaded {
-            None => Write::Create(key.clone(), item),
-            Some(loaded) => Write::Replace(key.clone(), item, loaded.version),
+            None => Write::Create(key.clone(), item, counted),
+            Some(loaded) => Write::Replace(key.clone(), item, loaded.version, counted),
         }];
         let merchant = merchant_of(&key)?;
         for change in StockChange::merged(stock) {
@@ -271,6 +273,7 @@ impl Store {
     }
 
     async fn commit(&self, mut writes: Vec<Write>) -> Result<(), CommitError> {
+        let counted: Vec<_> = writes.iter().flat_map(Write::counted).cloned().collect();
         match (writes.pop(), writes.len()) {
             (None, _) => Ok(()),
             (Some(write), 0) => self.write_one(write).await,
@@ -278,17 +281,19 @@ impl Store {
                 writes.push(last);
                 self.write_all(writes).await
             }
-        }
+        }?;
+        metrics::emit(&counted);
+        Ok(())
     }
 
     async fn write_one(&self, write: Write) -> Result<(), CommitError> {
         let table = self.settings.table(write.key().table).map_err(CommitError::Failure)?;
         match write {
-            Write::Create(_, item) => {
+            Write::Create(_, item, _) => {
                 let put = self.client.put_item().table_name(table).set_item(Some(item));
                 put.condition_expression("attribute_not_exists(pk)").send().await.map(drop).map_err(put_error)
             }
-            Write::Replace(_, item, version) => {
+            Write::Replace(_, item, version, _) => {
                 let put = self.client.put_item().table_name(table).set_item(Some(item));
                 if is_on(SeededBug::StatusWithoutVersion) {
                     return put.send().await.map(drop).map_err(put_error);
@@ -334,7 +339,7 @@ impl Store {
         let built = |error: aws_sdk_dynamodb::error::BuildError| Failure::bug(error.to_string());
         let item = TransactWriteItem::builder();
         Ok(match write {
-            Write::Create(_, attributes) => item.put(
+            Write::Create(_, attributes, _) => item.put(
                 Put::builder()
                     .table_name(table)
                     .set_item(Some(attributes))
@@ -342,7 +347,7 @@ impl Store {
                     .build()
                     .map_err(built)?,
             ),
-            Write::Replace(_, attributes, version) => item.put(
+            Write::Replace(_, attributes, version, _) => item.put(
                 Put::builder()
                     .table_name(table)
                     .set_item(Some(attributes))

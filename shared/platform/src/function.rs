@@ -4,6 +4,7 @@ use crate::deps::Deps;
 use crate::failure::{Failure, QueueAnswer};
 use crate::http::{Request, Response};
 use crate::problem::Problem;
+use crate::settings::Settings;
 use crate::stream::StreamRecord;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::dynamodb::EventRecord;
@@ -59,7 +60,7 @@ pub trait Function {
 /// # Errors
 /// When the environment is incomplete or the runtime API is gone.
 pub async fn run<F: Function>(function: F) -> Result<(), Error> {
-    crate::telemetry::init();
+    crate::telemetry::init(&Settings::from_environment());
     let deps = Deps::from_environment()?;
     let (function, deps) = (&function, &deps);
     // Boxed, since the futures of the SDK nest deeper than the compiler's default limit.

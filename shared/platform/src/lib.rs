@@ -14,6 +14,7 @@ pub mod http;
 pub mod items;
 pub mod level;
 pub mod listing;
+pub mod metrics;
 pub mod operation;
 pub mod outbound;
 pub mod partition;

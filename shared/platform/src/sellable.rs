@@ -62,7 +62,8 @@ pub async fn figure(deps: &Deps, asked: Asked<'_>, item: &Item, levels: &Levels)
     let components: Vec<(Part, u64)> = futures_util::stream::iter(&item.kit)
         .map(async |component| -> Result<(Part, u64), Failure> {
             let (merchant, sku) = (asked.merchant, &component.sku);
-            let stored = deps.store.require::<StoredItem>(&item_key(merchant, sku), sku).await?;
+            let stored = deps.store.load::<StoredItem>(&item_key(merchant, sku)).await?;
+            let stored = stored.ok_or_else(|| Failure::bug(format!("a component that is no item: {sku}")))?;
             let levels = self::levels(deps, merchant, sku).await?;
             let part = part(deps, asked, &stored.body.item, component.quantity, &levels).await?;
             Ok((part, stored.version + versions(&levels)))

@@ -1,6 +1,7 @@
 //! Items: how a value becomes a DynamoDB item and back. The only module that knows the envelope's attributes.
 
 use crate::failure::Failure;
+use crate::metrics::Sample;
 use crate::operation::Operation;
 use crate::settings::{Settings, Table};
 use aws_sdk_dynamodb::Client;
@@ -55,6 +56,11 @@ pub trait Stored: Serialize + DeserializeOwned + Clone + PartialEq {
     fn indexes(&self, _shards: u32) -> Vec<(&'static str, String)> {
         Vec::new()
     }
+
+    /// What the business counts when `self` is stored in place of `before`.
+    fn counted(&self, _before: Option<&Self>) -> Vec<Sample> {
+        Vec::new()
+    }
 }
 
 /// A stored value with its version and the last operations applied to it.
@@ -89,10 +95,10 @@ pub struct FactsOutbox {
 /// One write of a commit.
 #[derive(Debug, Clone)]
 pub enum Write {
-    /// A new item; fails if there is one.
-    Create(Key, Item),
-    /// The next version of an item; fails if it is not at `version`.
-    Replace(Key, Item, u64),
+    /// A new item, and what is counted with it; fails if there is one.
+    Create(Key, Item, Vec<Sample>),
+    /// The next version of an item, and what is counted with it; fails if it is not at `version`.
+    Replace(Key, Item, u64, Vec<Sample>),
     /// A put without condition: content-keyed children.
     Put(Key, Item),
     /// A delete without condition.
@@ -126,8 +132,17 @@ impl Write {
     #[must_use]
     pub fn key(&self) -> &Key {
         match self {
-            Self::Create(key, _) | Self::Replace(key, _, _) | Self::Put(key, _) | Self::Delete(key) => key,
+            Self::Create(key, ..) | Self::Replace(key, ..) | Self::Put(key, _) | Self::Delete(key) => key,
             Self::Level { key, .. } | Self::Restore { key, .. } => key,
+        }
+    }
+
+    /// What is counted when it is done.
+    #[must_use]
+    pub fn counted(&self) -> &[Sample] {
+        match self {
+            Self::Create(.., samples) | Self::Replace(.., samples) => samples,
+            Self::Put(..) | Self::Delete(_) | Self::Level { .. } | Self::Restore { .. } => &[],
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::commit::number;
 use crate::failure::Failure;
 use crate::items::TakeRecord;
 use crate::level::{self, TAKE_PREFIX, TakeWrite, level_key};
+use crate::metrics;
 use crate::operation::Operation;
 use crate::store::{Store, Stored, Versioned, decode, encode, unavailable};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -103,6 +104,7 @@ impl Store {
             return Err(Failure::bug("a change of inventory levels needs a transaction"));
         }
         let (key, version) = (next.key(), loaded.version + 1);
+        let counted = next.counted(Some(&loaded.body));
         let operation = Operation::of(&[]);
         let item = encode(&next, version, &loaded.operations, messages, facts, &operation, self.list_shards())?;
         let put = self.client.put_item().table_name(self.settings.table(key.table)?).set_item(Some(item));
@@ -115,6 +117,7 @@ impl Store {
             .await;
         let error = match sent {
             Ok(_) => {
+                metrics::emit(&counted);
                 return Ok(Replaced::Yes(Versioned { body: next, version, operations: loaded.operations.clone() }));
             }
             Err(error) => error,

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+mod counted;
 mod create_order;
 mod shop_webhook;
 mod world;

@@ -1,9 +1,14 @@
 //! The people and machines around the system: they use its public interfaces only.
 
 mod carrier;
+mod counter;
 mod dock;
+mod editor;
+mod features;
 mod floor;
+mod keeper;
 mod returner;
+mod serials;
 mod setup;
 mod shopper;
 
@@ -24,6 +29,7 @@ use super::invariants::Invariants;
 use super::partners::Partners;
 use super::size::Size;
 
+pub(crate) use features::Features;
 pub(crate) use setup::set_up;
 
 /// One merchant, and how it is reached.
@@ -42,7 +48,15 @@ pub(crate) struct Merchant {
     pub(crate) carrier_key: String,
     pub(crate) carrier_secret: String,
     pub(crate) locations: Vec<String>,
+    /// What is kept in stock.
     pub(crate) items: Vec<String>,
+    /// What is sold as one and kept in stock as its components.
+    pub(crate) kits: Vec<String>,
+    /// The item that is kept by lot.
+    pub(crate) lots_of: Option<String>,
+    /// The item whose units are kept by serial number.
+    pub(crate) serials_of: Option<String>,
+    pub(crate) features: Features,
 }
 
 /// What the actors know of how far things are: what nobody will change any more.
@@ -56,6 +70,12 @@ pub(crate) struct Progress {
     pub(crate) emails: BTreeMap<String, String>,
     /// Parcels that the carrier has.
     pub(crate) handed_over: BTreeSet<String>,
+    /// Units with a serial number.
+    units: serials::Units,
+    /// Keys that were given out.
+    keys: u64,
+    /// Of the actors that have something to do, those that wait until all others are done.
+    last: usize,
 }
 
 /// What every actor has.
@@ -100,6 +120,33 @@ impl Stage {
         *seen = self.core.watch.length(table);
     }
 
+    /// A key that no request had before.
+    pub(crate) fn new_key(&self, what: &str) -> String {
+        let mut progress = self.progress.borrow_mut();
+        progress.keys += 1;
+        format!("{what}-{}", progress.keys)
+    }
+
+    /// What a receipt, move or adjustment was answered with must be in the ledger, once.
+    pub(crate) fn is_posted(&self, answer: &Answer) {
+        if answer.is_success() {
+            let units = answer.body["movement"]["quantity"].as_u64().unwrap_or(0);
+            lock(&self.invariants).is_posted(&answer.text("/id"), units);
+        }
+    }
+
+    /// Until nobody else has anything to do by himself.
+    pub(crate) async fn when_quiet(&self, rng: &mut Rng) {
+        self.progress.borrow_mut().last += 1;
+        loop {
+            self.wait(rng.u64(60..=180)).await;
+            let progress = self.progress.borrow();
+            if progress.busy <= progress.last {
+                break;
+            }
+        }
+    }
+
     /// Waits so many virtual seconds.
     pub(crate) async fn wait(&self, seconds: u64) {
         self.core.agenda.pass(std::time::Duration::from_secs(seconds)).await;
@@ -122,6 +169,30 @@ pub(crate) fn request(method: Method, key: &str, path: &str) -> Request {
         .with_header("host", "127.0.0.1:8080")
 }
 
+/// Puts those on the stage who keep a merchant's stock.
+fn keep_stock(stage: &Stage, merchant: &Merchant, within_s: u64) {
+    let Features { bins, corrections, audit, .. } = merchant.features;
+    let (owner, name) = (|| merchant.clone(), |what: &str| format!("{} {what}", merchant.id));
+    let of = owner();
+    stage.act(&name("dock"), |stage, rng| dock::restock(stage, rng, of, within_s));
+    if bins {
+        let of = owner();
+        stage.act(&name("bins"), |stage, rng| keeper::carrier_of_goods(stage, rng, of, within_s));
+    }
+    if corrections {
+        let of = owner();
+        stage.act(&name("books"), |stage, rng| keeper::bookkeeper(stage, rng, of, within_s));
+    }
+    if merchant.lots_of.is_some() && stage.core.luck_of(&name("recall?")).bool() {
+        let of = owner();
+        stage.act(&name("recall"), |stage, rng| keeper::recaller(stage, rng, of, within_s));
+    }
+    if audit {
+        let of = owner();
+        stage.act(&name("audit"), |stage, rng| keeper::auditor(stage, rng, of));
+    }
+}
+
 /// Puts everybody on the stage.
 pub(crate) fn enter(stage: &Stage, merchants: &[Merchant], size: &Size) {
     for merchant in merchants {
@@ -136,8 +207,7 @@ pub(crate) fn enter(stage: &Stage, merchants: &[Merchant], size: &Size) {
             let name = format!("{} dispatcher of {location}", merchant.id);
             stage.serve(&name, |stage, rng| carrier::dispatcher(stage, rng, merchant, location));
         }
-        let (owner, within_s) = (merchant.clone(), size.spread_s);
-        stage.act(&format!("{} dock", merchant.id), |stage, rng| dock::restock(stage, rng, owner, within_s));
+        keep_stock(stage, merchant, size.spread_s);
     }
     for number in 0..size.orders {
         let merchant = merchants[number % merchants.len()].clone();

@@ -15,7 +15,7 @@ pub(super) async fn send_back(stage: &Stage, rng: &mut Rng, merchant: &Merchant,
     let Some(line) = lines.first() else { return };
     let body = json!({
         "order": order, "email": email, "kind": "withdrawal",
-        "lines": [{"sku": line["sku"], "quantity": 1, "reason": "changed_mind"}],
+        "lines": [{"line": line["line"], "quantity": 1, "reason": "changed_mind"}],
     });
     let asked = stage.post(&merchant.operations, "/v1/returns", &format!("return-{shipment}"), &body).await;
     if !asked.is_success() {

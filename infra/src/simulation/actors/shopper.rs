@@ -5,7 +5,7 @@ use fastrand::Rng;
 use partners::http::Method;
 use serde_json::{Value, json};
 
-use super::{Merchant, Stage, request};
+use super::{Merchant, Stage, editor, request};
 use crate::sandbox::{Payment, ShopOrder, shopify_order};
 use crate::simulation::door::Answer;
 use crate::simulation::size::Size;
@@ -44,6 +44,9 @@ pub(crate) async fn shopper(
     if rng.f64() < 0.1 {
         hold_and_release(&stage, &mut rng, &merchant, &path, number).await;
     }
+    if merchant.features.edits && rng.f64() < 0.8 {
+        editor::change_mind(&stage, &mut rng, &merchant, &order).await;
+    }
     if rng.f64() < 0.2 {
         stage.wait(rng.u64(0..=900)).await;
         let body = json!({"reason": "customer"});
@@ -66,7 +69,7 @@ async fn hold_and_release(stage: &Stage, rng: &mut Rng, merchant: &Merchant, pat
 }
 
 fn basket(rng: &mut Rng, merchant: &Merchant) -> Vec<(String, u32)> {
-    let mut items = merchant.items.clone();
+    let mut items: Vec<String> = merchant.items.iter().chain(&merchant.kits).cloned().collect();
     rng.shuffle(&mut items);
     items.truncate(rng.usize(1..=2));
     items.into_iter().map(|sku| (sku, rng.u32(1..=3))).collect()

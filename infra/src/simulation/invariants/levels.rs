@@ -59,7 +59,8 @@ pub(super) fn physical(level: &Level) -> BTreeMap<Term, i64> {
 }
 
 impl Levels {
-    pub(super) fn record(&mut self, pk: &str, sk: &str, item: &Value) -> Found {
+    /// Takes in a write: what is wrong with it, the level, and the movements that it says.
+    pub(super) fn record(&mut self, pk: &str, sk: &str, item: &Value) -> (Found, Level, Vec<Movement>) {
         let next = level(item);
         let mut found = Found::new();
         if next.0.values().any(|units| *units < 0) {
@@ -73,12 +74,13 @@ impl Levels {
             *changed.entry(term).or_default() -= units;
         }
         changed.retain(|_, units| *units != 0);
-        let moved = sum(embedded(item).iter());
+        let movements = embedded(item);
+        let moved = sum(movements.iter());
         if changed != moved {
             let evidence = format!("{pk} {sk}: changed by {changed:?}, but its movements say {moved:?}");
             found.push(("a change of goods carries its movement", evidence));
         }
-        found
+        (found, next, movements)
     }
 }
 
@@ -99,7 +101,7 @@ mod tests {
         let mut levels = Levels::default();
         let found: Vec<&str> = items
             .iter()
-            .flat_map(|item| levels.record("mer_a#TEA", "level#SOF1", item))
+            .flat_map(|item| levels.record("mer_a#TEA", "level#SOF1", item).0)
             .map(|(name, _)| name)
             .collect();
         assert_eq!(found, expect);

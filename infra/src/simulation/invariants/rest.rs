@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::order::{AllocationRule, DeliveryState, FulfillmentOrder, Order};
+use domain::count_task::CountTask;
+use domain::order::{DeliveryState, FulfillmentOrder, HoldReason, Order};
+use domain::pick_task::PickTaskState;
+use domain::recall::RecallState;
 use domain::shipment::{Leg, ShipmentState};
-use domain::stock::{Movement, Term};
+use domain::stock::{Level, Term};
 use engine::Engine;
-use serde_json::{Value, json};
 
-use super::{Found, Invariants, image, levels};
+use super::fill::{self, Available};
+use super::goods::{level_key, of_parcel};
+use super::{Found, Invariants, serials};
 use crate::sandbox::Purchase;
 
 /// What else is looked at, at rest.
@@ -29,7 +33,8 @@ fn is_settled(all: &Invariants, order: &Order) -> bool {
     }
     let active: Vec<&FulfillmentOrder> = order.fulfillment_orders.iter().filter(|parcel| parcel.is_active()).collect();
     if active.is_empty() || all.nobody_picks && order.lines.iter().any(|line| order.unallocated(line) > 0) {
-        return order.waits_as().is_some();
+        // What waits for stock after a part of it has left is found by its items only.
+        return order.waits_as().is_some() || !order.waits_for.is_empty();
     }
     if all.nobody_picks && !order.cancel_requested {
         return true;
@@ -56,27 +61,13 @@ pub(super) fn unsettled(all: &Invariants) -> Option<String> {
     if let Some(shipment) = shipment {
         return Some(format!("{} is {:?}, surplus labels {:?}", shipment.id, shipment.state, shipment.surplus));
     }
+    let recall =
+        all.recalls.values().find(|recall| matches!(recall.state, RecallState::Declared | RecallState::Stopped));
+    if let Some(recall) = recall {
+        return Some(format!("{} is {:?}", recall.id, recall.state));
+    }
     let open = all.levels.0.iter().find(|(_, level)| level.get(Term::OpenTakes) != 0);
     open.map(|((pk, sk), level)| format!("{pk} {sk}: a take is open: {:?}", level.0))
-}
-
-/// Whether an order with these needs could be served, at least in part, as its merchant wants it. Written down once more
-/// here: the planner must not be its own judge.
-fn could_be_filled(
-    rule: AllocationRule,
-    needs: &BTreeMap<&str, i64>,
-    available: &BTreeMap<&str, BTreeMap<&str, i64>>,
-) -> bool {
-    let at = |location: &BTreeMap<&str, i64>, sku: &str| location.get(sku).copied().unwrap_or(0);
-    match rule {
-        AllocationRule::ShipComplete => {
-            available.values().any(|location| needs.iter().all(|(sku, units)| at(location, sku) >= *units))
-        }
-        AllocationRule::Split => {
-            needs.iter().all(|(sku, units)| available.values().map(|location| at(location, sku)).sum::<i64>() >= *units)
-        }
-        AllocationRule::Backorder => needs.keys().any(|sku| available.values().any(|location| at(location, sku) > 0)),
-    }
 }
 
 impl Invariants {
@@ -86,7 +77,11 @@ impl Invariants {
         self.nothing_lost(rest, &mut found);
         self.nothing_undersold(&mut found);
         self.promises_add_up(&mut found);
-        self.ledger_adds_up(rest, &mut found);
+        self.ledger_adds_up(rest.engine, rest.movements_table, &mut found);
+        self.edits_hold(&mut found);
+        self.frozen_bins_are_counted(&mut found);
+        self.recalls_hold(&mut found);
+        self.units_are_where_they_were_scanned(&mut found);
         self.one_label_each(rest, &mut found);
         self.delivered_means_delivered(rest, &mut found);
         self.refunds_fit(&mut found);
@@ -107,13 +102,14 @@ impl Invariants {
     }
 
     /// Available units of each item of a merchant, by location.
-    fn available(&self, merchant: &str) -> BTreeMap<&str, BTreeMap<&str, i64>> {
-        let mut available: BTreeMap<&str, BTreeMap<&str, i64>> = BTreeMap::new();
+    fn available(&self, merchant: &str) -> Available {
+        let mut available = Available::new();
         for ((pk, sk), level) in &self.levels.0 {
             let Some((owner, sku)) = pk.split_once('#') else { continue };
             if owner == merchant {
                 let location = sk.split('#').nth(1).unwrap_or_default();
-                *available.entry(location).or_default().entry(sku).or_default() += level.get(Term::Available);
+                *available.entry(location.to_owned()).or_default().entry(sku.to_owned()).or_default() +=
+                    level.get(Term::Available);
             }
         }
         available
@@ -124,16 +120,9 @@ impl Invariants {
             if order.may_move().is_err() || order.is_settled() || order.reservation_expired {
                 continue;
             }
-            let mut needs: BTreeMap<&str, i64> = BTreeMap::new();
-            for line in &order.lines {
-                let units = i64::from(order.unallocated(line));
-                if let Some(sku) = line.sku.as_ref().filter(|_| units > 0) {
-                    *needs.entry(sku.as_str()).or_default() += units;
-                }
-            }
-            let merchant = order.merchant();
-            let available = self.available(merchant.as_str());
-            if !needs.is_empty() && could_be_filled(order.rule, &needs, &available) {
+            let needs = fill::needs(order);
+            let available = self.available(order.merchant().as_str());
+            if !needs.is_empty() && fill::could_be_filled(order.rule, &needs, &available) {
                 let evidence =
                     format!("{} ({:?}) waits for {needs:?}, and there is {available:?}", order.id, order.rule);
                 found.push(("no undersell at rest", evidence));
@@ -146,18 +135,14 @@ impl Invariants {
         let mut promised: BTreeMap<(String, String), i64> = BTreeMap::new();
         for order in self.orders.values() {
             for parcel in order.fulfillment_orders.iter().filter(|parcel| parcel.is_active()) {
-                for goods in &parcel.lines {
-                    let Some(sku) = order.line(goods.line).and_then(|line| line.sku.as_ref()) else { continue };
-                    let level = (format!("{}#{sku}", order.merchant()), parcel.location.to_string());
-                    *promised.entry(level).or_default() += i64::from(goods.quantity);
+                for ((sku, sk), units) in of_parcel(order, parcel) {
+                    *promised.entry((format!("{}#{sku}", order.merchant()), sk)).or_default() += units;
                 }
             }
         }
-        let mut held: BTreeMap<(String, String), i64> = BTreeMap::new();
-        for ((pk, sk), level) in &self.levels.0 {
-            let location = sk.split('#').nth(1).unwrap_or_default().to_owned();
-            *held.entry((pk.clone(), location)).or_default() += level.get(Term::Reserved) + level.get(Term::Picked);
-        }
+        let held = |level: &Level| level.get(Term::Reserved) + level.get(Term::Picked);
+        let mut held: BTreeMap<(String, String), i64> =
+            self.levels.0.iter().map(|(key, level)| (key.clone(), held(level))).collect();
         held.retain(|_, units| *units != 0);
         promised.retain(|_, units| *units != 0);
         if held != promised {
@@ -173,30 +158,80 @@ impl Invariants {
         }
     }
 
-    fn ledger_adds_up(&self, rest: &Rest<'_>, found: &mut Found) {
-        let body = json!({ "TableName": rest.movements_table }).to_string();
-        let answer = rest.engine.dynamodb().call("Scan", body.as_bytes());
-        let answer: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-        let mut ledger: BTreeMap<(String, String), Vec<Movement>> = BTreeMap::new();
-        for item in answer["Items"].as_array().into_iter().flatten() {
-            let item = image::plain(&json!({ "M": item }));
-            let Ok(movement) = serde_json::from_value::<Movement>(item["movement"].clone()) else { continue };
-            let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
-            let level = (format!("{}#{}", text("merchant"), text("sku")), text("location"));
-            ledger.entry(level).or_default().push(movement);
-        }
-        let mut levels: BTreeMap<(String, String), BTreeMap<Term, i64>> = BTreeMap::new();
-        for ((pk, sk), level) in &self.levels.0 {
-            let location = sk.split('#').nth(1).unwrap_or_default().to_owned();
-            let terms = levels.entry((pk.clone(), location)).or_default();
-            for (term, units) in levels::physical(level) {
-                *terms.entry(term).or_default() += units;
+    /// What a client was answered that it ordered is what is ordered.
+    fn edits_hold(&self, found: &mut Found) {
+        for ((order, number), units) in &self.ordered {
+            let line =
+                self.order(order).and_then(|order| order.lines.iter().find(|line| u64::from(line.number) == *number));
+            if line.map(|line| u64::from(line.quantity)) != Some(*units) {
+                found.push((
+                    "an edit that was answered holds",
+                    format!("{order} line {number}: {units} asked for, {line:?}"),
+                ));
             }
         }
-        for (key, terms) in levels {
-            let sum = levels::sum(ledger.get(&key).into_iter().flatten());
-            if sum != terms {
-                found.push(("the ledger adds up to the level", format!("{key:?}: level {terms:?}, ledger {sum:?}")));
+    }
+
+    /// A bin that nobody is sent to waits for somebody who counts it.
+    fn frozen_bins_are_counted(&self, found: &mut Found) {
+        for ((pk, sk), bins) in &self.frozen {
+            for bin in bins {
+                let of_bin = |task: &CountTask| {
+                    let level = level_key(task.level.location.as_str(), task.level.lot.as_ref());
+                    let own = format!("{}#{}", task.merchant(), task.level.sku) == *pk && level == *sk;
+                    own && task.bin.as_ref() == Some(bin) && task.is_open()
+                };
+                if !self.counts.values().any(of_bin) {
+                    found.push(("a frozen bin waits to be counted", format!("{pk} {sk} {bin}")));
+                }
+            }
+        }
+    }
+
+    /// Units that are with an order are those that were scanned for it, and did not come back.
+    fn units_are_where_they_were_scanned(&self, found: &mut Found) {
+        let mut scanned = BTreeMap::new();
+        for task in self.tasks.values().filter(|task| task.state != PickTaskState::Cancelled) {
+            for line in task.lines.iter().filter(|line| line.serial_tracked) {
+                let pk = format!("{}#{}", task.merchant(), line.sku);
+                for serial in line.scans.iter().filter_map(|scan| scan.serial.as_deref()) {
+                    scanned.entry((pk.clone(), serial)).or_insert_with(Vec::new).push(task.order.as_str());
+                }
+            }
+        }
+        for (unit, order) in serials::with_orders(&self.serials) {
+            let of = scanned.get(&unit).map(Vec::as_slice).unwrap_or_default();
+            if !order.is_some_and(|order| of.contains(&order)) {
+                found.push(("a unit is with one order", format!("{unit:?} is with {order:?}, scanned for {of:?}")));
+            }
+        }
+    }
+
+    /// Nothing of a recalled lot can be bought, and whoever still has units in the warehouse is held.
+    fn recalls_hold(&self, found: &mut Found) {
+        for recall in self.recalls.values() {
+            let pk = format!("{}#{}", recall.merchant(), recall.sku);
+            let is_lot = |sk: &str| {
+                sk.split_once('#').is_some_and(|(_, rest)| {
+                    let location = rest.split('#').next().unwrap_or_default();
+                    sk == level_key(location, Some(&recall.lot))
+                })
+            };
+            for ((_, sk), level) in self.levels.0.iter().filter(|((its, sk), _)| *its == pk && is_lot(sk)) {
+                if level.get(Term::Available) != 0 {
+                    found.push(("nothing of a recalled lot is promised", format!("{pk} {sk}: {:?}", level.0)));
+                }
+            }
+            for order in self.orders.values().filter(|order| order.merchant() == recall.merchant()) {
+                let has_units = |parcel: &&FulfillmentOrder| {
+                    parcel.is_active()
+                        && of_parcel(order, parcel).keys().any(|(sku, sk)| *sku == recall.sku.as_str() && is_lot(sk))
+                };
+                let held = order.holds.iter().any(|hold| hold.reason == HoldReason::ComplianceBlock);
+                if order.fulfillment_orders.iter().any(|parcel| has_units(&parcel)) && !held && !order.cancel_requested
+                {
+                    found.push(("who has units of a recalled lot is held", format!("{}: {:?}", order.id, order.holds)));
+                }
             }
         }
     }
@@ -257,6 +292,13 @@ impl Invariants {
         for back in self.returns.values() {
             let (Some(order), Some(refund)) = (&back.order, &back.refund) else { continue };
             for line in &refund.lines {
+                let parts = back.lines.iter().filter(|part| part.line == Some(line.line) && part.per_kit > 0);
+                let whole = parts.map(|part| part.received / part.per_kit).min();
+                if whole.is_some_and(|whole| line.quantity > whole) {
+                    let evidence =
+                        format!("{} line {}: {} kits refunded, {whole:?} came", back.id, line.line, line.quantity);
+                    found.push(("a kit is refunded when it came whole", evidence));
+                }
                 *refunded.entry((order.to_string(), line.line)).or_default() += line.quantity;
             }
         }

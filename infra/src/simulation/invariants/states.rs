@@ -16,9 +16,11 @@ fn illegal<S: std::fmt::Debug>(id: &impl std::fmt::Display, from: S, to: S) -> F
 pub(super) fn task(before: Option<&PickTask>, next: &PickTask) -> Found {
     let Some(before) = before.filter(|before| before.state != next.state) else { return Found::new() };
     let legal: &[T] = match before.state {
-        T::Released => &[T::Assigned, T::Cancelled],
+        // A shortage is said by a person of the office: nobody need have claimed the task.
+        T::Released => &[T::Assigned, T::ShortPicked, T::Cancelled],
         T::Assigned => &[T::InProgress, T::Picked, T::ShortPicked, T::Cancelled],
-        T::InProgress => &[T::Picked, T::PutBack],
+        // What was scanned for a kit that lacks a part is put back, and the task goes on, or has nothing left.
+        T::InProgress => &[T::Picked, T::PutBack, T::Assigned, T::ShortPicked],
         T::Picked => &[T::Packed, T::PutBack],
         T::Packed => &[T::PutBack],
         T::PutBack => &[T::Cancelled],

@@ -1,6 +1,7 @@
 //! Audits of stock: the report, where it is listed, which ones are under way, and how far the ledger is summed up.
 
 use super::sort_instant;
+use crate::metrics::{Metric, Sample};
 use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::audit::{Ledger, StockAudit};
@@ -18,6 +19,13 @@ pub fn audit_key(id: &AuditId) -> Key {
 impl Stored for StockAudit {
     fn key(&self) -> Key {
         audit_key(&self.id)
+    }
+
+    fn counted(&self, before: Option<&Self>) -> Vec<Sample> {
+        let drifts =
+            |audit: &Self| u64::try_from(audit.drifts.len()).unwrap_or(u64::MAX) + u64::from(audit.more_drifts);
+        let found = drifts(self).saturating_sub(before.map_or(0, drifts));
+        (found > 0).then(|| Sample::of(Metric::StockDrifts, found)).into_iter().collect()
     }
 }
 

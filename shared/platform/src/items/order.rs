@@ -1,10 +1,12 @@
 //! Order heads.
 
 use super::{list_partition, shard, sort_instant};
+use crate::metrics::{Metric, Sample};
 use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::OrderId;
-use domain::order::Order;
+use domain::late::order_turned_late;
+use domain::order::{FulfilmentState, Order};
 
 /// The key of an order's head.
 #[must_use]
@@ -33,5 +35,20 @@ impl Stored for Order {
             keys.push(("due_sk", format!("{due}#{}", self.id)));
         }
         keys
+    }
+
+    fn counted(&self, before: Option<&Self>) -> Vec<Sample> {
+        let mut samples = Vec::new();
+        // Whatever state an order is stored in first, it was received.
+        if before.is_none() && self.fulfilment != FulfilmentState::Received {
+            samples.push(Sample::entered(Metric::OrdersEntered, FulfilmentState::Received));
+        }
+        if before.is_none_or(|before| before.fulfilment != self.fulfilment) {
+            samples.push(Sample::entered(Metric::OrdersEntered, self.fulfilment));
+        }
+        if before.is_some_and(|before| order_turned_late(before, self)) {
+            samples.push(Sample::of(Metric::OrdersLate, 1));
+        }
+        samples
     }
 }

@@ -1,6 +1,7 @@
 //! Shipments.
 
 use super::{list_partition, shard, sort_instant};
+use crate::metrics::{Metric, Sample};
 use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::ShipmentId;
@@ -29,5 +30,10 @@ impl Stored for Shipment {
             keys.push(("due_sk", format!("{}#{}", sort_instant(due), self.id)));
         }
         keys
+    }
+
+    fn counted(&self, before: Option<&Self>) -> Vec<Sample> {
+        let entered = before.is_none_or(|before| before.state != self.state);
+        entered.then(|| Sample::entered(Metric::ShipmentsEntered, self.state)).into_iter().collect()
     }
 }
