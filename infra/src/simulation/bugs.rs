@@ -97,10 +97,9 @@ fn catch(template: &Path, bug: B) -> Result<Option<(u64, Violation)>, Simulation
 fn size(bug: B, seed: u64) -> Size {
     match bug {
         B::TakenWithoutCondition | B::TakenWithoutName | B::ReclaimedWithoutFence => World::Rush.size(seed),
-        // Whoever comes later fills what waits: so there are few orders, and about as many units as they need.
+        // Whatever comes later fills what waits: so nothing does.
         B::SoldOutWhileTakeOpen => {
-            let units = 6 + u32::try_from(seed % 8).unwrap_or(0);
-            Size { orders: 6, units, spread_s: 4, ..World::Rush.size(seed) }
+            Size { orders: 20, units: 30, spread_s: 4, only_orders: true, ..World::Rush.size(seed) }
         }
         _ => Size { merchants: 1, orders: 8, ..Size::default() },
     }
@@ -120,7 +119,7 @@ fn profile(bug: B) -> Profile {
         B::TakenWithoutName => Profile { lost_answer: 0.3, slow_call: 0.1, ..none },
         B::ReclaimedWithoutFence => Profile { zombie: 0.5, ..none },
         // Two takes for the same order, of which one gives back, and late enough for another order to have looked again.
-        B::SoldOutWhileTakeOpen => Profile { duplicate: 1.0, slow_call: 0.15, ..none },
+        B::SoldOutWhileTakeOpen => Profile { duplicate: 0.5, slow_call: 0.1, ..none },
         B::StatusWithoutVersion => Profile { duplicate: 0.4, again: 0.2, stream_again: 0.3, ..none },
     }
 }

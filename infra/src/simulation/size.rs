@@ -19,6 +19,9 @@ pub struct Size {
     pub shop: bool,
     /// Whether people pick and carriers carry. Without them an order is at rest when it is reserved, or waits for stock.
     pub floor: bool,
+    /// Whether nothing happens but that orders come: no goods come in, nobody cancels or holds. Then an order that waits is woken
+    /// by what reservations give back, or by nobody.
+    pub only_orders: bool,
     /// Every how-manieth run of a schedule takes place: what sweeps mend must not need them every minute.
     pub sweeps: u64,
 }
@@ -45,6 +48,7 @@ impl Size {
             spread_s: 240,
             shop: rng.u8(0..3) == 0,
             floor: true,
+            only_orders: false,
             sweeps: SWEEPS[rng.usize(0..SWEEPS.len())],
         }
     }
@@ -55,7 +59,19 @@ impl Size {
         let orders = rng.usize(20..=RUSH_ORDERS_MAX);
         // An order is for two units, as a rule.
         let units = u32::try_from(orders * rng.usize(40..=180) / 100).unwrap_or(u32::MAX);
-        Self { merchants: 1, orders, items: 1, locations: 1, units, spread_s: 2, shop: false, floor: false, sweeps: 1 }
+        let only_orders = rng.bool();
+        Self {
+            merchants: 1,
+            orders,
+            items: 1,
+            locations: 1,
+            units,
+            spread_s: 2,
+            shop: false,
+            floor: false,
+            only_orders,
+            sweeps: 1,
+        }
     }
 }
 
@@ -70,6 +86,7 @@ impl Default for Size {
             spread_s: 300,
             shop: true,
             floor: true,
+            only_orders: false,
             sweeps: 1,
         }
     }

@@ -207,7 +207,9 @@ pub(crate) fn enter(stage: &Stage, merchants: &[Merchant], size: &Size) {
             let name = format!("{} dispatcher of {location}", merchant.id);
             stage.serve(&name, |stage, rng| carrier::dispatcher(stage, rng, merchant, location));
         }
-        keep_stock(stage, merchant, size.spread_s);
+        if !size.only_orders {
+            keep_stock(stage, merchant, size.spread_s);
+        }
     }
     for number in 0..size.orders {
         let merchant = merchants[number % merchants.len()].clone();

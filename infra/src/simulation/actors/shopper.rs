@@ -31,6 +31,9 @@ pub(crate) async fn shopper(
         progress.accepted.push(order.clone());
         progress.emails.insert(order.clone(), person(number).email.unwrap_or_default());
     }
+    if size.only_orders {
+        return;
+    }
     let path = format!("/v1/orders/{order}");
     if stranger.id != merchant.id && rng.f64() < 0.2 {
         let seen = stage.get(&stranger.operations, &path).await;
