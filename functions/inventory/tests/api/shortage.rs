@@ -295,8 +295,10 @@ async fn only_those_lose_units_who_are_promised_the_lot_that_is_gone() {
         world.stack.stock_of(&world.merchant, &level, 3).await;
         let (order, ..) = world.stack.allocated_order(&world.merchant, number, None).await;
         let operation = Operation::of(&["test", "promise", number]);
-        let changed = world.stack.deps.store.change(&order_key(&order.id), &operation, async |stored| {
-            let mut next = stored.unwrap().body.clone();
+        let key = order_key(&order.id);
+        let changed = world.stack.deps.store.change(&key, &operation, async |stored| {
+            let stored: &Versioned<Order> = stored.unwrap();
+            let mut next = stored.body.clone();
             let goods = AllocatedGoods { line: 1, sku: sku.clone(), lot: Some(lot.clone()), quantity: 2 };
             next.fulfillment_orders[0].goods = vec![goods];
             let reserved = StockChange::reserve(&sku, &location, 2).of_lot(Some(lot.clone()));
