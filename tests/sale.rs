@@ -35,7 +35,7 @@ fn a_sale_in_batches_of_ten_is_safe_under_faults_and_shares_the_counter() {
 
 #[test]
 fn a_sale_in_batches_of_a_hundred_is_safe_under_faults_and_shares_the_counter() {
-    let reports = [1, 2].map(|seed| held(seed, 600, 100, Profile::standard()));
+    let reports = [1, 2].map(|seed| held(seed, 1500, 100, Profile::standard()));
     assert!(counter_writes(&reports) < 0.024, "{reports:?}");
 }
 
