@@ -13,7 +13,8 @@ use infra::simulation::size::World;
 use infra::simulation::{Plan, Report, bugs, run};
 
 /// Seeds that broke something once: name of the profile (`drawn` for the seed's own), world and seed.
-const REGRESSIONS: [(&str, World, u64); 2] = [("standard", World::Drawn, 1), ("drawn", World::Drawn, 26)];
+const REGRESSIONS: [(&str, World, u64); 3] =
+    [("standard", World::Drawn, 1), ("drawn", World::Drawn, 26), ("drawn", World::Drawn, 108)];
 
 fn template() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")

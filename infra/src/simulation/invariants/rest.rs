@@ -6,7 +6,7 @@ use domain::count_task::CountTask;
 use domain::order::{DeliveryState, FulfillmentOrder, HoldReason, Order};
 use domain::pick_task::PickTaskState;
 use domain::recall::RecallState;
-use domain::shipment::{Leg, ShipmentState};
+use domain::shipment::{Leg, Shipment, ShipmentState};
 use domain::stock::{Level, Term};
 use engine::Engine;
 
@@ -42,11 +42,17 @@ fn is_settled(all: &Invariants, order: &Order) -> bool {
     active.iter().all(|parcel| {
         let id = order.shipment(parcel.number);
         let shipment = all.shipments.values().find(|shipment| shipment.id == id);
-        let refused = shipment.is_some_and(|shipment| {
-            matches!(shipment.state, ShipmentState::BookingRefused | ShipmentState::BookingUnknown)
-        });
-        refused || !order.holds.is_empty()
+        shipment.is_some_and(waits_for_a_person) || !order.holds.is_empty()
     })
+}
+
+/// Whether its booking waits for a person: a purchase of which nothing is known is looked up by itself, as long as that may help.
+fn waits_for_a_person(shipment: &Shipment) -> bool {
+    match shipment.state {
+        ShipmentState::BookingRefused => true,
+        ShipmentState::BookingUnknown => shipment.reconcile_due_at().is_none(),
+        _ => false,
+    }
 }
 
 pub(super) fn unsettled(all: &Invariants) -> Option<String> {
@@ -57,6 +63,7 @@ pub(super) fn unsettled(all: &Invariants) -> Option<String> {
     let shipment = all.shipments.values().find(|shipment| {
         matches!(shipment.state, ShipmentState::BookingIntent | ShipmentState::VoidRequested)
             || !shipment.surplus.is_empty()
+            || shipment.reconcile_due_at().is_some()
     });
     if let Some(shipment) = shipment {
         return Some(format!("{} is {:?}, surplus labels {:?}", shipment.id, shipment.state, shipment.surplus));
@@ -245,6 +252,7 @@ impl Invariants {
             let shipment = self.shipments.values().find(|shipment| shipment.id.as_str() == reference);
             let wanted = shipment.is_some_and(|shipment| {
                 matches!(shipment.state, ShipmentState::LabelPurchased | ShipmentState::HandedOver)
+                    || shipment.state == ShipmentState::BookingUnknown && waits_for_a_person(shipment)
             });
             // A refusal waits for a person, who looks at the carrier's list before anything is bought again.
             if labels.len() > 1 || !wanted {
