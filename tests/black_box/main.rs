@@ -9,6 +9,7 @@ mod conformance;
 mod bad_input;
 mod description;
 mod flow;
+mod owasp;
 mod restart;
 mod sqs;
 mod stack;

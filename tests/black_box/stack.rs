@@ -65,6 +65,11 @@ impl Stack {
         }
     }
 
+    /// Where its data lie, if it is the test's own.
+    pub(crate) fn data(&self) -> Option<&Path> {
+        self.own.as_ref().map(|(_, data)| data.path())
+    }
+
     /// Ends it, if it is the test's own.
     pub(crate) async fn end(self) {
         if let Some((host, _data)) = self.own {

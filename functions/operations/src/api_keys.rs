@@ -5,7 +5,6 @@
 
 use crate::wire::{IssuedKey, KeyView, NewKey};
 use domain::account::{ApiKey, Scope, check_name};
-use domain::ids::digest;
 use domain::{ApiKeyId, Decision, MerchantId};
 use platform::auth::{Principal, authenticate, hash, new_key};
 use platform::items::{RevokedKey, api_key_prefix, key_prefix};
@@ -41,10 +40,9 @@ pub(crate) async fn create_api_key(deps: &Deps, request: &Request) -> Result<Res
         require_merchant(deps, &merchant, "merchant").await.map_err(|problem| problem.at("/merchant"))?;
     }
     let operation = operation(deps, request, &merchant)?;
-    let text = new_key(&merchant, &secret(deps, &operation)?);
+    let text = key_text(deps, &merchant, &operation).await?;
     let sha256 = hash(&text);
-    let id = ApiKeyId::parse(&format!("{}_{}_{}", ApiKeyId::PREFIX, merchant.tail(), &sha256[..ID_DIGITS]))
-        .map_err(|error| Failure::bug(error.to_string()))?;
+    let id = key_id(&merchant, &sha256)?;
     let key = ApiKey { id, merchant, scope: new.scope, name: new.name, sha256, created_at: deps.clock.now() };
     if find::<RevokedKey>(deps, &key.id, "revoked").await?.is_some() {
         let detail = "the key of this request was taken back: send the request under a new Idempotency-Key";
@@ -69,13 +67,25 @@ fn owner(principal: &Principal, named: Option<MerchantId>) -> Result<MerchantId,
     }
 }
 
-/// 160 bits that follow from the operation for those who have the deployment's key, and for nobody else: sealing a constant
-/// under a nonce that belongs to the operation alone is a pseudo-random function of it.
-fn secret(deps: &Deps, operation: &Operation) -> Result<String, Problem> {
-    let nonce = digest(&["api key", operation.id()], 24);
-    let sealed = deps.secrets.seal(operation.id(), "api key", &nonce)?;
-    let text = serde_json::to_string(&sealed).map_err(|error| Failure::bug(error.to_string()))?;
-    Ok(digest(&["api key", operation.id(), &text], 40))
+/// The key that this request makes. While the deployment's key is rotated, the repetition of a request gets what the key before made.
+async fn key_text(deps: &Deps, merchant: &MerchantId, operation: &Operation) -> Result<String, Problem> {
+    let mut texts =
+        deps.secrets.derived("api key", operation.id())?.into_iter().map(|secret| new_key(merchant, &secret));
+    let text = texts.next().ok_or_else(|| Failure::bug("no key to derive from"))?;
+    for older in texts {
+        let id = key_id(merchant, &hash(&older))?;
+        if find::<ApiKey>(deps, &id, "key").await?.is_some()
+            || find::<RevokedKey>(deps, &id, "revoked").await?.is_some()
+        {
+            return Ok(older);
+        }
+    }
+    Ok(text)
+}
+
+fn key_id(merchant: &MerchantId, sha256: &str) -> Result<ApiKeyId, Failure> {
+    ApiKeyId::parse(&format!("{}_{}_{}", ApiKeyId::PREFIX, merchant.tail(), &sha256[..ID_DIGITS]))
+        .map_err(|error| Failure::bug(error.to_string()))
 }
 
 /// The key, or what is left of one that was taken back, by its public id.

@@ -64,7 +64,7 @@ fn sealed(deps: &Deps, id: CarrierAccountId, new: NewCarrierAccount) -> Result<S
             id,
             carrier: new.carrier,
             name: new.name,
-            api_url: base_url("/api_url", &new.api_url)?,
+            api_url: base_url(deps, "/api_url", &new.api_url)?,
             service: new.service,
             created_at: deps.clock.now(),
         },

@@ -35,7 +35,7 @@ pub(crate) async fn create_channel(deps: &Deps, request: &Request) -> Result<Res
 
 fn sealed(deps: &Deps, id: ChannelId, new: NewChannel) -> Result<SealedChannel, Problem> {
     let platform = shops::find(&new.platform).ok_or_else(|| unknown_platform(&new.platform))?;
-    let api_url = checked_url(platform, new.api_url.as_deref())?;
+    let api_url = checked_url(deps, platform, new.api_url.as_deref())?;
     let access_token = match (&new.access_token, is_called(platform)) {
         (Some(token), _) => Some(seal(deps, id.as_str(), "/access_token", token)?),
         (None, false) => None,
@@ -61,9 +61,9 @@ fn is_called(platform: &Platform) -> bool {
     platform.fulfilments.is_some() || platform.stock.is_some()
 }
 
-fn checked_url(platform: &Platform, url: Option<&str>) -> Result<String, Problem> {
+fn checked_url(deps: &Deps, platform: &Platform, url: Option<&str>) -> Result<String, Problem> {
     match (url, is_called(platform)) {
-        (Some(url), _) => base_url("/api_url", url),
+        (Some(url), _) => base_url(deps, "/api_url", url),
         (None, false) => Ok(String::new()),
         (None, true) => Err(Problem::invalid("/api_url", "this platform is called: send its base URL")),
     }
@@ -142,7 +142,7 @@ pub(crate) async fn edit_channel(deps: &Deps, request: &Request) -> Result<Respo
     // The platform never changes, so that what is checked and sealed once holds for every try.
     let stored = deps.store.require::<SealedChannel>(&key, "this channel").await?.body.channel;
     let platform = shops::find(&stored.platform).ok_or_else(|| unknown_platform(&stored.platform))?;
-    let api_url = checked_url(platform, sent.api_url.as_deref())?;
+    let api_url = checked_url(deps, platform, sent.api_url.as_deref())?;
     let secrets = sent.webhook_secrets.as_deref();
     let secrets = secrets.map(|secrets| sealed_secrets(deps, platform, &id, secrets)).transpose()?;
     let token = sent.access_token.as_deref();

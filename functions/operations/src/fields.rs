@@ -11,8 +11,9 @@ const SECRETS_MAX: usize = 5;
 /// Longest URL, bytes.
 const URL_BYTES_MAX: usize = 500;
 
-/// The base URL of a partner's API, without a slash at its end: `https`, or `http` to this machine.
-pub(crate) fn base_url(pointer: &str, text: &str) -> Result<String, Problem> {
+/// The base URL of a partner's API, without a slash at its end: `https` to a public name. Where AWS is played by this machine, partners
+/// may be, too: then `http` to it.
+pub(crate) fn base_url(deps: &Deps, pointer: &str, text: &str) -> Result<String, Problem> {
     let invalid = |detail: &str| Err(Problem::invalid(pointer, detail));
     if text.len() > URL_BYTES_MAX {
         return invalid("a URL has at most 500 bytes");
@@ -26,15 +27,25 @@ pub(crate) fn base_url(pointer: &str, text: &str) -> Result<String, Problem> {
     if authority.as_str().contains('@') || uri.query().is_some() || text.contains('#') {
         return invalid("send the base URL alone, without user, query or fragment");
     }
-    if authority.host().is_empty() {
-        return invalid("the URL names no host");
-    }
     match scheme {
-        "https" => {}
-        "http" if is_loopback(authority.host()) => {}
-        _ => return invalid("the URL must be https; http is for this machine only (127.0.0.1, [::1], localhost)"),
+        "https" if is_public_name(authority.host()) => {}
+        // On AWS this would be the function's own runtime interface.
+        "http" if deps.settings.is_local() && is_loopback(authority.host()) => {}
+        "https" => {
+            return invalid("the URL must name a public host, like https://api.example.com: no address, no local name");
+        }
+        _ => return invalid("the URL must be https"),
     }
     Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Whether it can be a name of the public DNS. What a function could reach that others cannot has none: addresses of the machine and
+/// of the cloud's own services, also in the shapes that resolvers take for addresses (`0x7f.1`), and names for private use.
+fn is_public_name(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let Some((_, last)) = host.rsplit_once('.') else { return false };
+    last.starts_with(|first: char| first.is_ascii_alphabetic())
+        && !matches!(last, "localhost" | "local" | "internal" | "localdomain" | "home" | "lan" | "corp")
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -80,30 +91,71 @@ pub(crate) fn seal_all(deps: &Deps, owner: &str, secrets: &[String], least: usiz
 mod tests {
     use super::*;
 
-    fn check(url: &str, expect: Option<&str>) {
-        assert_eq!(base_url("/api_url", url).ok().as_deref(), expect, "{url}");
+    fn check(url: &str, on_aws: Option<&str>, on_this_machine: Option<&str>) {
+        let mut deps = testkit::Stack::new().deps;
+        assert_eq!(base_url(&deps, "/api_url", url).ok().as_deref(), on_this_machine, "{url} on this machine");
+        deps.settings = platform::Settings::default();
+        assert_eq!(base_url(&deps, "/api_url", url).ok().as_deref(), on_aws, "{url} on AWS");
     }
 
-    #[test]
-    fn a_partners_url_is_https_or_on_this_machine() {
-        check("https://api.example.com/", Some("https://api.example.com"));
-        check("https://api.example.com/v2", Some("https://api.example.com/v2"));
-        check("http://127.0.0.1:9000", Some("http://127.0.0.1:9000"));
-        check("http://[::1]:9000", Some("http://[::1]:9000"));
-        check("http://localhost:9000", Some("http://localhost:9000"));
-        check("http://api.example.com", None);
-        check("http://127.0.0.1.example.com", None);
-        check("http://localhost.example.com", None);
-        check("http://169.254.169.254", None);
-        check("https://user:secret@example.com", None);
-        check("https://example.com/?a=b", None);
-        check("https://example.com/#a", None);
-        check("ftp://example.com", None);
-        check("example.com", None);
-        check("/path", None);
-        check("", None);
-        check("https://пример.бг", None);
-        check(&format!("https://example.com/{}", "a".repeat(500)), None);
+    #[tokio::test]
+    async fn a_partners_url_is_https_or_on_this_machine() {
+        for (url, expect) in [
+            ("https://api.example.com/", Some("https://api.example.com")),
+            ("https://api.example.com/v2", Some("https://api.example.com/v2")),
+            ("https://api.example.com:8443", Some("https://api.example.com:8443")),
+            ("http://api.example.com", None),
+            ("http://127.0.0.1.example.com", None),
+            ("http://localhost.example.com", None),
+            ("https://user:secret@example.com", None),
+            ("https://example.com/?a=b", None),
+            ("https://example.com/#a", None),
+            ("ftp://example.com", None),
+            ("example.com", None),
+            ("/path", None),
+            ("", None),
+            ("https://пример.бг", None),
+            (&format!("https://example.com/{}", "a".repeat(500)), None),
+        ] {
+            check(url, expect, expect);
+        }
+        for url in ["http://127.0.0.1:9000", "http://[::1]:9000", "http://localhost:9000"] {
+            check(url, None, Some(url));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_partners_url_names_nothing_that_only_a_function_can_reach() {
+        for host in [
+            "127.0.0.1",
+            "localhost",
+            "localhost.",
+            "[::1]",
+            "169.254.169.254",
+            "[fd00:ec2::254]",
+            "10.0.0.1",
+            "192.168.1.1",
+            "8.8.8.8",
+            "[::ffff:127.0.0.1]",
+            "2130706433",
+            "0x7f000001",
+            "0177.0.0.1",
+            "0x7f.1",
+            "127.1",
+            "0",
+            "metadata",
+            "metadata.google.internal",
+            "instance-data.ec2.internal",
+            "printer.local",
+            "x.localhost",
+            "sandbox.localdomain.",
+        ] {
+            check(&format!("https://{host}"), None, None);
+            check(&format!("https://{host}:9001/2018-06-01"), None, None);
+        }
+        for url in ["http://169.254.169.254", "http://10.0.0.1", "http://metadata.google.internal"] {
+            check(url, None, None);
+        }
     }
 
     #[test]

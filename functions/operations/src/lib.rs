@@ -10,6 +10,7 @@ mod kits;
 mod locations;
 mod merchants;
 mod orders;
+mod secrets;
 pub mod wire;
 
 use platform::{Deps, Function, Problem, Request, Response};
@@ -46,6 +47,7 @@ impl Function for Operations {
             "GET /v1/items" => items::list_items(deps, &request).await,
             "GET /v1/items/{sku}" => items::item(deps, &request).await,
             "POST /v1/items/import" => import::import_items(deps, &request).await,
+            "POST /v1/sealed-secrets/reseal" => secrets::reseal(deps, &request).await,
             other => match orders::route(deps, &request).await {
                 Some(answer) => answer,
                 None => Err(Problem::no_route(other)),
@@ -86,6 +88,7 @@ pub async fn run() -> Result<(), platform::function::Error> {
         items::list_items,
         items::item,
         import::import_items,
+        secrets::reseal,
     ),
     components(schemas(Problem))
 )]

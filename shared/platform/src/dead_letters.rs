@@ -133,6 +133,14 @@ impl Queues {
             .send()
             .await
             .map_err(|error| unavailable(&error))?;
+        self.discard(letter, from_url).await
+    }
+
+    /// Throws a dead letter away.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn discard(&self, letter: &DeadLetter, from_url: &str) -> Result<(), Failure> {
         self.client
             .delete_message()
             .queue_url(from_url)

@@ -11,7 +11,7 @@ use crate::store::Store;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::{BehaviorVersion, StalledStreamProtectionConfig};
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
@@ -43,6 +43,7 @@ pub struct Deps {
     pub clock: SharedClock,
     /// Unguessable text.
     pub ids: SharedIds,
+    sleep: SharedAsyncSleep,
 }
 
 /// What [`Deps`] are made of: the machine's in production, the engine's in tests.
@@ -66,14 +67,13 @@ impl Seams {
     /// The machine's.
     #[must_use]
     pub fn of_machine(settings: &Settings) -> Self {
-        let local = settings.get("AWS_ENDPOINT_URL").is_some_and(|url| url.starts_with("http://"));
         let connector_settings = HttpConnectorSettings::builder()
             .connect_timeout(Duration::from_secs(3))
             .read_timeout(Duration::from_secs(12))
             .build();
         let sleep = SharedAsyncSleep::new(TokioSleep::new());
         // Roots are parsed only where TLS is spoken: a local run starts without them.
-        let (http_client, partners) = if local {
+        let (http_client, partners) = if settings.is_local() {
             let connector =
                 Connector::builder().connector_settings(connector_settings).sleep_impl(TokioSleep::new()).build_http();
             (Builder::new().build_http(), SharedHttpConnector::new(connector))
@@ -164,11 +164,17 @@ impl Deps {
             store: Store::new(aws_sdk_dynamodb::Client::new(&config), settings.clone(), seams.sleep.clone()),
             queues: Queues::new(aws_sdk_sqs::Client::new(&config), settings.clone()),
             documents: Documents::new(aws_sdk_s3::Client::from_conf(s3), settings.clone()),
-            partners: Outbound::new(seams.partners, seams.sleep),
+            partners: Outbound::new(seams.partners, seams.sleep.clone()),
+            sleep: seams.sleep,
             secrets: Secrets::from_settings(&settings),
             clock: seams.clock,
             ids: seams.ids,
             settings,
         })
+    }
+
+    /// Lets time pass.
+    pub async fn pause(&self, duration: Duration) {
+        self.sleep.sleep(duration).await;
     }
 }

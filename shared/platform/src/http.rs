@@ -239,9 +239,19 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         .collect()
 }
 
+/// What every answer says: it may hold personal data, which no cache keeps; it is what its type says; and it came over TLS.
+const HEADERS: [(&str, &str); 3] = [
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("strict-transport-security", "max-age=31536000"),
+];
+
 impl From<Response> for ApiGatewayV2httpResponse {
     fn from(response: Response) -> Self {
-        let mut headers = http::HeaderMap::new();
+        let mut headers: http::HeaderMap = HEADERS
+            .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)))
+            .into_iter()
+            .collect();
         for (name, value) in response.headers {
             if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), http::HeaderValue::try_from(value)) {
                 headers.insert(name, value);

@@ -76,15 +76,18 @@ impl Outbound {
                 let headers: Vec<(String, String)> =
                     answer.headers().iter().map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
                 let body = std::mem::replace(answer.body_mut(), SdkBody::taken());
-                let bytes = aws_smithy_types::byte_stream::ByteStream::new(body)
-                    .collect()
-                    .await
-                    .map_err(|error| OutboundError::Indeterminate(error.to_string()))?
-                    .into_bytes();
-                if bytes.len() > ANSWER_BYTES_MAX {
-                    return Err(OutboundError::Indeterminate("the answer is too large".to_owned()));
+                // Read bit by bit: what a partner sends must not fill the function's memory first.
+                let mut stream = aws_smithy_types::byte_stream::ByteStream::new(body);
+                let mut bytes = Vec::new();
+                while let Some(chunk) =
+                    stream.try_next().await.map_err(|error| OutboundError::Indeterminate(error.to_string()))?
+                {
+                    if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
+                        return Err(OutboundError::Indeterminate("the answer is too large".to_owned()));
+                    }
+                    bytes.extend_from_slice(&chunk);
                 }
-                Ok(partners::http::Response { status, headers, body: bytes.to_vec() })
+                Ok(partners::http::Response { status, headers, body: bytes })
             },
             self.sleep.sleep(TIMEOUT),
         );

@@ -114,6 +114,12 @@ impl Settings {
         Table::ALL.into_iter().find(|table| self.get(table.variable()) == Some(name))
     }
 
+    /// Whether AWS is played by this machine, or one beside it, without TLS.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.get("AWS_ENDPOINT_URL").is_some_and(|url| url.starts_with("http://"))
+    }
+
     /// Over how many partitions a list is spread.
     #[must_use]
     pub fn list_shards(&self) -> u32 {

@@ -1,7 +1,7 @@
 //! Dead letters: what could not be processed, and sending it back. Bodies are never shown: only the ids that are in ours.
 
 use domain::account::Scope;
-use domain::{MerchantId, Message, Queue};
+use domain::{ApiKeyId, MerchantId, Message, Queue};
 use platform::auth::{Principal, authenticate};
 use platform::dead_letters::DeadLetter;
 use platform::spec::{ForMerchant, Refusals};
@@ -9,6 +9,7 @@ use platform::{Deps, Failure, Problem, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
 
 /// Most dead letters of one answer.
@@ -17,6 +18,8 @@ const LETTERS_MAX: usize = 100;
 const LETTERS_DEFAULT: usize = 25;
 /// Most dead letters that are looked through for those asked for.
 const LOOKED_THROUGH_MAX: usize = 500;
+/// Longest time over which one request spreads the letters that it sends back, seconds: they come back to others after [`HIDDEN_S`].
+const SPREAD_S_MAX: u32 = 20;
 /// For how long letters are hidden from others while they are looked through, seconds.
 const HIDDEN_S: i32 = 30;
 
@@ -82,27 +85,61 @@ pub(crate) struct RedriveRequest {
     /// Only these, at most 100; absent: all, at most 100 at a time.
     #[serde(default)]
     pub message_ids: Option<Vec<String>>,
+    /// Most letters a second, 1 to 100, for a reader or partner that has just recovered; absent: as fast as it goes. One request sends
+    /// back at most twenty seconds' worth.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 100)]
+    pub messages_per_second: Option<u32>,
+}
+
+/// Why letters are thrown away. A word of this list, no free text: it stands in the logs, where no personal data may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DiscardReason {
+    /// What it asked for was done otherwise: by the sweeper, by a later message, by hand.
+    DoneOtherwise,
+    /// What it asked for is no longer wanted.
+    Obsolete,
+    /// It is no message that any reader knows.
+    Unreadable,
+    /// It came from a test.
+    Test,
+}
+
+/// Which dead letters to throw away.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DiscardRequest {
+    /// The queue that they were given up of, also `relay` or `facts`.
+    #[schema(example = "relay")]
+    pub queue: String,
+    /// Which, 1 to 100: who throws away has looked at each.
+    pub message_ids: Vec<String>,
+    /// Why.
+    pub reason: DiscardReason,
 }
 
 /// What became of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum RedriveResult {
+pub(crate) enum LetterResult {
     /// It is in its queue again.
     Redriven,
     /// It stays: see the reason.
     Refused,
+    /// It is gone.
+    Discarded,
     /// There is none with this id (any more), or it is hidden by another request: try again in half a minute.
     NotFound,
 }
 
 /// What became of one dead letter.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct RedriveLine {
+pub(crate) struct LetterLine {
     /// Its id in the dead-letter queue.
     pub message_id: String,
     /// What became of it.
-    pub result: RedriveResult,
+    pub result: LetterResult,
     /// Why it stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -114,7 +151,16 @@ pub(crate) struct RedriveReport {
     /// Letters that are in their queue again.
     pub redriven: usize,
     /// Each letter.
-    pub messages: Vec<RedriveLine>,
+    pub messages: Vec<LetterLine>,
+}
+
+/// What became of the dead letters.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct DiscardReport {
+    /// Letters that are gone.
+    pub discarded: usize,
+    /// Each letter.
+    pub messages: Vec<LetterLine>,
 }
 
 /// List dead letters with their reasons.
@@ -175,35 +221,91 @@ pub(crate) async fn redrive_dead_letters(deps: &Deps, request: &Request) -> Resu
             return Err(Problem::new(409, "not-redrivable", detail).at("/queue"));
         }
     };
-    if sent.message_ids.as_ref().is_some_and(|ids| ids.is_empty() || ids.len() > LETTERS_MAX) {
-        let detail = format!("name 1 to {LETTERS_MAX} messages, or leave the field out for all");
+    let at_once = match sent.messages_per_second {
+        None => LETTERS_MAX,
+        Some(rate @ 1..=100) => LETTERS_MAX.min(usize::try_from(rate * SPREAD_S_MAX).unwrap_or(LETTERS_MAX)),
+        Some(_) => return Err(Problem::invalid("/messages_per_second", "send 1 to 100, or leave the field out")),
+    };
+    if sent.message_ids.as_ref().is_some_and(|ids| ids.is_empty() || ids.len() > at_once) {
+        let detail = format!("name 1 to {at_once} messages (at this rate), or leave the field out for all");
         return Err(Problem::invalid("/message_ids", detail));
     }
     let wanted: Option<BTreeSet<&str>> = sent.message_ids.as_ref().map(|ids| ids.iter().map(String::as_str).collect());
     let from = deps.settings.dead_letters_url(queue)?;
-    let limit = wanted.as_ref().map_or(LETTERS_MAX, BTreeSet::len);
+    let limit = wanted.as_ref().map_or(at_once, BTreeSet::len);
     let is_wanted = |letter: &DeadLetter| {
         sees(&principal, letter) && wanted.as_ref().is_none_or(|wanted| wanted.contains(letter.message_id.as_str()))
     };
     let letters = taken(deps, from, limit, is_wanted).await?;
     let mut messages = Vec::with_capacity(letters.len());
-    for letter in &letters {
+    for (number, letter) in letters.iter().enumerate() {
+        if let (Some(rate), 1..) = (sent.messages_per_second, number) {
+            deps.pause(Duration::from_secs(1) / rate).await;
+        }
         messages.push(redriven(deps, queue, letter).await);
     }
-    let found: BTreeSet<&str> = letters.iter().map(|letter| letter.message_id.as_str()).collect();
-    let missing = wanted.iter().flatten().filter(|id| !found.contains(**id));
-    messages.extend(missing.map(|id| RedriveLine {
-        message_id: (*id).to_owned(),
-        result: RedriveResult::NotFound,
-        reason: None,
-    }));
-    let redriven = messages.iter().filter(|line| line.result == RedriveResult::Redriven).count();
+    messages.extend(not_found(&letters, wanted.iter().flatten()));
+    let redriven = messages.iter().filter(|line| line.result == LetterResult::Redriven).count();
     tracing::info!(queue = queue.name(), redriven, asked = messages.len(), "dead letters sent back");
     Response::json(200, &RedriveReport { redriven, messages })
 }
 
-async fn redriven(deps: &Deps, queue: Queue, letter: &DeadLetter) -> RedriveLine {
-    let line = |result, reason: Option<&str>| RedriveLine {
+/// Throw dead letters away.
+///
+/// For letters that need no sending back: those of `relay` and `facts` once their records were made good, those that no reader
+/// takes, those that are not wanted any more. Who did it, and why, stands in the logs.
+#[utoipa::path(
+    post, path = "/v1/dead-letters/discard", tag = "operations", params(ForMerchant),
+    request_body = DiscardRequest,
+    responses((status = 200, description = "What became of each", body = DiscardReport), Refusals),
+    security(("api_key" = [])),
+)]
+pub(crate) async fn discard_dead_letters(deps: &Deps, request: &Request) -> Result<Response, Problem> {
+    let principal = authenticate(deps, request, &[Scope::Operations]).await?;
+    let sent: DiscardRequest = request.json()?;
+    let source = Source::named(&sent.queue).ok_or_else(|| unknown_queue("/queue"))?;
+    if !(1..=LETTERS_MAX).contains(&sent.message_ids.len()) {
+        return Err(Problem::invalid("/message_ids", format!("name 1 to {LETTERS_MAX} messages")));
+    }
+    let wanted: BTreeSet<&str> = sent.message_ids.iter().map(String::as_str).collect();
+    let from = source.dead_letters_url(deps)?;
+    let is_wanted = |letter: &DeadLetter| sees(&principal, letter) && wanted.contains(letter.message_id.as_str());
+    let letters = taken(deps, from, wanted.len(), is_wanted).await?;
+    let by = principal.key.as_ref().map_or("bootstrap administrator", ApiKeyId::as_str);
+    let mut messages = Vec::with_capacity(letters.len());
+    for letter in &letters {
+        let (result, reason) = match deps.queues.discard(letter, from).await {
+            Ok(()) => {
+                let correlation_id = read(letter).map(|message| message.correlation_id);
+                let (queue, message_id) = (source.name(), &letter.message_id);
+                tracing::info!(correlation_id, queue, message_id, reason = ?sent.reason, by, "dead letter thrown away");
+                (LetterResult::Discarded, None)
+            }
+            Err(failure) => {
+                tracing::warn!(reason = %failure, "dead letter not thrown away");
+                (LetterResult::Refused, Some(BUSY.to_owned()))
+            }
+        };
+        messages.push(LetterLine { message_id: letter.message_id.clone(), result, reason });
+    }
+    messages.extend(not_found(&letters, &wanted));
+    let discarded = messages.iter().filter(|line| line.result == LetterResult::Discarded).count();
+    Response::json(200, &DiscardReport { discarded, messages })
+}
+
+const BUSY: &str = "the queue is busy: try again in half a minute";
+
+/// A line for each letter that was asked for and not found.
+fn not_found<'a>(found: &[DeadLetter], wanted: impl IntoIterator<Item = &'a &'a str>) -> Vec<LetterLine> {
+    let found: BTreeSet<&str> = found.iter().map(|letter| letter.message_id.as_str()).collect();
+    let missing = wanted.into_iter().filter(|id| !found.contains(**id));
+    missing
+        .map(|id| LetterLine { message_id: (*id).to_owned(), result: LetterResult::NotFound, reason: None })
+        .collect()
+}
+
+async fn redriven(deps: &Deps, queue: Queue, letter: &DeadLetter) -> LetterLine {
+    let line = |result, reason: Option<&str>| LetterLine {
         message_id: letter.message_id.clone(),
         result,
         reason: reason.map(str::to_owned),
@@ -217,15 +319,15 @@ async fn redriven(deps: &Deps, queue: Queue, letter: &DeadLetter) -> RedriveLine
         Ok::<bool, Failure>(true)
     };
     match back.await {
-        Ok(true) => line(RedriveResult::Redriven, None),
+        Ok(true) => line(LetterResult::Redriven, None),
         Ok(false) => {
             put_back(deps, deps.settings.dead_letters_url(queue).unwrap_or_default(), std::slice::from_ref(letter))
                 .await;
-            line(RedriveResult::Refused, Some("it is no message of this queue: its reader would refuse it again"))
+            line(LetterResult::Refused, Some("it is no message of this queue: its reader would refuse it again"))
         }
         Err(failure) => {
             tracing::warn!(reason = %failure, "dead letter not sent back");
-            line(RedriveResult::Refused, Some("the queue is busy: try again in half a minute"))
+            line(LetterResult::Refused, Some(BUSY))
         }
     }
 }

@@ -41,6 +41,7 @@ pub(crate) async fn route(deps: &Deps, request: &Request) -> Option<Result<Respo
         "GET /v1/pick-tasks/{task}/packing-slip" => documents::get_packing_slip(deps, request).await,
         "GET /v1/dead-letters" => dead_letters::list_dead_letters(deps, request).await,
         "POST /v1/dead-letters/redrive" => dead_letters::redrive_dead_letters(deps, request).await,
+        "POST /v1/dead-letters/discard" => dead_letters::discard_dead_letters(deps, request).await,
         _ => return None,
     })
 }
@@ -63,6 +64,7 @@ pub(crate) async fn route(deps: &Deps, request: &Request) -> Option<Result<Respo
         documents::get_packing_slip,
         dead_letters::list_dead_letters,
         dead_letters::redrive_dead_letters,
+        dead_letters::discard_dead_letters,
     ),
     components(schemas(Problem))
 )]

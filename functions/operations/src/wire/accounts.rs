@@ -209,3 +209,20 @@ pub struct IssuedKey {
     #[schema(example = "sklad_…")]
     pub key: String,
 }
+
+/// What a request to seal secrets anew did.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ResealReport {
+    /// Id of the key that seals now.
+    #[schema(example = "1a2b3c4d")]
+    pub key: String,
+    /// Channels and carrier accounts whose secrets were sealed anew.
+    pub resealed: u32,
+    /// Those whose secrets were all under that key already.
+    pub current: u32,
+    /// Those with a secret that no key of the deployment opens: they are left as they are.
+    pub unopened: Vec<String>,
+    /// Send it as `cursor` for the next page of merchants; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}

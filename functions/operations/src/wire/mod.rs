@@ -5,7 +5,7 @@ mod catalogue;
 
 pub use accounts::{
     CarrierAccountView, ChannelEdit, ChannelView, IssuedKey, KeyView, MerchantEdit, NewCarrierAccount, NewChannel,
-    NewKey, NewMerchant,
+    NewKey, NewMerchant, ResealReport,
 };
 pub use catalogue::{
     Address, ImportLine, ImportOutcome, ImportReport, ItemView, LocationEdit, LocationView, NewItem, NewLocation,

@@ -8,6 +8,7 @@ mod crash;
 mod edits;
 mod import;
 mod keys;
+mod reseal;
 mod routes;
 mod tenancy;
 

@@ -28,6 +28,7 @@ pub(crate) const ROUTES: &[(&str, &[Scope])] = &[
     ("GET /v1/items", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("GET /v1/items/{sku}", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("POST /v1/items/import", &[Scope::Operations]),
+    ("POST /v1/sealed-secrets/reseal", &[]),
 ];
 
 fn described() -> Value {

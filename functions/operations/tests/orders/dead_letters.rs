@@ -6,6 +6,7 @@ use testkit::stack::ADMINISTRATOR_KEY;
 
 const LIST: &str = "GET /v1/dead-letters";
 const REDRIVE: &str = "POST /v1/dead-letters/redrive";
+const DISCARD: &str = "POST /v1/dead-letters/discard";
 
 fn message(merchant: &MerchantId, number: &str) -> Message {
     let order = OrderId::derive(merchant, &[number]);
@@ -122,4 +123,72 @@ async fn dead_letters_are_for_ops_teams() {
     }
     let (status, problem) = redrive(&world, &json!({"queue": "picks", "message_ids": []})).await;
     assert_eq!((status, problem["pointer"].as_str()), (400, Some("/message_ids")));
+}
+
+#[tokio::test]
+async fn at_a_rate_letters_go_back_one_after_the_other() {
+    let world = world().await;
+    for number in ["1", "2", "3", "4"] {
+        bury_message(&world, &world.merchant, number).await;
+    }
+    let began = std::time::Instant::now();
+    let (status, report) = redrive(&world, &json!({"queue": "reservations", "messages_per_second": 20})).await;
+    assert_eq!((status, report["redriven"].as_u64()), (200, Some(4)));
+    assert!(began.elapsed() >= std::time::Duration::from_millis(150), "three pauses of 50 ms");
+    assert_eq!(world.stack.drain("reservations").len(), 4);
+    // One request is over before its letters come back to others: at one a second it takes twenty.
+    for number in 0..25 {
+        bury_message(&world, &world.merchant, &format!("more-{number}")).await;
+    }
+    let ids: Vec<String> = (0..21).map(|number| format!("id-{number}")).collect();
+    let (status, problem) =
+        redrive(&world, &json!({"queue": "reservations", "messages_per_second": 1, "message_ids": ids})).await;
+    assert_eq!((status, problem["pointer"].as_str()), (400, Some("/message_ids")));
+    for rate in [0, 101] {
+        let (status, problem) = redrive(&world, &json!({"queue": "reservations", "messages_per_second": rate})).await;
+        assert_eq!((status, problem["pointer"].as_str()), (400, Some("/messages_per_second")));
+    }
+}
+
+#[tokio::test]
+async fn a_letter_that_is_thrown_away_is_gone_and_the_others_stay() {
+    let world = world().await;
+    for number in ["1", "2"] {
+        bury_message(&world, &world.merchant, number).await;
+    }
+    let other = MerchantId::derive(&["testkit", "other"]);
+    bury_message(&world, &other, "3").await;
+    let relay = world.stack.deps.settings.require("RELAY_DEAD_LETTERS_QUEUE_URL").unwrap();
+    world.stack.deps.queues.bury_at(relay, "orders/x/y", "unreadable", "relay", world.stack.now()).await.unwrap();
+    let all = list(&world, ADMINISTRATOR_KEY).await;
+    let id = |at: usize| all[at]["message_id"].clone();
+    let discard = async |key: &str, body: Value| world.call(request(DISCARD).key(key).json(&body).build()).await;
+    let own = all.iter().position(|letter| letter["merchant"] == world.merchant.as_str()).unwrap();
+    let theirs = all.iter().position(|letter| letter["merchant"] == other.as_str()).unwrap();
+    let body = json!({"queue": "reservations", "message_ids": [id(own), id(theirs), "gone"], "reason": "obsolete"});
+    let (status, report) = discard(&world.operations, body).await;
+    assert_eq!((status, report["discarded"].as_u64()), (200, Some(1)), "{report}");
+    let results: Vec<&str> =
+        report["messages"].as_array().unwrap().iter().map(|line| line["result"].as_str().unwrap()).collect();
+    assert_eq!(results, ["discarded", "not_found", "not_found"]);
+    // A stream's letters are for the platform's keys.
+    let body = json!({"queue": "relay", "message_ids": [id(all.len() - 1)], "reason": "done_otherwise"});
+    assert_eq!(discard(&world.operations, body.clone()).await.1["discarded"], 0);
+    assert_eq!(discard(ADMINISTRATOR_KEY, body).await.1["discarded"], 1);
+    let left = list(&world, ADMINISTRATOR_KEY).await;
+    assert_eq!(left.len(), 2);
+    assert!(left.iter().all(|letter| letter["message_id"] != id(own) && letter["queue"] == "reservations"));
+    assert_eq!(world.stack.drain("reservations").len(), 0);
+    for (body, pointer) in [
+        (json!({"queue": "x", "message_ids": ["a"], "reason": "test"}), "/queue"),
+        (json!({"queue": "picks", "message_ids": [], "reason": "test"}), "/message_ids"),
+        (json!({"queue": "picks", "message_ids": ["a"], "reason": "Мария said so"}), "/reason"),
+        (json!({"queue": "picks", "message_ids": ["a"]}), "/reason"),
+    ] {
+        let (status, problem) = discard(&world.operations, body).await;
+        assert_eq!((status, problem["pointer"].as_str()), (400, Some(pointer)), "{problem}");
+    }
+    for key in [&world.floor, &world.merchants] {
+        assert_eq!(discard(key, json!({"queue": "picks", "message_ids": ["a"], "reason": "test"})).await.0, 403);
+    }
 }
