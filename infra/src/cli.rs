@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::backup::{self, BackupError};
 use crate::bench;
 use crate::demo::{self, api::Api, setup::Endpoints};
 use crate::host::{Declaration, Host, Options, Output, functions, now};
@@ -15,6 +16,7 @@ use crate::simulation::cost::Cost;
 use crate::simulation::faults::Profile;
 use crate::simulation::size::{Size, World};
 use crate::simulation::{self, Plan, bugs};
+use crate::template;
 
 /// What the template is called.
 const TEMPLATE: &str = "template.yaml";
@@ -65,6 +67,19 @@ enum Command {
     Sim(SimArguments),
     /// Build the functions in release, and pack each as AWS takes it: `target/package/<function>.zip`.
     Package(package::Arguments),
+    /// Copy the tables and documents of the data directory into a new directory, also while a stack runs on it.
+    Backup {
+        /// The backup; it holds the keys, too, and is for its owner only.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+    /// Put a backup in place of the tables and documents of the data directory, on which no stack may run. Queues and streams begin
+    /// empty; what was there is kept beside it.
+    Restore {
+        /// The backup.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
     /// Run the sandbox carrier and shop alone, beside a stack elsewhere.
     Sandbox,
     /// Print the OpenAPI document of the whole API, as functions/about/openapi.json holds it.
@@ -152,6 +167,10 @@ enum CliError {
     #[error(transparent)]
     Simulation(#[from] simulation::SimulationError),
     #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error(transparent)]
+    Template(#[from] template::TemplateError),
+    #[error(transparent)]
     Package(#[from] package::PackageError),
     #[error("the simulation broke what must hold: see above")]
     Broken,
@@ -175,6 +194,8 @@ pub fn main() -> ExitCode {
         Some(Command::Package(arguments)) => {
             cli.stack.template().and_then(|template| Ok(package::run(&template, &arguments)?))
         }
+        Some(Command::Backup { directory }) => run_backup(&cli.stack, &directory),
+        Some(Command::Restore { directory }) => run_restore(&cli.stack, &directory),
         Some(Command::Sandbox) => run_sandbox(&cli.stack),
         Some(Command::Openapi) => crate::openapi::document_text().map(|text| print!("{text}")).map_err(CliError::from),
         Some(Command::Function { name, end_with_input }) => run_function(&name, end_with_input),
@@ -251,6 +272,37 @@ fn run_stack(arguments: &StackArguments) -> Result<(), CliError> {
         }
         Ok(outcome?)
     })
+}
+
+fn run_backup(arguments: &StackArguments, directory: &Path) -> Result<(), CliError> {
+    let manifest = backup::backup(&arguments.data, directory)?;
+    let items: usize = manifest.tables.values().sum();
+    println!(
+        "{items} items of {} tables, {} documents of {}",
+        manifest.tables.len(),
+        manifest.objects,
+        manifest.taken_at
+    );
+    println!("Keep it as you keep keys: it has those that open its secrets.");
+    Ok(())
+}
+
+fn run_restore(arguments: &StackArguments, directory: &Path) -> Result<(), CliError> {
+    // Names alone are needed of the template; its keys are nobody's.
+    let parameters = [
+        ("SecretsKey".to_owned(), format!("{}=", "A".repeat(43))),
+        ("AdministratorKeyHash".to_owned(), "0".repeat(64)),
+    ];
+    let overrides = template::Overrides { parameters: parameters.into(), ..template::Overrides::default() };
+    let stack = template::load(&arguments.template()?, &overrides)?;
+    let manifest = backup::restore(directory, &arguments.data, &stack)?;
+    println!("{} holds what was there at {}.", arguments.data.display(), manifest.taken_at);
+    println!(
+        "Queues and streams begin empty: the sweeper sets going again what they held.\n\
+         Carriers are asked before a label is bought, until you delete {}.",
+        arguments.data.join(crate::host::RESTORED).display()
+    );
+    Ok(())
 }
 
 /// Serves the sandbox partners until they are stopped.

@@ -7,9 +7,11 @@
 mod conformance;
 
 mod bad_input;
+mod dead_letters;
 mod description;
 mod flow;
 mod owasp;
+mod recovery;
 mod restart;
 mod sqs;
 mod stack;

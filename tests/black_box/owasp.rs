@@ -3,17 +3,11 @@
 //! What cannot be seen from outside is shown elsewhere: throttles in `tests/template/production.rs`
 //! (`each_route_is_throttled_and_the_open_and_dear_ones_most`), partners' nonsense in `shared/partners` (`no_bytes_make_it_panic`).
 
-#[path = "owasp/bodies.rs"]
 mod bodies;
-#[path = "owasp/classes.rs"]
 mod classes;
-#[path = "owasp/partner.rs"]
 mod partner;
-#[path = "owasp/secrets.rs"]
 mod secrets;
-#[path = "owasp/target.rs"]
 mod target;
-#[path = "owasp/webhooks.rs"]
 mod webhooks;
 
 use bodies::{fields, schema_of};
@@ -56,7 +50,9 @@ async fn api1_another_merchants_objects_do_not_exist() {
             if !route.contains('{') {
                 // A list, or something of the stranger's own that names what is the owner's: nothing of the owner's in it, and see below.
                 if route.starts_with("GET ") && *class != Class::Platform {
-                    for id in ["order", "task", "shipment", "return", "count", "audit", "recall"].map(|name| &owned[name]) {
+                    for id in
+                        ["order", "task", "shipment", "return", "count", "audit", "recall"].map(|name| &owned[name])
+                    {
                         assert!(!foreign.text.contains(id), "{route}: {}", foreign.text);
                     }
                 }
@@ -72,7 +68,10 @@ async fn api1_another_merchants_objects_do_not_exist() {
                 (answer.status, text)
             };
             assert_eq!(told(&foreign, owned), told(&nobodys_answer, &nobodys), "{route}");
-            assert!(foreign.status == 404 || (route.starts_with("GET ") && foreign.status == 200), "{route}: {foreign:?}");
+            assert!(
+                foreign.status == 404 || (route.starts_with("GET ") && foreign.status == 200),
+                "{route}: {foreign:?}"
+            );
         }
     }
     assert_eq!(target.belongings().await, before, "nothing of the owner's was changed");
@@ -214,16 +213,16 @@ async fn api6_orders_cannot_be_guessed_by_number_and_email() {
     };
     let own = &target.owner.keys["merchant"];
     let strangers = &target.stranger.keys["merchant"];
-    let nobody = ask(own, json!({"number": "#999999999"}), "nobody@example.org").await;
+    let nobody = ask(own, json!({"order_number": "#999999999"}), "nobody@example.org").await;
     assert_eq!(nobody.0, 404, "{nobody:?}");
     for (key, named, email) in [
         // Neither half tells whether it is right.
-        (own, json!({"number": number}), "nobody@example.org"),
-        (own, json!({"number": "#999999999"}), "ana@example.org"),
+        (own, json!({"order_number": number}), "nobody@example.org"),
+        (own, json!({"order_number": "#999999999"}), "ana@example.org"),
         (own, json!({"order": order}), "nobody@example.org"),
-        (own, json!({"number": number}), "ana@example.orgx"),
+        (own, json!({"order_number": number}), "ana@example.orgx"),
         // Nor does anything of another merchant's.
-        (strangers, json!({"number": number}), "ana@example.org"),
+        (strangers, json!({"order_number": number}), "ana@example.org"),
         (strangers, json!({"order": order}), "ana@example.org"),
     ] {
         assert_eq!(ask(key, named.clone(), email).await, nobody, "{named} {email}");
@@ -247,7 +246,8 @@ async fn api7_addresses_are_set_by_administrators_and_are_public() {
             "webhook_secrets": ["shpss_x"], "access_token": "shpat_x"})
     };
     let edit = |url: &str| json!({"name": "A", "api_url": url});
-    let account = |url: &str| json!({"carrier": "sandbox", "name": "A", "api_url": url, "service": "standard", "api_key": "k"});
+    let account =
+        |url: &str| json!({"carrier": "sandbox", "name": "A", "api_url": url, "service": "standard", "api_key": "k"});
     for url in [
         "http://169.254.169.254/latest/meta-data",
         "https://169.254.169.254",
@@ -274,7 +274,12 @@ async fn api7_addresses_are_set_by_administrators_and_are_public() {
         ] {
             let shot = with(target.shot(route, ids), &caller).header("content-type", "application/json");
             let answer = target.send(shot.body(body.to_string())).await;
-            assert_eq!((answer.status, &answer.json()["pointer"]), (400, &json!("/api_url")), "{route} {url}: {}", answer.text);
+            assert_eq!(
+                (answer.status, &answer.json()["pointer"]),
+                (400, &json!("/api_url")),
+                "{route} {url}: {}",
+                answer.text
+            );
         }
     }
     target.stack.end().await;
@@ -305,7 +310,11 @@ async fn api8_answers_tell_nothing_of_the_inside_and_are_kept_by_nobody() {
                 assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{route}");
                 assert!(answer.header("strict-transport-security").is_some(), "{route}");
                 let kind = if answer.status >= 400 { "application/problem+json" } else { "application/json" };
-                assert!(answer.status == 204 || answer.header("content-type") == Some(kind), "{route}: {:?}", answer.headers);
+                assert!(
+                    answer.status == 204 || answer.header("content-type") == Some(kind),
+                    "{route}: {:?}",
+                    answer.headers
+                );
                 assert!(
                     !answer.headers.iter().any(|(name, _)| name.starts_with("access-control")),
                     "{route}: no page of another site may read it"
@@ -322,8 +331,19 @@ async fn api8_answers_tell_nothing_of_the_inside_and_are_kept_by_nobody() {
         assert!(!answer.to_lowercase().contains("access-control"), "{method}: {answer}");
     }
     let inside = [
-        "panicked", ".rs:", "RUST_BACKTRACE", "dynamodb", "ConditionalCheck", "sqlite", "_TABLE", "QUEUE_URL", "SECRETS_KEY",
-        "/home/", "/work/", "expected struct", "at line ",
+        "panicked",
+        ".rs:",
+        "RUST_BACKTRACE",
+        "dynamodb",
+        "ConditionalCheck",
+        "sqlite",
+        "_TABLE",
+        "QUEUE_URL",
+        "SECRETS_KEY",
+        "/home/",
+        "/work/",
+        "expected struct",
+        "at line ",
     ];
     for (what, answer) in target.seen.lock().unwrap().iter().filter(|(_, answer)| answer.status >= 400) {
         for word in inside {
@@ -364,13 +384,34 @@ async fn api9_only_described_routes_answer_and_each_has_one_class() {
     classed.sort();
     assert_eq!(described, classed, "tests/black_box/owasp/classes.rs has each route once, with who may use it");
     for path in [
-        "/", "/v0/orders", "/v2/orders", "/V1/orders", "/v1", "/v1/", "/v1/orders/", "/v1//orders", "/orders", "/admin", "/.env",
-        "/v1/../v1/orders", "/health", "/metrics", "/debug", "/openapi.json", "/v1/openapi.yaml", "/swagger", "/webhooks",
-        "/webhooks/shops", "/carrier/v1/shipments", "/shop/admin/state", "/2018-06-01/runtime/invocation/next",
+        "/",
+        "/v0/orders",
+        "/v2/orders",
+        "/V1/orders",
+        "/v1",
+        "/v1/",
+        "/v1/orders/",
+        "/v1//orders",
+        "/orders",
+        "/admin",
+        "/.env",
+        "/v1/../v1/orders",
+        "/health",
+        "/metrics",
+        "/debug",
+        "/openapi.json",
+        "/v1/openapi.yaml",
+        "/swagger",
+        "/webhooks",
+        "/webhooks/shops",
+        "/carrier/v1/shipments",
+        "/shop/admin/state",
+        "/2018-06-01/runtime/invocation/next",
     ] {
         for key in ["", target.administrator()] {
             let url = format!("{}{path}", target.stack.endpoints.api);
-            let answer = target.send(Shot(partners::http::Request::new(partners::http::Method::Get, url)).key(key)).await;
+            let answer =
+                target.send(Shot(partners::http::Request::new(partners::http::Method::Get, url)).key(key)).await;
             assert_eq!(answer.status, 404, "{path}: {}", answer.text);
         }
     }

@@ -120,6 +120,14 @@ impl Process {
     }
 }
 
+impl Drop for Process {
+    /// A test that fails leaves nothing running.
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Three ports that were free a moment ago.
 pub(crate) fn free_ports() -> [u16; 3] {
     let sockets = [(); 3].map(|()| std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port"));

@@ -490,3 +490,50 @@ async fn two_environments_on_the_same_message_buy_one_label() {
             .is_some()
     );
 }
+
+/// As after tables were restored to an instant before the booking: the shipment is not in them.
+async fn restored(world: &mut World) {
+    let deps = &mut world.stack.deps;
+    deps.settings = deps.settings.clone().with("ASK_CARRIERS_FIRST", "true");
+    deps.store.apply(vec![platform::Write::Delete(shipment_key(&world.id()))]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_label_that_was_bought_after_the_restored_instant_is_found_and_not_bought_again() {
+    let carrier = Carrier::new();
+    let mut world = world(&carrier).await;
+    world.book().await.unwrap();
+    let before = world.shipment().await.label.unwrap();
+    restored(&mut world).await;
+    world.book().await.unwrap();
+    let found = world.shipment().await;
+    assert_eq!(found.state, ShipmentState::LabelPurchased);
+    assert_eq!(found.label.unwrap().carrier_shipment_id, before.carrier_shipment_id);
+    assert_eq!((carrier.purchases(), carrier.live().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn of_several_labels_that_a_lost_time_left_one_is_kept_and_the_others_are_given_back() {
+    let carrier = Carrier::answering([Answer::SoldTwice]);
+    let mut world = world(&carrier).await;
+    world.book().await.unwrap();
+    restored(&mut world).await;
+    world.until_done(MessageKind::Book { task: world.parcel.task.clone() }).await;
+    world.settle().await;
+    assert_eq!(world.shipment().await.state, ShipmentState::LabelPurchased);
+    assert_eq!((carrier.purchases(), carrier.live().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn after_a_restore_what_was_never_bought_is_bought_once() {
+    let carrier = Carrier::answering([Answer::Throttled, Answer::SoldThen500]);
+    let mut world = world(&carrier).await;
+    restored(&mut world).await;
+    world.until_done(MessageKind::Book { task: world.parcel.task.clone() }).await;
+    // The second answer was lost: found like any other.
+    world.until_done(MessageKind::Reconcile { shipment: world.id() }).await;
+    world.stack.clock.advance(Duration::from_secs(120));
+    world.until_done(MessageKind::Reconcile { shipment: world.id() }).await;
+    assert_eq!(world.shipment().await.state, ShipmentState::LabelPurchased);
+    assert_eq!(carrier.live().len(), 1);
+}

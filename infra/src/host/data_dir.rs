@@ -12,6 +12,8 @@ use super::moment::{NoRandomness, secret};
 
 /// What a data directory of ours contains, and no other directory does.
 const LOCK: &str = "sklad.lock";
+/// The file that says that the data were restored from a backup: while it is there, carriers are asked before a label is bought.
+pub const RESTORED: &str = "restored";
 
 /// Why the data directory cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -44,7 +44,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-pub use data_dir::DataError;
+pub(crate) use data_dir::DataDir;
+pub use data_dir::{DataError, RESTORED};
 pub use launch::FunctionProgram;
 pub use logs::Output;
 pub(crate) use moment::now;

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::aws_endpoint::{self, Endpoint};
-use super::data_dir::{DataDir, Keys};
+use super::data_dir::{DataDir, Keys, RESTORED};
 use super::environments::Pool;
 use super::event_sources::{self, Shared};
 use super::gateway::{self, Gateway};
@@ -45,7 +45,7 @@ impl Ports {
     }
 }
 
-fn declared(options: &Options, keys: &Keys, ports: &Ports) -> Result<Stack, HostError> {
+fn declared(options: &Options, data: &DataDir, keys: &Keys, ports: &Ports) -> Result<Stack, HostError> {
     match &options.declaration {
         Declaration::Stack(stack) => Ok(stack.clone()),
         Declaration::Template(path) => {
@@ -54,6 +54,7 @@ fn declared(options: &Options, keys: &Keys, ports: &Ports) -> Result<Stack, Host
                     ("AdministratorKeyHash".to_owned(), keys.administrator_hash()),
                     ("SecretsKey".to_owned(), keys.secrets.clone()),
                     ("Stage".to_owned(), "local".to_owned()),
+                    ("AskCarriersFirst".to_owned(), data.path().join(RESTORED).exists().to_string()),
                 ]),
                 aws_port: ports.aws.address.port(),
                 api_port: ports.api.address.port(),
@@ -69,7 +70,7 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
     let data = DataDir::open(&options.data, options.fresh)?;
     let keys = data.keys()?;
     let ports = Ports::bind(&options).await?;
-    let stack = declared(&options, &keys, &ports)?;
+    let stack = declared(&options, &data, &keys, &ports)?;
     let routes = Routes::of(&stack)?;
     let program = match options.program {
         Some(program) => program,

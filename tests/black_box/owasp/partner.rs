@@ -31,9 +31,10 @@ async fn request_of(stream: &mut TcpStream) -> Option<String> {
         let head_end = text.windows(4).position(|part| part == b"\r\n\r\n");
         if let Some(end) = head_end {
             let head = String::from_utf8_lossy(&text[..end]).to_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).map_or(0, |length| {
-                length.trim().parse::<usize>().unwrap_or(0)
-            });
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length:"))
+                .map_or(0, |length| length.trim().parse::<usize>().unwrap_or(0));
             if text.len() >= end + 4 + length {
                 return Some(head);
             }

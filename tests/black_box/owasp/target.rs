@@ -270,7 +270,9 @@ impl Target {
                     continue;
                 }
                 let headers = self.callers(&self.owner, *class).pop().unwrap();
-                let shot = headers.iter().fold(self.shot(route, &self.owner.ids), |shot, (name, value)| shot.header(name, value));
+                let shot = headers
+                    .iter()
+                    .fold(self.shot(route, &self.owner.ids), |shot, (name, value)| shot.header(name, value));
                 let answer = self.send(shot).await;
                 assert_eq!(answer.status, 200, "{route}: {}", answer.text);
                 read.insert((*route).to_owned(), answer.json());

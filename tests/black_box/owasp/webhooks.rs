@@ -61,7 +61,8 @@ async fn api2_a_signed_order_is_taken_while_its_timestamp_is_fresh() {
     let target = Target::start("api2-own").await;
     let owner = &target.owner.world;
     let administrator = Api::new(&target.stack.endpoints.api, target.administrator());
-    let channel = json!({"platform": "own", "name": "Own", "shop_domain": "shop.example.org", "webhook_secrets": [OWN_SECRET]});
+    let channel =
+        json!({"platform": "own", "name": "Own", "shop_domain": "shop.example.org", "webhook_secrets": [OWN_SECRET]});
     let own = administrator.clone().with_header("sklad-merchant", &owner.merchant).post("/v1/channels", &channel).await;
     let own = own.unwrap()["id"].as_str().unwrap().to_owned();
     let theirs = administrator.with_header("sklad-merchant", &target.stranger.world.merchant);

@@ -48,6 +48,15 @@ impl Shipment {
         Decision::of(next)
     }
 
+    /// A new shipment whose label may have been bought already, in a time that is not in restored tables: the carrier is asked
+    /// before anything is bought.
+    #[must_use]
+    pub fn to_be_looked_up(plan: ShipmentPlan, at: Timestamp) -> Decision<Self> {
+        let mut next = Self::planned(plan, at);
+        next.history.record(at, "booking_intent", Some("the carrier is asked first".to_owned()));
+        Decision::of(next)
+    }
+
     pub(super) fn planned(plan: ShipmentPlan, at: Timestamp) -> Self {
         Self {
             id: plan.id,

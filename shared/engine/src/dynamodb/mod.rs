@@ -107,6 +107,20 @@ impl DynamoDb {
         Ok(self.database.vacuum()?)
     }
 
+    /// Copies a database file as it is at one instant, also while an engine works on it.
+    ///
+    /// # Errors
+    /// The file cannot be read, or there is something at `copy`.
+    pub fn copy(file: &Path, copy: &Path) -> Result<(), EngineError> {
+        let path = copy.to_str().ok_or_else(|| EngineError::path(copy, "its name is not UTF-8; choose another one"))?;
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = rusqlite::Connection::open_with_flags(file, flags)?;
+        // Longer than any write takes.
+        connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        connection.execute("VACUUM INTO ?1", [path])?;
+        Ok(())
+    }
+
     /// Has `listener` called after every successful write to a table that has a stream, on the writer's
     /// thread: it should do no more than wake whoever reads the stream.
     pub fn on_stream_record(&self, listener: StreamListener) {
