@@ -12,8 +12,8 @@ use std::path::Path;
 use std::process::Command;
 
 const SKU: &str = "CUP-BLUE";
-/// How long ago the backup is made to be: longer than anything waits for its first look.
-const AGO: SignedDuration = SignedDuration::from_hours(1);
+/// How long ago the backup is made to be: longer than anything waits for its first look, and a carrier for being asked.
+const AGO: SignedDuration = SignedDuration::from_hours(25);
 
 fn sklad(data: &Path, command: &str, directory: &Path) {
     let output = Command::new(env!("CARGO_BIN_EXE_sklad"))
@@ -28,7 +28,7 @@ fn sklad(data: &Path, command: &str, directory: &Path) {
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Makes the backup as if it had been taken an hour earlier: every instant in it is an hour earlier, in keys, too.
+/// Makes the backup as if it had been taken a day earlier: every instant in it is [`AGO`] earlier, in keys, too.
 fn age(backup: &Path) {
     let mut moved = 0;
     for entry in std::fs::read_dir(backup.join("tables")).unwrap() {
@@ -76,7 +76,7 @@ fn every_instant_of_a_text_moves_and_nothing_else() {
     let text =
         r#"{"a":{"S":"2026-01-01T00:30:00Z"},"k":"2026-01-01T00:30:00.123456Z#ord_2026-01-01T","d":"2026-01-01"} 000Z"#;
     let moved =
-        r#"{"a":{"S":"2025-12-31T23:30:00Z"},"k":"2025-12-31T23:30:00.123456Z#ord_2026-01-01T","d":"2026-01-01"} 000Z"#;
+        r#"{"a":{"S":"2025-12-30T23:30:00Z"},"k":"2025-12-30T23:30:00.123456Z#ord_2026-01-01T","d":"2026-01-01"} 000Z"#;
     assert_eq!(earlier(text), (moved.to_owned(), 2));
 }
 

@@ -93,7 +93,7 @@ async fn api10_a_hostile_carrier_sells_nothing_and_leads_nowhere() {
     });
     world.stock_up(|_, location| if location == "SOF1" { 7 } else { 0 }).await.unwrap();
     let account = json!({
-        "carrier": "sandbox", "name": "Hostile", "api_url": carrier_url, "service": "standard", "api_key": "k", "default": true,
+        "carrier": "sandbox", "name": "Hostile", "api_url": carrier_url, "service": "standard", "api_key": "k", "webhook_secrets": ["s"], "default": true,
     });
     let administrator = Api::new(&target.stack.endpoints.api, target.administrator());
     administrator.with_header("sklad-merchant", &world.merchant).post("/v1/carrier-accounts", &account).await.unwrap();

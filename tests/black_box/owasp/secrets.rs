@@ -18,7 +18,7 @@ async fn api3_a_secret_is_in_no_answer_no_log_and_no_file() {
     let administrator = Api::new(&target.stack.endpoints.api, target.administrator())
         .with_header("sklad-merchant", &target.owner.world.merchant);
     // All of them set anew, so that the test knows them; then used: a signed webhook, a booking, a publication of stock.
-    let secrets = ["shpss_quite_secret_1", "shpat_quite_secret_2", "carrier_quite_secret_3", "hook_quite_secret_4"];
+    let secrets = ["shpss_quite_secret_1", "shpat_quite_secret_2", "sbx_quite_secret_3", "hook_quite_secret_4"];
     let edit = json!({
         "name": "Shop", "api_url": format!("{}/shop", target.stack.endpoints.sandbox),
         "webhook_secrets": [secrets[0]], "access_token": secrets[1],

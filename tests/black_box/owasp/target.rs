@@ -173,7 +173,7 @@ impl Target {
         let item = json!({"sku": "OWNERS-LOT", "name": "By lot", "lot_tracked": true});
         world.operations.post("/v1/items", &item).await.unwrap();
         let receipt = json!({
-            "sku": "OWNERS-LOT", "location": "SOF1", "quantity": 2, "lot": "L1", "expiry": "2040-01-01", "actor": actor,
+            "sku": "OWNERS-LOT", "location": "SOF1", "quantity": 2, "goods": {"lot": "L1", "expiry": "2040-01-01"}, "actor": actor,
         });
         world.operations.post("/v1/receipts", &receipt).await.unwrap();
         let recall = json!({"sku": "OWNERS-LOT", "lot": "L1", "reason": "attack", "actor": actor});

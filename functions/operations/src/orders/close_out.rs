@@ -86,7 +86,10 @@ async fn check(deps: &Deps, merchant: &MerchantId, sent: &CloseOutRequest) -> Re
         return Err(Problem::invalid("/shipments", detail));
     }
     let account_key = SealedCarrierAccount::key_of(&sent.carrier_account);
-    if deps.store.load::<SealedCarrierAccount>(&account_key).await?.is_none() {
+    // Another merchant's account does not exist either.
+    if sent.carrier_account.merchant() != *merchant
+        || deps.store.load::<SealedCarrierAccount>(&account_key).await?.is_none()
+    {
         return Err(Problem::not_found("this carrier account").at("/carrier_account"));
     }
     if deps.store.load::<StoredLocation>(&location_key(merchant, &sent.location)).await?.is_none() {
