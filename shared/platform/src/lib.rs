@@ -13,6 +13,7 @@ pub mod function;
 pub mod http;
 pub mod items;
 pub mod level;
+mod levels;
 pub mod listing;
 pub mod metrics;
 pub mod operation;
