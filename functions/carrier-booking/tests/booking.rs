@@ -493,9 +493,10 @@ async fn two_environments_on_the_same_message_buy_one_label() {
 
 /// As after tables were restored to an instant before the booking: the shipment is not in them.
 async fn restored(world: &mut World) {
+    let gone = shipment_key(&world.id());
     let deps = &mut world.stack.deps;
     deps.settings = deps.settings.clone().with("ASK_CARRIERS_FIRST", "true");
-    deps.store.apply(vec![platform::Write::Delete(shipment_key(&world.id()))]).await.unwrap();
+    deps.store.apply(vec![platform::Write::Delete(gone)]).await.unwrap();
 }
 
 #[tokio::test]
