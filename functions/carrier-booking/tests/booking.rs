@@ -517,7 +517,7 @@ async fn a_label_that_was_bought_after_the_restored_instant_is_found_and_not_bou
 async fn of_several_labels_that_a_lost_time_left_one_is_kept_and_the_others_are_given_back() {
     let carrier = Carrier::answering([Answer::SoldTwice]);
     let mut world = world(&carrier).await;
-    world.book().await.unwrap();
+    world.book().await.unwrap_err();
     restored(&mut world).await;
     world.until_done(MessageKind::Book { task: world.parcel.task.clone() }).await;
     world.settle().await;
