@@ -9,6 +9,7 @@ mod conformance;
 mod bad_input;
 mod description;
 mod flow;
+mod personal_data;
 mod restart;
 mod sqs;
 mod stack;

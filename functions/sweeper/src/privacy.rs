@@ -7,7 +7,7 @@
 use crate::look::{Run, due};
 use domain::lot_record::LotRecord;
 use domain::order::Order;
-use domain::privacy::{DataClass, ErasureState, Facts, PrivacyRequest};
+use domain::privacy::{DataClass, ErasureState, Facts, Pace, PrivacyRequest};
 use domain::recall::Recall;
 use domain::returns::Return;
 use domain::shipment::Shipment;
@@ -19,10 +19,9 @@ use platform::items::{
 use platform::{Deps, Failure, Key, Operation, Table, Write};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The setting that says for how long a run may write after it began, seconds. Nobody sets it but tests.
+/// Settings of the pace, seconds. Nobody sets them but tests.
 const SETTLES_VARIABLE: &str = "ERASURE_SETTLES_SECONDS";
-/// Unless said otherwise: the longest time-out that Lambda has.
-const SETTLES_S: i64 = 900;
+const LOOKS_VARIABLE: &str = "ERASURE_LOOKS_SECONDS";
 /// Most bodies that were ever sent under one order.
 const PERSONS_MAX: usize = 100;
 
@@ -37,7 +36,8 @@ pub(crate) async fn look_at_privacy_request(deps: &Deps, run: &mut Run, key: &Ke
         facts.insert(id.clone(), facts_of(deps, &order.body).await?);
         orders.insert(id.clone(), order);
     }
-    let looked = request.body.look(&facts, run.now);
+    let pace = pace(deps);
+    let looked = request.body.look(&facts, pace, run.now);
     if looked.next.orders != request.body.orders {
         let mut writes = Vec::new();
         for (before, after) in request.body.orders.iter().zip(&looked.next.orders) {
@@ -65,7 +65,7 @@ pub(crate) async fn look_at_privacy_request(deps: &Deps, run: &mut Run, key: &Ke
         }
     }
     let now = deps.clock.now();
-    let cleared = request.body.cleared(|order, class| found.contains(&(order.clone(), class)), settles(deps), now);
+    let cleared = request.body.cleared(|order, class| found.contains(&(order.clone(), class)), pace, now);
     tracing::info!(privacy_request = %request.body.id, state = ?cleared.next.state, deleted = found.len(), "privacy request");
     let (writes, _) = deps.store.write_of(Some(&request), cleared, &operation)?;
     applied(deps, writes).await.map(drop)
@@ -80,9 +80,14 @@ async fn applied(deps: &Deps, writes: Vec<Write>) -> Result<bool, Failure> {
     }
 }
 
-fn settles(deps: &Deps) -> SignedDuration {
-    let set = deps.settings.get(SETTLES_VARIABLE).and_then(|seconds| seconds.parse::<u32>().ok());
-    SignedDuration::from_secs(set.map_or(SETTLES_S, i64::from))
+fn pace(deps: &Deps) -> Pace {
+    let set = |name| deps.settings.get(name).and_then(|seconds| seconds.parse::<u32>().ok());
+    let seconds = |seconds: u32| SignedDuration::from_secs(i64::from(seconds));
+    let usual = Pace::default();
+    Pace {
+        settles: set(SETTLES_VARIABLE).map_or(usual.settles, seconds),
+        looks: set(LOOKS_VARIABLE).map_or(usual.looks, seconds),
+    }
 }
 
 async fn facts_of(deps: &Deps, order: &Order) -> Result<Facts, Failure> {

@@ -10,7 +10,7 @@ mod tests;
 
 pub use holds::{BOOKS_YEARS_MAX, CLAIMS_LAST, Facts, LegalHold, holds};
 pub use request::{
-    ClassState, EXPORT_LASTS, ErasureState, InvoiceHold, ORDERS_MAX, OrderErasure, PrivacyKind, PrivacyOrigin,
+    ClassState, EXPORT_LASTS, ErasureState, InvoiceHold, ORDERS_MAX, OrderErasure, Pace, PrivacyKind, PrivacyOrigin,
     PrivacyRequest, PrivacyState,
 };
 

@@ -26,8 +26,22 @@ use utoipa::ToSchema;
 pub const ORDERS_MAX: usize = 25;
 /// For how long an export may be read.
 pub const EXPORT_LASTS: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How long a request whose holds have no end that is known is left alone.
-const LOOK_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// How fast an erasure goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// For how long something may still be written by a run that began before.
+    pub settles: SignedDuration,
+    /// How long a request is left alone whose holds something may end that happens.
+    pub looks: SignedDuration,
+}
+
+impl Default for Pace {
+    /// Longer than the longest time-out that Lambda has; and once an hour.
+    fn default() -> Self {
+        Self { settles: SignedDuration::from_mins(15), looks: SignedDuration::from_hours(1) }
+    }
+}
 
 /// What is asked for, by the articles of the GDPR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -293,7 +307,7 @@ impl PrivacyRequest {
     /// The sweeper's look, first half: what no hold keeps any more is to be erased. `facts` are those of [`Self::held`]; an
     /// order without facts stays as it is.
     #[must_use]
-    pub fn look(&self, facts: &BTreeMap<OrderId, Facts>, at: Timestamp) -> Decision<Self> {
+    pub fn look(&self, facts: &BTreeMap<OrderId, Facts>, pace: Pace, at: Timestamp) -> Decision<Self> {
         let mut next = self.clone();
         for own in &mut next.orders {
             let Some(facts) = facts.get(&own.order) else { continue };
@@ -306,26 +320,21 @@ impl PrivacyRequest {
                 }
             }
         }
-        next.next_look_at = next.due_after(at);
+        next.next_look_at = next.due_after(pace, at);
         Decision::of(next)
     }
 
     /// The second half: `found` says of what was `erasing` whether the look found (and deleted) something of it. What was
-    /// erasing for as long as `settles`, and of which nothing was found now, is erased.
+    /// erasing for as long as it takes to settle, and of which nothing was found now, is erased.
     #[must_use]
-    pub fn cleared(
-        &self,
-        found: impl Fn(&OrderId, DataClass) -> bool,
-        settles: SignedDuration,
-        at: Timestamp,
-    ) -> Decision<Self> {
+    pub fn cleared(&self, found: impl Fn(&OrderId, DataClass) -> bool, pace: Pace, at: Timestamp) -> Decision<Self> {
         let mut next = self.clone();
         for own in &mut next.orders {
             for (class, state) in own.classes.iter_mut().filter(|(_, state)| state.state == ErasureState::Erasing) {
                 if found(&own.order, *class) {
                     // Somebody wrote it since: the wait begins anew.
                     state.since = at;
-                } else if state.since + settles <= at {
+                } else if state.since + pace.settles <= at {
                     *state = ClassState { state: ErasureState::Erased, since: at };
                 }
             }
@@ -336,8 +345,8 @@ impl PrivacyRequest {
             next.history.record(at, "erased", None);
         }
         next.next_look_at = match next.erasing_since() {
-            Some(since) => Some((since + settles).max(at)),
-            None => next.due_after(at),
+            Some(since) => Some((since + pace.settles).max(at)),
+            None => next.due_after(pace, at),
         };
         Decision::of(next)
     }
@@ -349,7 +358,7 @@ impl PrivacyRequest {
     }
 
     /// When a hold may have passed: events are looked for again and again, ends of time once.
-    fn due_after(&self, at: Timestamp) -> Option<Timestamp> {
+    fn due_after(&self, pace: Pace, at: Timestamp) -> Option<Timestamp> {
         if self.erasing_since().is_some() {
             return Some(at);
         }
@@ -357,7 +366,7 @@ impl PrivacyRequest {
         let ends = held.flat_map(|own| {
             let by_event = own.holds.is_empty() || own.holds.iter().any(LegalHold::may_end_by_event);
             let days = own.holds.iter().filter_map(|hold| hold.until);
-            days.chain(by_event.then_some(at + LOOK_AGAIN_AFTER))
+            days.chain(by_event.then_some(at + pace.looks))
         });
         ends.min()
     }

@@ -79,12 +79,11 @@ fn restricted(order: &OrderId) -> PrivacyRequest {
     request.confirm(Some(InvoiceHold::KeptElsewhere), &who(), at(0)).unwrap().next
 }
 
-const SETTLES: SignedDuration = SignedDuration::from_mins(15);
-
 /// A whole look at a world that has what `found` says.
 fn look(request: &PrivacyRequest, facts: &Facts, found: bool, now: Timestamp) -> PrivacyRequest {
     let facts = request.held().map(|id| (id.clone(), facts.clone())).collect::<BTreeMap<_, _>>();
-    request.look(&facts, now).next.cleared(|_, _| found, SETTLES, now).next
+    let pace = Pace::default();
+    request.look(&facts, pace, now).next.cleared(|_, _| found, pace, now).next
 }
 
 #[test]
@@ -330,7 +329,7 @@ proptest! {
                     prop_assert_eq!(holds, state.state == ErasureState::Held);
                 }
                 if was.state == ErasureState::Erasing && state.state == ErasureState::Erased {
-                    prop_assert!(!found && was.since + SETTLES <= now);
+                    prop_assert!(!found && was.since + Pace::default().settles <= now);
                 }
             }
             prop_assert_eq!(own.next_look_at.is_none(), own.state == PrivacyState::Erased);
