@@ -4,6 +4,7 @@
 mod traces;
 
 use crate::stack::Stack;
+use domain::OrderId;
 use domain::address::{Address, Person};
 use infra::demo::api::{Api, send};
 use infra::demo::setup::{World, set_up};
@@ -80,6 +81,7 @@ async fn a_shopper_is_nowhere_but_in_two_places_and_after_the_erasure_nowhere() 
     let (status, accepted) = send(&sent).await.unwrap();
     assert_eq!(status, 201, "{accepted}");
     let id = accepted["id"].as_str().unwrap().to_owned();
+    let order: OrderId = id.parse().unwrap();
     let tasks = world.pick_tasks(&id, 1).await.unwrap();
     world.pick_and_pack(&tasks[0]).await.unwrap();
     let (shipment, _) = world.labels(&id, 1).await.unwrap().remove(0);
@@ -98,7 +100,7 @@ async fn a_shopper_is_nowhere_but_in_two_places_and_after_the_erasure_nowhere() 
     assert_eq!(traces.in_streams(&stack).await, [""; 0]);
     assert_eq!(traces.in_queues(&stack).await, [""; 0]);
     assert_eq!(traces.in_logs(&stack), [""; 0]);
-    let documents = traces.objects(&stack).await;
+    let documents = traces.objects(&stack, &order).await;
     assert!(
         documents.len() >= 3 && documents.iter().all(|key| key.starts_with(&format!("orders/{id}/"))),
         "{documents:?}"
@@ -126,7 +128,7 @@ async fn a_shopper_is_nowhere_but_in_two_places_and_after_the_erasure_nowhere() 
     let back = world.shopkeeper.post("/v1/returns", &back).await.unwrap();
     let claim = |own: &Value| own["orders"][0]["holds"][0]["reason"] == "open_claim";
     request_is(&world, &stack, request, claim).await;
-    assert!(!traces.objects(&stack).await.is_empty(), "a claim may need the label");
+    assert!(!traces.objects(&stack, &order).await.is_empty(), "a claim may need the label");
     let decline = format!("/v1/returns/{}/decline", back["id"].as_str().unwrap());
     world.operations.post(&decline, &json!({"reason": "no defect", "actor": actor})).await.unwrap();
 
@@ -134,7 +136,7 @@ async fn a_shopper_is_nowhere_but_in_two_places_and_after_the_erasure_nowhere() 
     assert_eq!(traces.in_tables(&stack).await, [""; 0]);
     assert_eq!(traces.in_streams(&stack).await, [""; 0]);
     assert_eq!(traces.in_queues(&stack).await, [""; 0]);
-    assert_eq!(traces.objects(&stack).await, [""; 0]);
+    assert_eq!(traces.objects(&stack, &order).await, [""; 0]);
     assert_eq!(traces.in_logs(&stack), [""; 0]);
 
     // The shop sends it again, as it was and changed.

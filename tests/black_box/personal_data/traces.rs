@@ -3,7 +3,9 @@
 use crate::stack::{Stack, aws, sqs};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use partners::http::{Method, Request};
+use domain::OrderId;
+use platform::deps::Seams;
+use platform::{Deps, Settings};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -113,17 +115,24 @@ impl Traces {
         found
     }
 
-    /// The keys of every object.
-    pub(crate) async fn objects(&self, stack: &Stack) -> Vec<String> {
-        let data = stack.data().expect("a stack of the test's own").join("aws/objects");
-        let buckets: Vec<PathBuf> = entries(&data);
-        assert_eq!(buckets.len(), 1, "one bucket: {buckets:?}");
-        let name = buckets[0].file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let request = Request::new(Method::Get, format!("{}/{name}?list-type=2", stack.aws_url));
-        let (status, listed) = infra::demo::api::send(&request).await.expect("S3 answers");
-        assert_eq!(status, 200, "{listed}");
-        let listed = listed.as_str().unwrap_or_default().to_owned();
-        listed.split("<Key>").skip(1).filter_map(|rest| Some(rest.split_once("</Key>")?.0.to_owned())).collect()
+    /// The keys of every document of the order; there are no others.
+    pub(crate) async fn objects(&self, stack: &Stack, order: &OrderId) -> Vec<String> {
+        let buckets = entries(&stack.data().expect("a stack of the test's own").join("aws/objects"));
+        let [bucket] = buckets.as_slice() else { panic!("one bucket: {buckets:?}") };
+        let name = bucket.file_name().unwrap_or_default().to_string_lossy();
+        let variables = [
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_ENDPOINT_URL", stack.aws_url.as_str()),
+            ("DOCUMENTS_BUCKET", &name),
+        ];
+        let settings: Settings =
+            variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let seams = Seams::of_machine(&settings);
+        let keys = Deps::new(settings, seams).expect("clients").documents.keys(order).await.expect("S3 answers");
+        assert_eq!(keys.len(), entries(bucket).len(), "all documents are the order's");
+        keys
     }
 
     /// The logs that have some.
