@@ -26,11 +26,12 @@ pub(crate) async fn open(
     if orders.is_empty() {
         return Response::json(200, &Ignored { ignored: "nothing of this shopper is stored here".to_owned() });
     }
+    let asked = format!("{kind:?}");
     let mut opened = Vec::new();
     for part in orders.chunks(ORDERS_MAX) {
         // Named by its first order: which others are erased by the time of a repetition makes it no other request.
         let first = part.first().map(OrderId::as_str).unwrap_or_default();
-        let cause = ["privacy", channel.as_str(), delivery, first];
+        let cause = ["privacy", channel.as_str(), delivery, &asked, first];
         let id = PrivacyRequestId::derive(&merchant, &cause);
         let named = (kind, PrivacyOrigin::Shop);
         let decision = PrivacyRequest::open(id.clone(), named, part.to_vec(), None, deps.clock.now())
