@@ -13,6 +13,7 @@ use crate::package;
 use crate::simulation::command::{self, Many};
 use crate::simulation::cost::Cost;
 use crate::simulation::faults::Profile;
+use crate::simulation::side_by_side::processors;
 use crate::simulation::size::{Size, World};
 use crate::simulation::{self, Plan, bugs};
 
@@ -301,8 +302,7 @@ fn run_simulation(stack: &StackArguments, arguments: &SimArguments) -> Result<()
         let well = simulation::sale::print(&template, &arguments.rates, &arguments.batches)?;
         return if well { Ok(()) } else { Err(CliError::Broken) };
     }
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = arguments.threads.unwrap_or(processors);
+    let threads = arguments.threads.unwrap_or_else(processors);
     if arguments.bugs {
         println!("{}", bugs::Outcome::head());
         let outcomes = bugs::run_all(&template, threads, |outcome| println!("{outcome}"))?;

@@ -1,7 +1,7 @@
 //! What a reviewer of a production account looks for, as rules over every resource: a new one that breaks a rule fails here.
 
 use super::{declared, overrides, root, text};
-use infra::template::{Declared, load_all};
+use infra::template::{Declared, kebab, load_all};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -81,20 +81,8 @@ fn each_function_s_failed_invocations_are_watched_and_take_a_deployment_back() {
             (&json!("AWS/Lambda"), &json!("Errors")),
             "{id}"
         );
-        assert_eq!(function["Properties"]["DeploymentPreference"]["Alarms"], json!([alarm_name(&alarm)]), "{id}");
+        assert_eq!(function["Properties"]["DeploymentPreference"]["Alarms"], json!([kebab(&alarm)]), "{id}");
     }
-}
-
-/// `!Ref` of an alarm on one machine: its id in kebab-case.
-fn alarm_name(id: &str) -> String {
-    let mut name = String::new();
-    for letter in id.chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('-');
-        }
-        name.push(letter.to_ascii_lowercase());
-    }
-    name
 }
 
 #[test]

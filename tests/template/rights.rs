@@ -53,7 +53,7 @@ fn may(declared: &Declared, function: &str, action: &str, resource: &str) -> boo
         _ => "arn:aws:s3:::",
     };
     let arn = format!("{prefix}{resource}");
-    declared.grants[function].iter().any(|grant| grant.allow && grant.covers(action, &arn))
+    declared.grants[function].iter().any(|grant| grant.allow && grant.resource_for(action, &arn).is_some())
 }
 
 #[test]

@@ -6,14 +6,10 @@ use domain::{LocationId, Message, Sku};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use platform::feed;
-use platform::items::{
-    StoredItem, StoredLevel, item_key, level_prefix, replenishment_key, shard, stock_of, stock_partition,
-};
-use platform::{Deps, Failure, Operation, Table};
+use platform::items::{StoredItem, StoredLevel, item_key, replenishment_key, shard, stock_of};
+use platform::{Deps, Failure, Operation};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most levels of an item.
-const LEVELS_MAX: usize = 10_000;
 /// Most waiting orders counted.
 const WAITING_MAX: usize = 10_000;
 /// The daily looks of all items are spread over so many minutes of the night.
@@ -54,8 +50,7 @@ pub(crate) async fn look(deps: &Deps, message: &Message, sku: &Sku) -> Result<()
 
 async fn look_at(deps: &Deps, item: &Item, before: Replenishment, now: Timestamp) -> Result<Replenishment, Failure> {
     let (merchant, sku) = (&before.merchant, &before.sku);
-    let partition = stock_partition(merchant, sku);
-    let levels = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await?;
+    let levels = deps.store.levels(merchant, sku).await?;
     let levels: Vec<StoredLevel> = levels.into_iter().map(|(_, level)| level.body).collect();
     let today = now.to_zoned(TimeZone::UTC).date();
     let sales = match before.sales.missing(today) {

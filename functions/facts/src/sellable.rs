@@ -9,7 +9,7 @@ use domain::Sku;
 use domain::sellable::Sellable;
 use platform::feed;
 use platform::items::{SealedChannel, StoredItem, item_key, sellable_key};
-use platform::sellable::{Asked, figure, levels};
+use platform::sellable::{Asked, figure};
 use platform::{Deps, Failure, Operation, Versioned};
 
 /// Whether a computation that changes nothing is stored.
@@ -53,7 +53,7 @@ async fn store(
     let days = channel.channel.min_remaining_shelf_life_days;
     let stored = feed::change::<Sellable>(deps, &sellable_key(id, sku), operation, async |before, now| {
         let item = deps.store.require::<StoredItem>(&item_key(&merchant, sku), sku).await?.body.item;
-        let levels = levels(deps, &merchant, sku).await?;
+        let levels = deps.store.levels(&merchant, sku).await?;
         let computed = figure(deps, Asked { merchant: &merchant, days, now }, &item, &levels).await?.computed;
         Ok(match before {
             None => Sellable::first(id, sku, computed, now),

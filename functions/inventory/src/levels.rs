@@ -4,10 +4,10 @@ use crate::wire::{LevelView, StockView};
 use domain::{MerchantId, Sku};
 use futures_util::{StreamExt, TryStreamExt};
 use platform::auth::{READERS, authenticate};
-use platform::items::{StoredItem, item_key};
+use platform::items::{StoredItem, StoredLevel, item_key};
 use platform::listing::{Page, PageRequest};
 use platform::requests::query_sku;
-use platform::sellable::{Asked, Figure, figure, levels};
+use platform::sellable::{Asked, Figure, figure};
 use platform::spec::{ForMerchant, PageQuery, Refusals};
 use platform::{Deps, Failure, Problem, Request, Response, Versioned};
 
@@ -21,16 +21,14 @@ async fn stock_of(
     stored: Versioned<StoredItem>,
 ) -> Result<(StockView, u64), Failure> {
     let item = stored.body.item;
-    let levels = levels(deps, merchant, &item.sku).await?;
+    let levels = deps.store.levels(merchant, &item.sku).await?;
     // For nobody in particular: each channel has a figure of its own, by how long goods must keep for it.
     let asked = Asked { merchant, days: 0, now: deps.clock.now() };
     let Figure { computed, versions } = figure(deps, asked, &item, &levels).await?;
-    let mut views = Vec::with_capacity(levels.len());
-    for (key, level) in levels {
-        let id =
-            level.body.id().ok_or_else(|| Failure::bug(format!("a level without location: {}/{}", key.pk, key.sk)))?;
-        views.push(LevelView::new(id, level.version, (&level.body.level(), &level.body.bins())));
-    }
+    let view = |(id, level): (_, Versioned<StoredLevel>)| {
+        LevelView::new(id, level.version, (&level.body.level(), &level.body.bins()))
+    };
+    let views = levels.into_iter().map(view).collect();
     let view =
         StockView { sku: item.sku, sellable: computed.quantity.into(), safety_stock: item.safety_stock, levels: views };
     Ok((view, stored.version + versions))

@@ -8,16 +8,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use platform::auth::{READERS, authenticate};
 use platform::feed::{Feed, FeedOf};
-use platform::items::{
-    ALERTS_PART, CHANGED_INDEX, StoredItem, StoredLevel, level_prefix, replenishment_key, stock_of, stock_partition,
-};
+use platform::items::{ALERTS_PART, CHANGED_INDEX, StoredItem, StoredLevel, replenishment_key, stock_of};
 use platform::listing::{Page, PageRequest};
 use platform::spec::{ForMerchant, PageQuery, Refusals};
 use platform::{Deps, Failure, Key, Problem, Request, Response, Table};
 use std::collections::BTreeMap;
 
-/// Most levels read of one item.
-const LEVELS_MAX: usize = 1000;
 /// Most waiting orders counted of one item.
 const WAITING_MAX: usize = 10_000;
 /// Items whose stock is read at the same time.
@@ -61,8 +57,7 @@ async fn view(
     sales: &BTreeMap<domain::Sku, Sales>,
     today: Date,
 ) -> Result<ReplenishmentView, Failure> {
-    let partition = stock_partition(merchant, &item.sku);
-    let levels = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await?;
+    let levels = deps.store.levels(merchant, &item.sku).await?;
     let levels: Vec<StoredLevel> = levels.into_iter().map(|(_, level)| level.body).collect();
     let waiting = deps.store.waiting(merchant, &item.sku, WAITING_MAX).await?;
     let stock = stock_of(&levels, waiting.iter().map(|entry| u64::from(entry.units)).sum());

@@ -4,12 +4,10 @@
 
 use domain::allocation::Component;
 use domain::{Decision, MerchantId, Rejected, Sku};
-use platform::items::{PartOf, StoredItem, StoredLevel, item_key, level_prefix, stock_partition};
-use platform::{Deps, Failure, Operation, Stored, Table, Versioned, Write};
+use platform::items::{PartOf, StoredItem, item_key};
+use platform::{Deps, Failure, Operation, Stored, Versioned, Write};
 use std::collections::BTreeMap;
 
-/// Most levels looked at of an item that becomes a kit.
-const LEVELS_MAX: usize = 1000;
 /// Most kits that an item is a component of: each is computed anew with every change of its stock.
 const KITS_MAX: u32 = 1000;
 
@@ -87,8 +85,7 @@ async fn becomes_kit(
             format!("this item is a component of {kits} kits, and a kit contains no kit: take it out of them first");
         return Err(Rejected::new("kit-contains-kit", detail).at("/kit").into());
     }
-    let partition = stock_partition(merchant, sku);
-    let levels = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await?;
+    let levels = deps.store.levels(merchant, sku).await?;
     if levels.iter().any(|(_, stored)| stored.body.level().0.values().any(|units| *units != 0)) {
         let detail =
             "units of this item are in stock, and a kit has none: ship them or adjust them away, or use another SKU";

@@ -4,14 +4,12 @@ use domain::allocation::{LotUnits, Offer};
 use domain::stock::{LevelId, Lot, Take, TakeId, Term};
 use domain::{LocationId, MerchantId, Sku};
 use futures_util::{StreamExt, TryStreamExt};
-use platform::items::{StoredLevel, StoredLocation, level_prefix, locations_partition, stock_partition};
+use platform::items::{StoredLocation, locations_partition};
 use platform::{Deps, Failure, Table};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most locations of a merchant.
 const LOCATIONS_MAX: usize = 200;
-/// Most levels of an item.
-const LEVELS_MAX: usize = 1000;
 /// Items read at the same time.
 const AT_ONCE: usize = 16;
 
@@ -31,17 +29,10 @@ struct Level {
 impl Levels {
     /// Reads every level of the items.
     pub(crate) async fn load(deps: &Deps, merchant: &MerchantId, skus: &BTreeSet<Sku>) -> Result<Self, Failure> {
-        let read = |sku: Sku| async move {
-            let partition = stock_partition(merchant, &sku);
-            deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await
-        };
-        let pages: Vec<_> =
-            futures_util::stream::iter(skus.iter().cloned()).map(read).buffered(AT_ONCE).try_collect().await?;
+        let read = |sku| deps.store.levels(merchant, sku);
+        let pages: Vec<_> = futures_util::stream::iter(skus).map(read).buffered(AT_ONCE).try_collect().await?;
         let mut levels = BTreeMap::new();
-        for (key, stored) in pages.into_iter().flatten() {
-            let id = stored.body.id();
-            let id =
-                id.ok_or_else(|| Failure::bug(format!("a level that names no location: {}/{}", key.pk, key.sk)))?;
+        for (id, stored) in pages.into_iter().flatten() {
             let available = if stored.body.is_recalled() { 0 } else { stored.body.level().get(Term::Available) };
             let available = u32::try_from(available).unwrap_or(0);
             levels.insert(id, Level { available, takes: stored.body.takes() });

@@ -13,15 +13,10 @@ use domain::sweep::Parts;
 use domain::tracker::Tracker;
 use domain::{Decision, LocationId, MerchantId, Message, PickTaskId, Sku};
 use jiff::Timestamp;
-use platform::items::{
-    StoredLevel, WaitingOrder, is_lot_key, level_prefix, order_key, pick_task_key, shipment_key, stock_partition,
-};
+use platform::items::{StoredLevel, WaitingOrder, is_lot_key, order_key, pick_task_key, shipment_key};
 use platform::level::level_key;
-use platform::{Deps, Failure, Key, Operation, Stored, Table, Versioned, Write};
+use platform::{Deps, Failure, Key, Operation, Stored, Versioned, Write};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Most levels of an item: locations times lots.
-const LEVELS_MAX: usize = 1000;
 
 /// A run under way.
 pub(crate) struct Run {
@@ -145,13 +140,9 @@ pub(crate) async fn levels_of_lot(
     sku: &Sku,
     lot: &Lot,
 ) -> Result<Vec<(LocationId, Level)>, Failure> {
-    let partition = stock_partition(merchant, sku);
-    let stored = deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await?;
-    let of_lot = stored.into_iter().filter_map(|(_, stored)| {
-        let level = stored.body.id()?;
-        (level.lot.as_ref() == Some(lot)).then(|| (level.location, stored.body.level()))
-    });
-    Ok(of_lot.collect())
+    let mut levels = deps.store.levels(merchant, sku).await?;
+    levels.retain(|(level, _)| level.lot.as_ref() == Some(lot));
+    Ok(levels.into_iter().map(|(level, stored)| (level.location, stored.body.level())).collect())
 }
 
 /// What is available of a lot that has expired is available no more.

@@ -1,14 +1,12 @@
 //! A suite that cannot fail proves nothing: each bug of [`domain::seeded_bugs`] is made in turn, and must be caught.
 
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::seeded_bugs::{CAN_BE_MADE, SeededBug as B, switch};
 
-use super::clock::lock;
 use super::faults::Profile;
 use super::invariants::Violation;
+use super::side_by_side::side_by_side;
 use super::size::{Size, World};
 use super::{Plan, SimulationError, run};
 
@@ -59,23 +57,12 @@ pub fn run_all(
     if !CAN_BE_MADE {
         return Err(SimulationError::NoBugs);
     }
-    let next = AtomicUsize::new(0);
-    let outcomes: Mutex<Vec<Result<Outcome, SimulationError>>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                while let Some(&bug) = B::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = catch(template, bug).map(|caught| Outcome { bug, caught });
-                    let mut outcomes = lock(&outcomes);
-                    if let Ok(outcome) = &outcome {
-                        tell(outcome);
-                    }
-                    outcomes.push(outcome);
-                }
-            });
-        }
+    let outcomes = side_by_side(&B::ALL, threads, |&bug| {
+        let outcome = Outcome { bug, caught: catch(template, bug)? };
+        tell(&outcome);
+        Ok(outcome)
     });
-    outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into_iter().collect()
+    outcomes.into_iter().collect()
 }
 
 fn catch(template: &Path, bug: B) -> Result<Option<(u64, Violation)>, SimulationError> {

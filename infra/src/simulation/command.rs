@@ -1,13 +1,14 @@
 //! `cargo local sim`: one seed with its trace, or many with a summary.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::clock::lock;
 use super::faults::Profile;
+use super::rights::Right;
+use super::side_by_side::side_by_side;
 use super::size::World;
 use super::{Plan, Report, SimulationError, run};
 
@@ -84,6 +85,8 @@ pub struct Summary {
     pub faults: BTreeMap<&'static str, u64>,
     /// What was come by.
     pub marks: BTreeMap<&'static str, u64>,
+    /// Rights that functions used.
+    pub rights: BTreeSet<Right>,
     /// Reports of seeds that broke something, without their traces.
     pub failed: Vec<Report>,
 }
@@ -103,6 +106,7 @@ impl Summary {
         for (mark, count) in &report.marks {
             *self.marks.entry(mark).or_default() += count;
         }
+        self.rights.extend(report.rights.iter().cloned());
         if !report.violations.is_empty() {
             self.failed.push(report);
         }
@@ -130,35 +134,27 @@ impl Summary {
 /// [`SimulationError`], when a run could not be made at all.
 pub fn run_many(many: &Many<'_>) -> Result<Summary, SimulationError> {
     let started = crate::host::now();
-    let next = AtomicU64::new(many.first);
-    let end = many.first + many.count;
+    let seeds: Vec<u64> = (many.first..many.first + many.count).collect();
     let outcome: Mutex<(Summary, Option<SimulationError>)> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..many.threads.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end || lock(&outcome).1.is_some() {
-                        return;
-                    }
-                    let plan = Plan {
-                        template: many.template.to_owned(),
-                        seed,
-                        profile: many.profile.cloned(),
-                        size: many.world.size(seed),
-                        trace: false,
-                    };
-                    let report = run(&plan);
-                    let mut outcome = lock(&outcome);
-                    match report {
-                        Ok(report) => outcome.0.add(report),
-                        Err(error) => outcome.1 = Some(error),
-                    }
-                    if many.progress {
-                        show_progress(&outcome.0, many.count, started);
-                    }
-                }
-            });
+    side_by_side(&seeds, many.threads, |&seed| {
+        if lock(&outcome).1.is_some() {
+            return;
+        }
+        let plan = Plan {
+            template: many.template.to_owned(),
+            seed,
+            profile: many.profile.cloned(),
+            size: many.world.size(seed),
+            trace: false,
+        };
+        let report = run(&plan);
+        let mut outcome = lock(&outcome);
+        match report {
+            Ok(report) => outcome.0.add(report),
+            Err(error) => outcome.1 = Some(error),
+        }
+        if many.progress {
+            show_progress(&outcome.0, many.count, started);
         }
     });
     let (mut summary, error) = outcome.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);

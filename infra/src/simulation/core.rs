@@ -1,16 +1,17 @@
 //! What everything in a run shares, also what must be `Send` for the SDK's sake: clock, engine, luck, trace, watch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use engine::Engine;
-use engine::dynamodb::adversity::{Adversities, Lag};
+use engine::dynamodb::adversity::{Adversities, Budgets, Lag};
 use fastrand::Rng;
 
 use super::clock::{Agenda, VirtualClock, lock};
 use super::executor::Reins;
 use super::faults::Profile;
+use super::rights::Right;
 use super::trace::Trace;
 use super::watch::Watch;
 
@@ -38,6 +39,8 @@ pub(crate) struct Counts {
     pub(crate) faults: BTreeMap<&'static str, u64>,
     /// What the run has come by.
     pub(crate) marks: BTreeMap<&'static str, u64>,
+    /// Rights that functions used.
+    pub(crate) rights: BTreeSet<Right>,
 }
 
 impl Core {
@@ -86,13 +89,19 @@ impl Core {
 
     /// From now on this goes wrong.
     pub(crate) fn begin(&self, profile: Profile) {
+        let budgets = profile.budgets();
+        self.begin_within(profile, budgets);
+    }
+
+    /// From now on this goes wrong, and a partition serves no more than this a second.
+    pub(crate) fn begin_within(&self, profile: Profile, budgets: Option<Budgets>) {
         self.say(format!("faults begin: {profile}"));
         let per_mille = (profile.stale * 1000.0) as u16;
         let lag = |max_ms| (per_mille > 0).then_some(Lag { max_ms, per_mille });
         // Conflicts of transactions and tokens that expire are no faults: DynamoDB has them every day.
         self.engine.dynamodb().set_adversities(Adversities {
             seed: self.draw(0, u64::MAX - 1),
-            budgets: profile.budgets(),
+            budgets,
             stale_reads: lag(800),
             index_lag: lag(2_000),
         });
@@ -120,6 +129,11 @@ impl Core {
     /// Notes that the run has come by this.
     pub(crate) fn mark(&self, mark: &'static str) {
         *lock(&self.counts).marks.entry(mark).or_default() += 1;
+    }
+
+    /// Notes rights that were used.
+    pub(crate) fn used(&self, rights: Vec<Right>) {
+        lock(&self.counts).rights.extend(rights);
     }
 
     pub(crate) fn step(&self) -> u64 {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use crate::host::Routes;
-use crate::template::{self, Overrides, Stack};
+use crate::template::{self, Grant, Overrides, Stack};
 
 use super::SimulationError;
 
@@ -18,6 +18,8 @@ const SECRETS_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 pub(crate) struct Declared {
     pub(crate) stack: Stack,
     pub(crate) routes: Routes,
+    /// What each function may do.
+    pub(crate) grants: BTreeMap<String, Vec<Grant>>,
 }
 
 static DECLARED: OnceLock<Declared> = OnceLock::new();
@@ -44,7 +46,8 @@ pub(crate) fn declared(template: &Path) -> Result<&'static Declared, SimulationE
     if let Some(known) = DECLARED.get() {
         return Ok(known);
     }
-    let stack = template::load(template, &Overrides { parameters: parameters(), ..Overrides::default() })?;
+    let overrides = Overrides { parameters: parameters(), ..Overrides::default() };
+    let template::Declared { stack, grants, .. } = template::load_all(template, &overrides)?;
     let routes = Routes::of(&stack)?;
-    Ok(DECLARED.get_or_init(|| Declared { stack, routes }))
+    Ok(DECLARED.get_or_init(|| Declared { stack, routes, grants }))
 }

@@ -11,7 +11,8 @@ use super::clock::lock;
 use super::core::Core;
 use super::executor::TaskId;
 use super::invariants::{Invariants, Moment};
-use super::trace;
+use super::{rights, trace};
+use crate::template::Grant;
 
 /// What is to happen to an invocation, decided at its beginning.
 #[derive(Debug, Clone, Default)]
@@ -75,6 +76,10 @@ pub(crate) struct EnvironmentGate {
     pub(crate) invariants: Arc<Mutex<Invariants>>,
     /// `relay#2`.
     pub(crate) name: String,
+    /// `relay`.
+    pub(crate) function: String,
+    /// What its role allows.
+    pub(crate) grants: &'static [Grant],
     pub(crate) running: Arc<Mutex<Running>>,
 }
 
@@ -119,6 +124,10 @@ impl EnvironmentGate {
     /// What the call changed, seen before anything else happens.
     fn look(&self, call: &Call<'_>, answer: &Response<Vec<u8>>) {
         let step = self.core.step();
+        match rights::used(self.grants, &self.function, call) {
+            Ok(rights) => self.core.used(rights),
+            Err(evidence) => lock(&self.invariants).broken("a function does what its role allows", evidence),
+        }
         if self.core.traces() {
             self.core.say(format!("{} {}", self.name, trace::describe(call, answer)));
         }

@@ -220,6 +220,8 @@ impl Lambda {
             core: Arc::clone(&self.core),
             invariants: Arc::clone(&self.invariants),
             name: name.clone(),
+            function: function.name.clone(),
+            grants: self.declared.grants.get(&function.name).map_or(&[], Vec::as_slice),
             running: Arc::clone(&running),
         };
         let mut connector = EngineConnector::new(self.core.engine.clone()).gate(Arc::new(gate));

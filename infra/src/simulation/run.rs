@@ -20,6 +20,7 @@ use super::invariants::{Invariants, Rest, Violation};
 use super::lambda::Lambda;
 use super::mappings::{self, Arrivals, Position};
 use super::partners::{PARTNERS, Partners};
+use super::rights::Right;
 use super::size::Size;
 use super::trace::{self, Trace};
 
@@ -51,6 +52,8 @@ pub struct Report {
     pub faults: std::collections::BTreeMap<&'static str, u64>,
     /// What the run has come by.
     pub marks: std::collections::BTreeMap<&'static str, u64>,
+    /// Rights that functions used.
+    pub rights: std::collections::BTreeSet<Right>,
     /// Name of the profile: what replays the run.
     pub profile_name: &'static str,
     /// What went wrong.
@@ -67,7 +70,7 @@ pub struct Report {
 
 const MINUTE_US: u64 = 60_000_000;
 /// How long faults may last.
-const FAULTS_LAST_US: u64 = 30 * MINUTE_US;
+const FAULTS_LAST_US: u64 = 15 * MINUTE_US;
 /// Within this time everything must have come to rest after the last fault.
 const CONVERGES_WITHIN_US: u64 = 4 * 60 * MINUTE_US;
 
@@ -147,7 +150,7 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
         });
         dead_letters(&core, declared, &invariants);
     }
-    let Counts { steps, faults, marks } = core.counts();
+    let Counts { steps, faults, marks, rights } = core.counts();
     let mut write_units = core.write_units();
     for (kind, units) in units_before {
         *write_units.entry(kind).or_default() -= units;
@@ -158,6 +161,7 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
         steps,
         faults,
         marks,
+        rights,
         profile_name,
         profile: told,
         lasted_us: core.clock.now_us() - START_US,

@@ -27,7 +27,7 @@ pub struct Size {
 }
 
 /// Every how-manieth sweep takes place, in a drawn world.
-const SWEEPS: [u64; 8] = [1, 5, 5, 10, 10, 15, 15, 15];
+const SWEEPS: [u64; 8] = [1, 5, 10, 15, 15, 15, 15, 15];
 /// Most orders of a rush.
 const RUSH_ORDERS_MAX: usize = 150;
 
@@ -38,15 +38,15 @@ impl Size {
         if rng.u8(0..20) == 0 {
             return Self::rush(rng);
         }
-        let merchants = if rng.u8(0..8) == 0 { 2 } else { 1 };
+        let merchants = if rng.u8(0..10) == 0 { 2 } else { 1 };
         Self {
             merchants,
-            orders: rng.usize(1..=4),
+            orders: [1, 1, 2, 3][rng.usize(0..4)],
             items: rng.usize(1..=2),
             locations: rng.usize(1..=2),
             units: rng.u32(2..=5),
             spread_s: 240,
-            shop: rng.u8(0..3) == 0,
+            shop: rng.u8(0..4) == 0,
             floor: true,
             only_orders: false,
             sweeps: SWEEPS[rng.usize(0..SWEEPS.len())],

@@ -17,14 +17,17 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Whether this statement speaks of `action` on `arn`; `*` at the end of a resource stands for any rest.
+    /// The resource by which this statement speaks of `action` on `arn`; `*` at the end of a resource stands for any rest.
     #[must_use]
-    pub fn covers(&self, action: &str, arn: &str) -> bool {
-        let named = |resource: &String| match resource.strip_suffix('*') {
+    pub fn resource_for(&self, action: &str, arn: &str) -> Option<&str> {
+        let named = |resource: &&String| match resource.strip_suffix('*') {
             Some(start) => arn.starts_with(start),
-            None => resource == arn,
+            None => *resource == arn,
         };
-        self.actions.iter().any(|granted| granted == action) && self.resources.iter().any(named)
+        if !self.actions.iter().any(|granted| granted == action) {
+            return None;
+        }
+        self.resources.iter().find(named).map(String::as_str)
     }
 }
 

@@ -18,6 +18,7 @@ mod yaml;
 pub use error::{Problem, TemplateError};
 pub use grants::Grant;
 pub use model::Stack;
+pub use scope::kebab;
 
 use conditions::Conditions;
 use error::Checked;

@@ -317,7 +317,8 @@ fn created(node: &Node, id: &str, resource: &Resource, standing: Standing) -> Ch
 }
 
 /// `OrderIntake` → `order-intake`.
-fn kebab(id: &str) -> String {
+#[must_use]
+pub fn kebab(id: &str) -> String {
     let mut out = String::with_capacity(id.len() + 4);
     for (index, letter) in id.char_indices() {
         if letter.is_ascii_uppercase() && index > 0 {

@@ -117,8 +117,7 @@ impl Deps {
     ///
     /// # Errors
     /// [`Failure::Bug`] when Lambda's own variables are missing.
-    pub fn from_environment() -> Result<Self, Failure> {
-        let settings = Settings::from_environment();
+    pub fn of_machine(settings: Settings) -> Result<Self, Failure> {
         let seams = Seams::of_machine(&settings);
         Self::new(settings, seams)
     }

@@ -60,8 +60,9 @@ pub trait Function {
 /// # Errors
 /// When the environment is incomplete or the runtime API is gone.
 pub async fn run<F: Function>(function: F) -> Result<(), Error> {
-    crate::telemetry::init(&Settings::from_environment());
-    let deps = Deps::from_environment()?;
+    let settings = Settings::from_environment();
+    crate::telemetry::init(&settings);
+    let deps = Deps::of_machine(settings)?;
     let (function, deps) = (&function, &deps);
     // Boxed, since the futures of the SDK nest deeper than the compiler's default limit.
     lambda_runtime::run(lambda_runtime::service_fn(move |event: LambdaEvent<Value>| {

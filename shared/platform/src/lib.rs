@@ -14,6 +14,7 @@ pub mod function;
 pub mod http;
 pub mod items;
 pub mod level;
+mod levels;
 pub mod listing;
 pub mod metrics;
 pub mod operation;

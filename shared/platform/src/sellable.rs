@@ -1,7 +1,7 @@
 //! What may be sold of an item now, read from its levels and from the orders that wait for it.
 
-use crate::items::{StoredItem, StoredLevel, item_key, level_prefix, stock_partition};
-use crate::{Deps, Failure, Key, Table, Versioned};
+use crate::items::{StoredItem, StoredLevel, item_key};
+use crate::{Deps, Failure, Versioned};
 use domain::catalogue::Item;
 use domain::sellable::{Claims, Computed, Part, Supply, eligible, falls_on, sellable};
 use domain::stock::{LevelId, Term};
@@ -12,15 +12,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
-/// Most levels of an item.
-const LEVELS_MAX: usize = 10_000;
 /// Most waiting orders counted: when more wait, nothing is sellable until they are filled.
 const WAITING_MAX: u64 = 10_000;
 /// Components of a kit that are read at the same time.
 const COMPONENTS_AT_ONCE: usize = 8;
 
-/// The levels of an item as they are stored.
-pub type Levels = Vec<(Key, Versioned<StoredLevel>)>;
+/// One of an item's levels, as [`crate::Store::levels`] gives them.
+type OfItem = (LevelId, Versioned<StoredLevel>);
 
 /// For whom, and when.
 #[derive(Debug, Clone, Copy)]
@@ -42,19 +40,11 @@ pub struct Figure {
     pub versions: u64,
 }
 
-/// All levels of an item.
-///
-/// # Errors
-/// As [`crate::Store::query`].
-pub async fn levels(deps: &Deps, merchant: &MerchantId, sku: &Sku) -> Result<Levels, Failure> {
-    deps.store.query::<StoredLevel>(Table::Stock, &stock_partition(merchant, sku), level_prefix(), LEVELS_MAX).await
-}
-
 /// What may be sold of an item, or of a kit, whose `levels` were read just now.
 ///
 /// # Errors
 /// As [`crate::Store::query`].
-pub async fn figure(deps: &Deps, asked: Asked<'_>, item: &Item, levels: &Levels) -> Result<Figure, Failure> {
+pub async fn figure(deps: &Deps, asked: Asked<'_>, item: &Item, levels: &[OfItem]) -> Result<Figure, Failure> {
     if !item.is_kit() {
         let Part { computed, .. } = part(deps, asked, item, 1, levels).await?;
         return Ok(Figure { computed, versions: versions(levels) });
@@ -64,7 +54,7 @@ pub async fn figure(deps: &Deps, asked: Asked<'_>, item: &Item, levels: &Levels)
             let (merchant, sku) = (asked.merchant, &component.sku);
             let stored = deps.store.load::<StoredItem>(&item_key(merchant, sku)).await?;
             let stored = stored.ok_or_else(|| Failure::bug(format!("a component that is no item: {sku}")))?;
-            let levels = self::levels(deps, merchant, sku).await?;
+            let levels = deps.store.levels(merchant, sku).await?;
             let part = part(deps, asked, &stored.body.item, component.quantity, &levels).await?;
             Ok((part, stored.version + versions(&levels)))
         })
@@ -75,20 +65,18 @@ pub async fn figure(deps: &Deps, asked: Asked<'_>, item: &Item, levels: &Levels)
     Ok(Figure { computed: Computed::of_kit(&parts, item.safety_stock), versions: versions.iter().sum() })
 }
 
-fn versions(levels: &Levels) -> u64 {
+fn versions(levels: &[OfItem]) -> u64 {
     levels.iter().map(|(_, level)| level.version).sum()
 }
 
-async fn part(deps: &Deps, asked: Asked<'_>, item: &Item, per_kit: u32, levels: &Levels) -> Result<Part, Failure> {
+async fn part(deps: &Deps, asked: Asked<'_>, item: &Item, per_kit: u32, levels: &[OfItem]) -> Result<Part, Failure> {
     let Asked { merchant, days, now } = asked;
     let today = now.to_zoned(TimeZone::UTC).date();
     let (mut supplies, mut at_locations) = (Vec::with_capacity(levels.len()), BTreeMap::new());
-    for (key, level) in levels {
-        let unreadable = || Failure::bug(format!("a level that names no location: {}/{}", key.pk, key.sk));
-        let LevelId { location, lot, .. } = level.body.id().ok_or_else(unreadable)?;
+    for (LevelId { location, lot, .. }, level) in levels {
         let available = level.body.level().get(Term::Available);
-        let supply = Supply { available, expiry: lot.and_then(|lot| lot.expiry) };
-        *at_locations.entry(location).or_default() += eligible(&[supply], days, today);
+        let supply = Supply { available, expiry: lot.as_ref().and_then(|lot| lot.expiry) };
+        *at_locations.entry(location.clone()).or_default() += eligible(&[supply], days, today);
         supplies.push(supply);
     }
     let at_most = eligible(&supplies, days, today).saturating_sub(u64::from(item.safety_stock));

@@ -13,17 +13,13 @@ use domain::stock::{Bins, Level, LevelId, Take, TakeId, TakenFor};
 use domain::sweep::Parts;
 use domain::{LocationId, MerchantId, Message, MessageKind, OrderId, PickTaskId, Sku};
 use futures_util::{StreamExt, TryStreamExt};
-use platform::items::{
-    StoredLevel, StoredMovement, level_prefix, order_key, pick_task_key, shipment_key, stock_partition,
-};
+use platform::items::{StoredMovement, order_key, pick_task_key, shipment_key};
 use platform::store::IndexPage;
 use platform::{Deps, Failure, Key, Table, Versioned};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most unsettled orders of a merchant that an audit reads: beyond, its promises are not judged.
 const ORDERS_MAX: usize = 50_000;
-/// Most levels of one item.
-const LEVELS_MAX: usize = 1000;
 /// Entries of one page of the index.
 const PAGE: usize = 1000;
 /// Orders read together.
@@ -86,16 +82,11 @@ fn wanted<'a>(slice: &'a Slice<'_>, levels: impl Iterator<Item = LevelId> + 'a) 
 }
 
 async fn levels(deps: &Deps, slice: &Slice<'_>) -> Result<Levels, Failure> {
-    let read = |sku: &Sku| {
-        let partition = stock_partition(slice.merchant, sku);
-        async move { deps.store.query::<StoredLevel>(Table::Stock, &partition, level_prefix(), LEVELS_MAX).await }
-    };
+    let read = |sku| deps.store.levels(slice.merchant, sku);
     let pages: Vec<_> =
         futures_util::stream::iter(slice.skus).map(read).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
     let mut levels = Levels::new();
-    for (key, Versioned { body, version, .. }) in pages.into_iter().flatten() {
-        let unreadable = || Failure::bug(format!("a level that names no location: {}/{}", key.pk, key.sk));
-        let id = body.id().ok_or_else(unreadable)?;
+    for (id, Versioned { body, version, .. }) in pages.into_iter().flatten() {
         let embedded = body.movement()?.map(|outbox| StoredMovement::all_of(slice.merchant, &id, outbox));
         let seen = Seen {
             version,

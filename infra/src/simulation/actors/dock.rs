@@ -17,14 +17,13 @@ const LOOKS_MAX: u32 = 240;
 pub(crate) async fn restock(stage: Stage, mut rng: Rng, merchant: Merchant, within_s: u64) {
     for number in 0..rng.u32(1..=3) {
         stage.wait(rng.u64(60..=within_s.max(60))).await;
-        let sku = &merchant.items[rng.usize(0..merchant.items.len())];
-        let location = &merchant.locations[rng.usize(0..merchant.locations.len())];
-        let mut body = receipt(sku, location, rng.u32(1..=6));
-        if let Some(lot) = merchant.some_lot(&mut rng, sku) {
+        let (sku, location) = merchant.somewhere(&mut rng);
+        let mut body = receipt(&sku, &location, rng.u32(1..=6));
+        if let Some(lot) = merchant.some_lot(&mut rng, &sku) {
             body["goods"] = json!({"lot": lot.code, "expiry": lot.expiry});
             stage.core.mark("goods of a lot received");
         }
-        let serial = (merchant.serials_of.as_ref() == Some(sku)).then(|| stage.new_serial());
+        let serial = (merchant.serials_of.as_ref() == Some(&sku)).then(|| stage.new_serial());
         if let Some(serial) = &serial {
             body["goods"] = json!({ "serial": serial });
             body["quantity"] = json!(1);
@@ -34,7 +33,7 @@ pub(crate) async fn restock(stage: Stage, mut rng: Rng, merchant: Merchant, with
             stage.core.mark("goods received");
             stage.is_posted(&answer);
             if let Some(serial) = &serial {
-                stage.shelved(&merchant.id, location, serial);
+                stage.shelved(&merchant.id, &location, serial);
             }
         }
     }

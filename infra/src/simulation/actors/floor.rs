@@ -141,12 +141,9 @@ impl Picker<'_> {
     }
 
     async fn not_found(&self, rng: &mut Rng, line: &Value, bin: Option<&str>) -> Option<Value> {
-        let mut body = json!({"sku": line["sku"], "quantity": 1});
+        let mut body = json!({"sku": line["sku"], "quantity": 1, "bin": bin});
         if let Some(code) = line["lot"]["code"].as_str() {
             body["lot"] = json!(code);
-        }
-        if let Some(bin) = bin {
-            body["bin"] = json!(bin);
         }
         let task = self.told("short-picks", body).await;
         if task.is_some() {
@@ -165,10 +162,7 @@ impl Picker<'_> {
         let Some(serial) = self.stage.take_unit(&self.merchant.id, self.location) else {
             return self.not_found(rng, line, bin).await;
         };
-        let mut body = json!({"barcode": format!("barcode-{sku}"), "serial": "SN-NONE"});
-        if let Some(bin) = bin {
-            body["bin"] = json!(bin);
-        }
+        let mut body = json!({"barcode": format!("barcode-{sku}"), "serial": "SN-NONE", "bin": bin});
         if rng.f64() < 0.1 {
             if self.post("scans", body.clone()).await.is_success() {
                 self.stage.broken("a scan matches a unit in stock", format!("{}: {body}", self.id));
@@ -190,10 +184,7 @@ impl Picker<'_> {
     async fn scan(&self, rng: &mut Rng, line: &Value, bin: Option<&str>) -> Option<Value> {
         let quantity = if rng.f64() < 0.7 { number(line, "remaining") } else { 1 };
         let sku = line["sku"].as_str().unwrap_or_default();
-        let mut body = json!({"barcode": format!("barcode-{sku}"), "quantity": quantity});
-        if let Some(bin) = bin {
-            body["bin"] = json!(bin);
-        }
+        let mut body = json!({"barcode": format!("barcode-{sku}"), "quantity": quantity, "bin": bin});
         if let Some(code) = line["lot"]["code"].as_str() {
             if rng.f64() < 0.1 {
                 let mut other = body.clone();

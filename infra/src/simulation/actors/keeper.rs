@@ -131,14 +131,6 @@ pub(crate) async fn auditor(stage: Stage, mut rng: Rng, merchant: Merchant) {
     stage.broken("liveness", format!("{path} does not end"));
 }
 
-impl Merchant {
-    /// An item that is kept in stock, and a location.
-    fn somewhere(&self, rng: &mut Rng) -> (String, String) {
-        let sku = self.items[rng.usize(0..self.items.len())].clone();
-        (sku, self.locations[rng.usize(0..self.locations.len())].clone())
-    }
-}
-
 /// A lot that goods come in by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KnownLot {
@@ -155,6 +147,12 @@ pub(crate) const LOTS: [KnownLot; 3] = [
 ];
 
 impl Merchant {
+    /// An item that is kept in stock, and a location.
+    pub(super) fn somewhere(&self, rng: &mut Rng) -> (String, String) {
+        let sku = self.items[rng.usize(0..self.items.len())].clone();
+        (sku, self.locations[rng.usize(0..self.locations.len())].clone())
+    }
+
     /// A lot of the item, if it is kept by lot.
     pub(super) fn some_lot(&self, rng: &mut Rng, sku: &str) -> Option<KnownLot> {
         let tracked = self.lots_of.as_deref() == Some(sku);

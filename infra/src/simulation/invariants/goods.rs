@@ -30,7 +30,7 @@ pub(super) fn of_parcel(order: &Order, parcel: &FulfillmentOrder) -> Goods {
     }
     // Goods are told only where the lines do not say the same.
     for own in parcel.lines.iter().filter(|_| parcel.goods.is_empty()) {
-        if let Some(sku) = order.lines.iter().find(|line| line.number == own.line).and_then(|line| line.sku.as_ref()) {
+        if let Some(sku) = order.line(own.line).and_then(|line| line.sku.as_ref()) {
             *goods.entry((sku.to_string(), level_key(location, None))).or_default() += i64::from(own.quantity);
         }
     }
@@ -56,7 +56,7 @@ pub(super) fn check(before: Option<&Order>, next: &Order) -> Found {
             let evidence = format!("{} line {}: fulfilled with {sent} of {}", next.id, line.number, line.quantity);
             found.push(("what is fulfilled was sent", evidence));
         }
-        let was = before.and_then(|before| before.lines.iter().find(|known| known.number == line.number));
+        let was = before.and_then(|before| before.line(line.number));
         if was.is_some_and(|was| !was.kit.is_empty() && was.kit != line.kit) {
             found
                 .push(("a kit stays what it was made of", format!("{} line {}: {:?}", next.id, line.number, line.kit)));

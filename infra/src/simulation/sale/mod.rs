@@ -11,21 +11,20 @@ mod shop;
 mod stage;
 mod world;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Engine;
-use engine::dynamodb::adversity::{Adversities, Budgets};
+use engine::dynamodb::adversity::Budgets;
 use engine::meter::Units;
 
 use super::SimulationError;
-use super::clock::{VirtualClock, lock};
+use super::clock::VirtualClock;
 use super::core::Core;
 use super::executor::{Executor, Spawner};
 use super::faults::Profile;
+use super::side_by_side::{processors, side_by_side};
 use super::trace::Trace;
 use pool::Pool;
 use world::{Ledger, World};
@@ -156,12 +155,7 @@ pub fn hold(sale: &Sale) -> Result<SaleReport, SimulationError> {
     let ledger = Arc::new(Ledger::default());
     let pool = Pool::new(Arc::clone(&core), stack, spawner, Arc::clone(&ledger), sale);
     let world = World::set_up(&mut executor, &pool, sale)?;
-    core.begin(sale.profile.clone());
-    core.engine.dynamodb().set_adversities(Adversities {
-        seed: sale.seed,
-        budgets: Some(Budgets::default()),
-        ..Adversities::default()
-    });
+    core.begin_within(sale.profile.clone(), Some(Budgets::default()));
     let before = Costs::so_far(&core);
     let open_at_us = core.clock.now_us();
     world.open(&pool, sale);
@@ -178,19 +172,5 @@ pub fn hold(sale: &Sale) -> Result<SaleReport, SimulationError> {
 /// # Errors
 /// The first that [`hold`] has.
 pub fn hold_all(sales: &[Sale]) -> Result<Vec<SaleReport>, SimulationError> {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(sales.len());
-    let (next, reports) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(sale) = sales.get(index) else { return };
-                    let report = hold(sale);
-                    lock(&reports).insert(index, report);
-                }
-            });
-        }
-    });
-    reports.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+    side_by_side(sales, processors(), hold).into_iter().collect()
 }

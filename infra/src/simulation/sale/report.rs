@@ -6,6 +6,7 @@ use engine::dynamodb::adversity::Budgets;
 
 use super::super::SimulationError;
 use super::super::faults::Profile;
+use super::super::side_by_side::side_by_side;
 use super::{Sale, SaleReport, fairness, hold, hold_all, transaction_per_order};
 
 /// Seeds of the printed figures.
@@ -119,13 +120,7 @@ fn least_batch(template: &Path, rate: u64, batches: &[usize]) -> Result<Rated, S
 
 /// Each rate on a thread of its own.
 fn least_batches(template: &Path, rates: &[u64], batches: &[usize]) -> Result<Vec<Rated>, SimulationError> {
-    std::thread::scope(|scope| {
-        let searches: Vec<_> = rates.iter().map(|rate| scope.spawn(|| least_batch(template, *rate, batches))).collect();
-        searches
-            .into_iter()
-            .map(|search| search.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
+    side_by_side(rates, rates.len(), |rate| least_batch(template, *rate, batches)).into_iter().collect()
 }
 
 /// What one transaction an order comes to, by the same engine, latencies and limits.
