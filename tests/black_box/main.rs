@@ -11,6 +11,7 @@ mod dead_letters;
 mod description;
 mod flow;
 mod owasp;
+mod personal_data;
 mod recovery;
 mod restart;
 mod sqs;

@@ -82,7 +82,19 @@ async fn api1_another_merchants_objects_do_not_exist() {
 async fn api2_no_route_answers_without_a_valid_key() {
     let target = Target::start("api2").await;
     let mut ids = target.owner.ids.clone();
-    for name in ["order", "task", "shipment", "return", "count", "audit", "recall", "sku", "location", "reason"] {
+    for name in [
+        "order",
+        "task",
+        "shipment",
+        "return",
+        "count",
+        "audit",
+        "recall",
+        "sku",
+        "location",
+        "reason",
+        "privacy_request",
+    ] {
         ids.entry(name.to_owned()).or_insert_with(|| "x1".to_owned());
     }
     let good = &target.owner.keys["operations"];

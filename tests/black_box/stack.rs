@@ -33,9 +33,15 @@ impl Stack {
             let described = std::fs::read(&file).expect("the file that SKLAD_STACK names");
             return Self::elsewhere(&serde_json::from_slice(&described).expect("JSON"));
         }
+        Self::own(&[]).await
+    }
+
+    /// One of the test's own, with these variables for every function.
+    pub(crate) async fn own(variables: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().expect("a directory");
         let mut options = Options::new(Declaration::Template(template()), data.path()).on_free_ports();
         options.sandbox = true;
+        options.variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         options.program = Some(FunctionProgram::sklad(env!("CARGO_BIN_EXE_sklad")));
         let host = Host::start(options).await.expect("the stack starts");
         let endpoints = Endpoints {
@@ -65,7 +71,7 @@ impl Stack {
         }
     }
 
-    /// Where its data lie, if it is the test's own.
+    /// Where its files are, if it is the test's own.
     pub(crate) fn data(&self) -> Option<&Path> {
         self.own.as_ref().map(|(_, data)| data.path())
     }
@@ -136,12 +142,17 @@ pub(crate) fn free_ports() -> [u16; 3] {
 
 /// Calls SQS of the stack by its JSON protocol.
 pub(crate) async fn sqs(aws_url: &str, action: &str, body: &Value) -> Value {
+    aws(aws_url, &format!("AmazonSQS.{action}"), body).await
+}
+
+/// Calls a service of the stack by its JSON protocol; `target` names service and operation.
+pub(crate) async fn aws(aws_url: &str, target: &str, body: &Value) -> Value {
     let request = partners::http::Request::new(partners::http::Method::Post, format!("{aws_url}/"))
-        .with_header("x-amz-target", format!("AmazonSQS.{action}"))
+        .with_header("x-amz-target", target)
         .with_header("content-type", "application/x-amz-json-1.0");
     let mut request = request;
     request.body = body.to_string().into_bytes();
-    let (status, answer) = send(&request).await.expect("SQS answers");
-    assert_eq!(status, 200, "{action}: {answer}");
+    let (status, answer) = send(&request).await.expect("it answers");
+    assert_eq!(status, 200, "{target}: {answer}");
     answer
 }

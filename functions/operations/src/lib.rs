@@ -10,6 +10,7 @@ mod kits;
 mod locations;
 mod merchants;
 mod orders;
+mod privacy;
 mod secrets;
 pub mod wire;
 
@@ -50,7 +51,7 @@ impl Function for Operations {
             "POST /v1/sealed-secrets/reseal" => secrets::reseal(deps, &request).await,
             other => match orders::route(deps, &request).await {
                 Some(answer) => answer,
-                None => Err(Problem::no_route(other)),
+                None => privacy::route(deps, &request).await.unwrap_or_else(|| Err(Problem::no_route(other))),
             },
         }
     }
@@ -101,5 +102,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let bearer = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).build());
     api.components.get_or_insert_default().security_schemes.insert("api_key".to_owned(), bearer.into());
     api.merge(orders::openapi());
+    api.merge(privacy::openapi());
     api
 }

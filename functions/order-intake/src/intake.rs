@@ -6,8 +6,8 @@ use domain::incoming::IncomingOrder;
 use domain::order::IntakeFacts;
 use domain::order::Order;
 use domain::order::receive::content_digest;
-use domain::{ChannelId, MerchantId, Sku};
-use platform::items::{IdempotencyRecord, PersonRecord, StoredItem, item_key, merchant_key, person_key};
+use domain::{ChannelId, MerchantId, OrderId, Sku};
+use platform::items::{IdempotencyRecord, PersonRecord, StoredItem, item_key, merchant_key, order_key, person_key};
 use platform::{Deps, Operation, Problem, Response, Step, Stored, Write};
 use std::collections::BTreeSet;
 
@@ -35,6 +35,12 @@ pub(crate) async fn take_in(
         && (record.body != operation.body() || record.order != id)
     {
         return Err(reused());
+    }
+    // Before anything personal is written: a late body must not bring back a shopper whose data was erased.
+    if let Some(known) = deps.store.load::<Order>(&order_key(&id)).await?
+        && known.body.content != content
+    {
+        return refuse(deps, &id, &content).await;
     }
     let settings =
         deps.store.require::<Merchant>(&merchant_key(&merchant), "the merchant of this credential").await?.body;
@@ -69,14 +75,7 @@ pub(crate) async fn take_in(
     let created = deps.store.create(&operation, step).await?;
     let order = &created.value.body;
     if order.content != content {
-        // The child was written under its own content: it must not outlive the refusal.
-        deps.store.apply(vec![Write::Delete(person_key(&id, &content))]).await?;
-        return Err(Problem::new(
-            409,
-            "order-exists",
-            "an order with this id was sent before with another body: edit or cancel that one, or send a new id",
-        )
-        .at("/source_id"));
+        return refuse(deps, &id, &content).await;
     }
     tracing::info!(correlation_id = %order.id, replayed = created.replayed, held = order.holds.len(), "order durable");
     let mut response = Response::json(201, &Accepted::from(order))?;
@@ -86,11 +85,15 @@ pub(crate) async fn take_in(
     Ok(response)
 }
 
-async fn recorded(
-    deps: &Deps,
-    operation: &Operation,
-    order: &domain::OrderId,
-) -> Result<Option<IdempotencyRecord>, Problem> {
+/// Another body of a known order. Its child, which an earlier try may have written under its own content, must not outlive
+/// the refusal.
+async fn refuse(deps: &Deps, id: &OrderId, content: &str) -> Result<Response, Problem> {
+    deps.store.apply(vec![Write::Delete(person_key(id, content))]).await?;
+    let detail = "an order with this id was sent before with another body: edit or cancel that one, or send a new id";
+    Err(Problem::new(409, "order-exists", detail).at("/source_id"))
+}
+
+async fn recorded(deps: &Deps, operation: &Operation, order: &OrderId) -> Result<Option<IdempotencyRecord>, Problem> {
     let key = IdempotencyRecord::new(operation, order, deps.clock.now()).key();
     Ok(deps.store.load::<IdempotencyRecord>(&key).await?.map(|stored| stored.body))
 }

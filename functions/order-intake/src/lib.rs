@@ -2,6 +2,7 @@
 
 mod api;
 mod intake;
+mod privacy;
 mod webhook;
 pub mod wire;
 
@@ -33,7 +34,10 @@ pub async fn run() -> Result<(), platform::function::Error> {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(webhook::shop_webhook, api::create_order), components(schemas(wire::Accepted, wire::Ignored, Problem)))]
+#[openapi(
+    paths(webhook::shop_webhook, api::create_order),
+    components(schemas(wire::Accepted, wire::Ignored, wire::PrivacyRequests, wire::ShopAnswer, Problem))
+)]
 struct Api;
 
 /// This function's part of the API's description.

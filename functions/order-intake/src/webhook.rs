@@ -1,7 +1,7 @@
 //! Webhooks of connected shops: the signature is checked on the raw bytes before anything is read.
 
 use crate::intake::{Source, take_in};
-use crate::wire::{Accepted, Ignored};
+use crate::wire::{Accepted, Ignored, ShopAnswer};
 use domain::ChannelId;
 use partners::shops::{self, Topic};
 use platform::items::SealedChannel;
@@ -31,13 +31,14 @@ pub(crate) fn signature_problem(error: &partners::SignatureError) -> Problem {
 
 /// A shop's webhook.
 ///
-/// Answered when the order is durable; the same order again gets the first answer.
+/// Answered when the order is durable; the same order again gets the first answer. A shopper's request about personal data that
+/// the platform hands on waits for the merchant's decision.
 #[utoipa::path(
     post, path = "/webhooks/shops/{channel}", tag = "order-intake",
     params(("channel" = String, Path, description = "The channel's id")),
     request_body(content = String, description = "The platform's own payload, signed as the platform signs it", content_type = "application/json"),
     responses(
-        (status = 200, description = "Understood, and nothing follows", body = Ignored),
+        (status = 200, description = "Understood, and nothing follows; or a request about personal data waits", body = ShopAnswer),
         (status = 201, description = "Durable", body = Accepted),
         (status = 400, description = "A field is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "The signature does not hold", body = Problem, content_type = "application/problem+json"),
@@ -64,6 +65,15 @@ pub(crate) async fn shop_webhook(deps: &Deps, request: &Request) -> Result<Respo
     tracing::info!(delivery_id = delivery.delivery_id, "webhook verified");
     match delivery.topic {
         Topic::OrderCreated => {}
+        Topic::PrivacyRequest(kind) => {
+            let orders = orders.parse_privacy_request(kind, &request.body).map_err(|error| field_problem(&error))?;
+            return crate::privacy::open(deps, (&id, &delivery.delivery_id), kind, &orders).await;
+        }
+        Topic::ShopErasure => {
+            // Which of its orders are still held is the merchant's to say: a person opens the requests.
+            tracing::warn!(channel = %id, "the shop's platform asks to erase all of its shoppers' data");
+            return Response::json(200, &Ignored { ignored: "the merchant decides, order by order".to_owned() });
+        }
         Topic::Other(topic) => return Response::json(200, &Ignored { ignored: format!("topic {topic}") }),
     }
     match orders.parse_order(&request.body) {

@@ -1,7 +1,7 @@
 //! What goes out. What comes in is `partners::shops`' business: the platforms' own payloads, and our order document.
 
-use domain::OrderId;
 use domain::order::Order;
+use domain::{OrderId, PrivacyRequestId};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -29,4 +29,21 @@ impl From<&Order> for Accepted {
 pub struct Ignored {
     /// Why nothing follows.
     pub ignored: String,
+}
+
+/// Requests about personal data that wait for the merchant's decision.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PrivacyRequests {
+    /// Their ids: `GET /v1/privacy-requests/{privacy_request}`.
+    pub privacy_requests: Vec<PrivacyRequestId>,
+}
+
+/// What a webhook that brings no order is answered.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ShopAnswer {
+    /// Nothing follows.
+    Ignored(Ignored),
+    /// The merchant decides.
+    PrivacyRequests(PrivacyRequests),
 }

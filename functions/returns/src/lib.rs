@@ -2,7 +2,6 @@
 
 mod change;
 mod dock;
-mod find;
 mod manage;
 mod messages;
 mod request;

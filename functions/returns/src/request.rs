@@ -1,7 +1,6 @@
 //! `POST /v1/returns`: what a shopper asks for, decided by the merchant's policy.
 
 use crate::change::operation_of;
-use crate::find::find_order;
 use crate::wire::RequestBody;
 use domain::account::{Merchant, Scope};
 use domain::order::{DeliveryState, FulfillmentOrderStatus, Order};
@@ -11,6 +10,7 @@ use domain::tracker::Tracker;
 use domain::{MerchantId, ReturnId, Sku};
 use jiff::Timestamp;
 use platform::auth::authenticate;
+use platform::find::find_order;
 use platform::items::{StoredItem, item_key, merchant_key, order_key, return_key, shipment_key, tracker_key};
 use platform::{Deps, Failure, Operation, Problem, Request, Response, Step, Versioned};
 use std::collections::BTreeSet;
@@ -42,7 +42,7 @@ pub(crate) async fn request_return(deps: &Deps, request: &Request) -> Result<Res
     let merchant = principal.merchant()?;
     let body: RequestBody = request.json()?;
     let asked = body.command()?;
-    let order = find_order(deps, merchant, &body).await?;
+    let order = find_order(deps, merchant, (body.order.as_ref(), body.order_number.as_deref()), &body.email).await?;
     let operation = operation_of(deps, request, merchant, "")?;
     let now = deps.clock.now();
     let window_days = deps

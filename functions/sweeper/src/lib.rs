@@ -7,6 +7,7 @@
 mod audit;
 mod look;
 mod polls;
+mod privacy;
 mod recalls;
 mod stock;
 

@@ -1,5 +1,6 @@
 //! One look: load consistently, decide, store.
 
+use crate::privacy::look_at_privacy_request;
 use crate::recalls::look_at_recall;
 use crate::{Swept, polls};
 use domain::lot_record::LotRecord;
@@ -39,6 +40,7 @@ pub(crate) async fn look(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fa
         "tracker" => look_at_tracker(deps, run, key).await,
         "return" => look_at_return(deps, run, key).await,
         "recall" => look_at_recall(deps, run, key).await,
+        "privacy-request" => look_at_privacy_request(deps, run, key).await,
         other => Err(Failure::bug(format!("a `{other}` has no due instant"))),
     }
 }

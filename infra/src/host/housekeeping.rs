@@ -72,6 +72,8 @@ pub(crate) async fn run(
                 note("streams cannot be trimmed", trimmed.map_err(|error| error.to_string()));
                 let items = engine.dynamodb().sweep_ttl().map(|_| ());
                 note("expired items stay", items.map_err(|error| error.to_string()));
+                let shredded = engine.dynamodb().shred().map(|_| ());
+                note("what was erased left traces in the file", shredded.map_err(|error| error.to_string()));
                 let messages = engine.queues().sweep();
                 note("expired messages stay", messages.map_err(|error| error.to_string()));
                 failures

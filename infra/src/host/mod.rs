@@ -79,6 +79,8 @@ pub struct Options {
     pub sandbox: bool,
     /// Program that runs a function; by default this very binary.
     pub program: Option<FunctionProgram>,
+    /// Variables of every function, beside those of the template.
+    pub variables: BTreeMap<String, String>,
     /// Most environments of one function.
     pub environments_max: usize,
     /// Whether log lines are shown.
@@ -106,6 +108,7 @@ impl Options {
             sandbox_port: 8081,
             sandbox: false,
             program: None,
+            variables: BTreeMap::new(),
             environments_max: 4,
             output: Output::Quiet,
         }

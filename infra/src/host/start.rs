@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use platform::Table;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -70,7 +71,10 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
     let data = DataDir::open(&options.data, options.fresh)?;
     let keys = data.keys()?;
     let ports = Ports::bind(&options).await?;
-    let stack = declared(&options, &data, &keys, &ports)?;
+    let mut stack = declared(&options, &data, &keys, &ports)?;
+    for function in stack.functions.values_mut() {
+        function.environment.extend(options.variables.clone());
+    }
     let routes = Routes::of(&stack)?;
     let program = match options.program {
         Some(program) => program,
@@ -87,6 +91,10 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
     let services = Services::open(&data.directory("aws")?, ports.aws.address)?;
     let declared = stack.clone();
     services.with(move |engine| provision::all(engine, &declared)).await??;
+    let environments = stack.functions.values().map(|function| &function.environment);
+    if let Some(people) = environments.filter_map(|variables| variables.get(Table::People.variable())).next().cloned() {
+        services.with(move |engine| engine.dynamodb().shred_what_leaves(&people)).await?;
+    }
     logs.host(format!(
         "{} tables, {} queues, {} buckets after {} ms",
         stack.tables.len(),

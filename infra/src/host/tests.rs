@@ -160,6 +160,7 @@ fn options(stack: Stack, data: &Path) -> Options {
     };
     Options {
         program: Some(program),
+        variables: BTreeMap::new(),
         environments_max: 2,
         ..Options::new(Declaration::Stack(stack), data).on_free_ports()
     }

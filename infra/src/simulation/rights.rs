@@ -146,10 +146,12 @@ fn tables(operation: &str, body: &DynamoDb<'_>) -> BTreeSet<(String, String)> {
 }
 
 fn object(method: &str, request: &Request<Vec<u8>>) -> (String, String) {
+    let path = request.uri().path().trim_matches('/');
     let method = match method {
+        "GET" if !path.contains('/') => "ListBucket",
         "PUT" => "PutObject",
         "DELETE" => "DeleteObject",
         _ => "GetObject",
     };
-    (format!("s3:{method}"), format!("arn:aws:s3:::{}", request.uri().path().trim_start_matches('/')))
+    (format!("s3:{method}"), format!("arn:aws:s3:::{path}"))
 }

@@ -27,26 +27,26 @@ pub struct Size {
 }
 
 /// Every how-manieth sweep takes place, in a drawn world.
-const SWEEPS: [u64; 8] = [1, 5, 10, 15, 15, 15, 15, 15];
+const SWEEPS: [u64; 8] = [1, 10, 15, 15, 15, 15, 15, 15];
 /// Most orders of a rush.
 const RUSH_ORDERS_MAX: usize = 150;
 
 impl Size {
-    /// A world of the usual size, with one merchant or two, and some orders more or less; one in twenty is a rush.
+    /// A world of the usual size, with one merchant or two, and some orders more or less; one in twenty-five is a rush.
     #[must_use]
     pub fn drawn(rng: &mut fastrand::Rng) -> Self {
-        if rng.u8(0..20) == 0 {
+        if rng.u8(0..25) == 0 {
             return Self::rush(rng);
         }
         let merchants = if rng.u8(0..10) == 0 { 2 } else { 1 };
         Self {
             merchants,
-            orders: [1, 1, 2, 3][rng.usize(0..4)],
+            orders: [1, 1, 1, 2, 2, 3][rng.usize(0..6)],
             items: rng.usize(1..=2),
             locations: rng.usize(1..=2),
             units: rng.u32(2..=5),
             spread_s: 240,
-            shop: rng.u8(0..4) == 0,
+            shop: rng.u8(0..6) == 0,
             floor: true,
             only_orders: false,
             sweeps: SWEEPS[rng.usize(0..SWEEPS.len())],

@@ -172,6 +172,10 @@ id!(
     RecallId, "rcl", "recall"
 );
 id!(
+    /// What a shopper asks about personal data.
+    PrivacyRequestId, "prv", "privacy request"
+);
+id!(
     /// An audit of a merchant's stock.
     AuditId, "aud", "stock audit"
 );
@@ -187,7 +191,8 @@ owned_by_merchant!(
     ReceiptId,
     RecallId,
     CountTaskId,
-    AuditId
+    AuditId,
+    PrivacyRequestId
 );
 
 impl MerchantId {

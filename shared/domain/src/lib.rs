@@ -17,6 +17,7 @@ pub mod message;
 pub mod money;
 pub mod order;
 pub mod pick_task;
+pub mod privacy;
 pub mod recall;
 pub mod receiving;
 pub mod replenishment;
@@ -34,7 +35,7 @@ pub mod tracking_status;
 pub use aggregate::{Decision, History, HistoryEntry, Rejected};
 pub use ids::{
     ApiKeyId, AuditId, CarrierAccountId, ChannelId, CountTaskId, IdError, LocationId, MerchantId, OrderId, PickTaskId,
-    RecallId, ReceiptId, ReturnId, ShipmentId, Sku,
+    PrivacyRequestId, RecallId, ReceiptId, ReturnId, ShipmentId, Sku,
 };
 pub use message::{Message, MessageKind, Queue};
 pub use money::{Currency, Money};

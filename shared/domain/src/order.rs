@@ -10,7 +10,7 @@ mod recipient;
 mod reservation;
 mod reserve;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use cancel::CancelReason;
 pub use edit::{Edit, Edited, LineEdit};
@@ -283,6 +283,9 @@ pub struct Order {
     /// A cancellation was asked for and is being carried out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel_requested: bool,
+    /// How far the shopper's personal data may be used; absent: as every order's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal_data: Option<crate::privacy::PersonalData>,
     /// How many returns were opened: numbers of [`crate::ReturnId`]s from 1.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub returns: u32,

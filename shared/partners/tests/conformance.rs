@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+use domain::privacy::PrivacyKind;
 use domain::tracking_status::TrackingStatus;
 use jiff::Timestamp;
 use partners::carriers::{CARRIERS, easypost, sandbox};
@@ -138,6 +139,9 @@ fn hostile_bodies_are_errors_or_nothing_and_never_events_or_orders() {
         for row in PLATFORMS {
             if let Some(orders) = row.orders {
                 assert!(orders.parse_order(body).is_err(), "{} {body:?}", row.name);
+                for kind in [PrivacyKind::Access, PrivacyKind::Erasure] {
+                    assert!(orders.parse_privacy_request(kind, body).is_err(), "{} {body:?}", row.name);
+                }
             }
         }
         for row in CARRIERS {

@@ -19,10 +19,16 @@ pub struct Documents {
     settings: Settings,
 }
 
+/// What the keys of all documents of an order begin with.
+#[must_use]
+pub fn documents_prefix(order: &OrderId) -> String {
+    format!("orders/{order}/")
+}
+
 /// The key of a document of an order.
 #[must_use]
 pub fn document_key(order: &OrderId, name: &str) -> String {
-    format!("orders/{order}/{name}")
+    format!("{}{name}", documents_prefix(order))
 }
 
 impl Documents {
@@ -66,6 +72,34 @@ impl Documents {
             Err(error) if error.as_service_error().is_some_and(|service| service.is_no_such_key()) => Ok(None),
             Err(error) => Err(unavailable(&error)),
         }
+    }
+
+    /// The keys of all documents of an order.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn keys(&self, order: &OrderId) -> Result<Vec<String>, Failure> {
+        let mut found = Vec::new();
+        let mut continuation = None;
+        loop {
+            let list = self.client.list_objects_v2().bucket(self.bucket()?).prefix(documents_prefix(order));
+            let answer = list.set_continuation_token(continuation.take()).send().await;
+            let answer = answer.map_err(|error| unavailable(&error))?;
+            found.extend(answer.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
+            continuation = answer.next_continuation_token;
+            if continuation.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Deletes a document; one that is not there is no error. The bucket has no versions: it is gone.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn delete(&self, key: &str) -> Result<(), Failure> {
+        let deleted = self.client.delete_object().bucket(self.bucket()?).key(key).send().await;
+        deleted.map(drop).map_err(|error| unavailable(&error))
     }
 
     /// A link that downloads the document for [`LINK_VALID_S`] seconds from `now`.

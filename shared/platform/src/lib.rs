@@ -9,6 +9,7 @@ pub mod deps;
 pub mod documents;
 pub mod failure;
 pub mod feed;
+pub mod find;
 pub mod function;
 pub mod http;
 pub mod items;

@@ -30,7 +30,7 @@ impl Class {
 
 /// Who may read what a merchant has.
 const READERS: Class = Class::Key(&["merchant", "floor", "operations"]);
-/// Who may change orders.
+/// Who may change orders, and enter what shoppers ask for.
 const EDITORS: Class = Class::Key(&["merchant", "operations"]);
 /// Who works with goods.
 const FLOOR: Class = Class::Key(&["floor", "operations"]);
@@ -95,6 +95,12 @@ pub(super) const ROUTES: &[(&str, Class)] = &[
     ("POST /v1/pick-tasks/{task}/put-back", FLOOR),
     ("POST /v1/pick-tasks/{task}/scans", FLOOR),
     ("POST /v1/pick-tasks/{task}/short-picks", FLOOR),
+    ("GET /v1/privacy-requests", EDITORS),
+    ("POST /v1/privacy-requests", EDITORS),
+    ("GET /v1/privacy-requests/{privacy_request}", EDITORS),
+    ("POST /v1/privacy-requests/{privacy_request}/confirm", Class::Key(&["merchant"])),
+    ("POST /v1/privacy-requests/{privacy_request}/decline", Class::Key(&["merchant"])),
+    ("GET /v1/privacy-requests/{privacy_request}/export", Class::Key(&["merchant"])),
     ("POST /v1/recalls", OPERATIONS),
     ("GET /v1/recalls/{recall}", READERS),
     ("POST /v1/receipts", FLOOR),

@@ -178,7 +178,12 @@ impl Target {
         world.operations.post("/v1/receipts", &receipt).await.unwrap();
         let recall = json!({"sku": "OWNERS-LOT", "lot": "L1", "reason": "attack", "actor": actor});
         let recall = id(&world.operations.post("/v1/recalls", &recall).await.unwrap());
+        let request = json!({"kind": "access", "orders": [order], "actor": actor});
+        let privacy_request = id(&world.operations.post("/v1/privacy-requests", &request).await.unwrap());
+        let confirm = format!("/v1/privacy-requests/{privacy_request}/confirm");
+        world.shopkeeper.post(&confirm, &json!({"actor": actor})).await.unwrap();
         vec![
+            ("privacy_request", privacy_request),
             ("order", order),
             ("task", task),
             ("shipment", shipment),
@@ -266,7 +271,7 @@ impl Target {
         for _ in 0..100 {
             let mut read = BTreeMap::new();
             for (route, class) in ROUTES.iter().filter(|(route, _)| route.starts_with("GET ") && route.contains('{')) {
-                if ["label", "slip", "{audit}", "{recall}"].iter().any(|moving| route.contains(moving)) {
+                if ["label", "slip", "export", "{audit}", "{recall}"].iter().any(|moving| route.contains(moving)) {
                     continue;
                 }
                 let headers = self.callers(&self.owner, *class).pop().unwrap();

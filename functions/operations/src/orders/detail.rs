@@ -1,24 +1,21 @@
-//! One order with everything that belongs to it. Ids of children are derived, so nothing is searched for.
+//! One order with everything that belongs to it.
 
 use super::order_of;
+use super::parts::{returns, shipments, tasks, trackers};
 use super::shipment_wire::ShipmentView;
 use super::timeline::Timeline;
 use super::wire::{OrderSummary, OrderView, PickTaskView, ReturnSummary};
 use domain::account::Scope;
 use domain::order::Order;
-use domain::pick_task::PickTask;
-use domain::returns::Return;
 use domain::shipment::Shipment;
-use domain::tracker::Tracker;
-use domain::{PickTaskId, ReturnId};
 use futures_util::try_join;
-use platform::items::{PersonRecord, person_key, pick_task_key, return_key, shipment_key, tracker_key};
+use platform::items::{PersonRecord, person_key};
 use platform::spec::{ForMerchant, Refusals};
-use platform::{Deps, Failure, Key, Problem, Request, Response, Versioned};
+use platform::{Deps, Failure, Problem, Request, Response};
 
 /// Get an order with its whole timeline.
 ///
-/// Keys of the floor get neither recipient nor note.
+/// Keys of the floor get neither recipient nor note; once `personal_data` is restricted, nobody gets them.
 #[utoipa::path(
     get, path = "/v1/orders/{order}", tag = "operations",
     params(("order" = String, Path, description = "The order's id"), ForMerchant),
@@ -68,38 +65,9 @@ pub(crate) async fn get_order(deps: &Deps, request: &Request) -> Result<Response
 }
 
 async fn person(deps: &Deps, order: &Order, sees_people: bool) -> Result<Option<PersonRecord>, Failure> {
-    if !sees_people {
+    if !sees_people || !order.shows_person() {
         return Ok(None);
     }
     let stored = deps.store.load::<PersonRecord>(&person_key(&order.id, &order.content)).await?;
     Ok(stored.map(|stored| stored.body))
-}
-
-async fn tasks(deps: &Deps, order: &Order) -> Result<Vec<Versioned<PickTask>>, Failure> {
-    let keys: Vec<Key> =
-        order.fulfillment_orders.iter().map(|f| pick_task_key(&PickTaskId::of(&order.id, f.number))).collect();
-    deps.store.load_many(&keys).await
-}
-
-async fn shipments(deps: &Deps, order: &Order) -> Result<Vec<Versioned<Shipment>>, Failure> {
-    let outbound = order.fulfillment_orders.iter().map(|f| order.shipment(f.number));
-    let back = (1..=order.returns).map(|number| ReturnId::of(&order.id, number).shipment());
-    let keys: Vec<Key> = outbound.chain(back).map(|id| shipment_key(&id)).collect();
-    deps.store.load_many(&keys).await
-}
-
-async fn returns(deps: &Deps, order: &Order) -> Result<Vec<Versioned<Return>>, Failure> {
-    let keys: Vec<Key> = (1..=order.returns).map(|number| return_key(&ReturnId::of(&order.id, number))).collect();
-    deps.store.load_many(&keys).await
-}
-
-async fn trackers(deps: &Deps, shipments: &[Versioned<Shipment>]) -> Result<Vec<Versioned<Tracker>>, Failure> {
-    let keys: Vec<Key> = shipments.iter().filter_map(|shipment| key_of_tracker(&shipment.body)).collect();
-    deps.store.load_many(&keys).await
-}
-
-/// The key of the shipment's tracker, once there is a label.
-pub(super) fn key_of_tracker(shipment: &Shipment) -> Option<Key> {
-    let label = shipment.label.as_ref()?;
-    Some(tracker_key(shipment.carrier_account.as_ref()?, &label.tracking_number))
 }

@@ -4,14 +4,15 @@ mod change;
 mod close_out;
 mod dead_letters;
 mod detail;
-mod documents;
+pub(crate) mod documents;
 mod edit;
 mod list;
+pub(crate) mod parts;
 mod recipient;
 mod shipment_wire;
 mod shipments;
 mod timeline;
-mod wire;
+pub(crate) mod wire;
 
 use domain::account::Scope;
 use domain::order::Order;
@@ -116,6 +117,6 @@ fn name_of<T: Serialize>(value: &T) -> String {
 }
 
 /// The unit variant with this wire name.
-fn by_name<T: DeserializeOwned>(name: &str) -> Option<T> {
+pub(crate) fn by_name<T: DeserializeOwned>(name: &str) -> Option<T> {
     serde_json::from_value(serde_json::Value::String(name.to_owned())).ok()
 }

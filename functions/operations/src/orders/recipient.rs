@@ -24,7 +24,7 @@ const FIELD_BYTES_MAX: usize = 200;
     request_body = RecipientRequest,
     responses(
         (status = 200, description = "Corrected; its version in `ETag`", body = OrderSummary),
-        (status = 409, description = "`order-not-on-hold`, `label-purchased`, `order-handed-over`, `order-cancelled`", body = platform::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`order-not-on-hold`, `label-purchased`, `order-handed-over`, `order-cancelled`, `personal-data-erased`", body = platform::Problem, content_type = "application/problem+json"),
         (status = 412, description = "Changed since the version in If-Match", body = platform::Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used with another body", body = platform::Problem, content_type = "application/problem+json"),
         Refusals,
@@ -38,6 +38,9 @@ pub(crate) async fn correct_recipient(deps: &Deps, request: &Request) -> Result<
     let now = deps.clock.now();
     let changed = change_order(deps, request, &id, async |loaded, operation| {
         let order = &loaded.body;
+        if order.is_erased() {
+            return Err(domain::privacy::gone().into());
+        }
         let decision = order.recipient_corrected(&person.address.country, now)?;
         no_label(deps, order).await?;
         let stored = deps.store.load::<PersonRecord>(&person_key(&order.id, &order.content)).await?;

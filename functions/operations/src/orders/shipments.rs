@@ -1,6 +1,6 @@
 //! One shipment, and a person's second try at a booking that waits for one.
 
-use super::detail::key_of_tracker;
+use super::parts::key_of_tracker;
 use super::shipment_of;
 use super::shipment_wire::ShipmentView;
 use super::wire::ActorRequest;
@@ -44,7 +44,7 @@ async fn answer(deps: &Deps, stored: &Versioned<Shipment>) -> Result<Response, P
     request_body = ActorRequest,
     responses(
         (status = 200, description = "Is being booked again; its version in `ETag`", body = ShipmentView),
-        (status = 409, description = "`booking-not-waiting`", body = platform::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`booking-not-waiting`, `personal-data-erased`", body = platform::Problem, content_type = "application/problem+json"),
         (status = 412, description = "Changed since the version in If-Match", body = platform::Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used with another body", body = platform::Problem, content_type = "application/problem+json"),
         Refusals,
@@ -59,6 +59,11 @@ pub(crate) async fn retry_booking(deps: &Deps, request: &Request) -> Result<Resp
     let expected = request.if_match()?;
     let now = deps.clock.now();
     let stored_at = shipment_key(&id);
+    let shipment = deps.store.require::<Shipment>(&stored_at, "this shipment").await?.body;
+    if super::load_order(deps, &shipment.order).await?.body.is_erased() {
+        // A label would bring back whom it is for.
+        return Err(domain::privacy::gone().into());
+    }
     let changed = deps.store.change(&stored_at, &operation, async |loaded: Option<&Versioned<Shipment>>| {
         let loaded = loaded.ok_or_else(|| Failure::NotFound("this shipment".to_owned()))?;
         if expected.is_some_and(|version| version != loaded.version) {

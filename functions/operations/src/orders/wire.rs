@@ -8,6 +8,7 @@ use domain::order::{
     MoneyState, Order, OrderLine,
 };
 use domain::pick_task::{PickTask, PickTaskState};
+use domain::privacy::PersonalData;
 use domain::returns::{Refund, Return, ReturnKind, ReturnLine, ReturnState};
 use domain::{ChannelId, Currency, LocationId, OrderId, PickTaskId, ReturnId, ShipmentId, Sku};
 use jiff::Timestamp;
@@ -167,6 +168,9 @@ pub(crate) struct OrderSummary {
     pub holds: Vec<Hold>,
     /// A cancellation was asked for and is being carried out.
     pub cancel_requested: bool,
+    /// Whether the shopper's personal data is restricted or erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub personal_data: Option<PersonalData>,
     /// Version, for `If-Match`.
     pub version: u64,
 }
@@ -193,6 +197,7 @@ impl From<&Versioned<Order>> for OrderSummary {
             money: order.money,
             holds: order.holds.clone(),
             cancel_requested: order.cancel_requested,
+            personal_data: order.personal_data,
             version: stored.version,
         }
     }
@@ -210,7 +215,7 @@ pub(crate) struct OrderView {
     pub lines: Vec<OrderLine>,
     /// What each location ships.
     pub fulfillment_orders: Vec<FulfillmentOrder>,
-    /// Whom the parcels go to; absent when the shop sent nobody, and for keys of the floor.
+    /// Whom the parcels go to; absent when the shop sent nobody, for keys of the floor, and when the data is restricted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipient: Option<Person>,
     /// The shopper's note to the warehouse; absent for keys of the floor.

@@ -29,6 +29,12 @@ pub(crate) const ROUTES: &[(&str, &[Scope])] = &[
     ("GET /v1/items/{sku}", &[Scope::Merchant, Scope::Floor, Scope::Operations]),
     ("POST /v1/items/import", &[Scope::Operations]),
     ("POST /v1/sealed-secrets/reseal", &[]),
+    ("POST /v1/privacy-requests", &[Scope::Merchant, Scope::Operations]),
+    ("GET /v1/privacy-requests", &[Scope::Merchant, Scope::Operations]),
+    ("GET /v1/privacy-requests/{privacy_request}", &[Scope::Merchant, Scope::Operations]),
+    ("POST /v1/privacy-requests/{privacy_request}/confirm", &[Scope::Merchant]),
+    ("POST /v1/privacy-requests/{privacy_request}/decline", &[Scope::Merchant]),
+    ("GET /v1/privacy-requests/{privacy_request}/export", &[Scope::Merchant]),
 ];
 
 fn described() -> Value {

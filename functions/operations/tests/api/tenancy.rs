@@ -3,6 +3,8 @@
 use crate::World;
 use crate::edits::{channel_edit, location_edit, merchant_edit};
 use crate::routes::ROUTES;
+use domain::privacy::{PrivacyKind, PrivacyOrigin, PrivacyRequest};
+use domain::{OrderId, PrivacyRequestId};
 use platform::listing::PageRequest;
 use serde_json::{Value, json};
 use testkit::api::{SCOPES, new_carrier_account, new_channel, new_item, new_location};
@@ -15,6 +17,8 @@ struct Owned {
     channel: String,
     carrier_account: String,
     key: String,
+    order: OrderId,
+    privacy_request: PrivacyRequestId,
 }
 
 async fn owned(world: &World) -> Owned {
@@ -25,7 +29,15 @@ async fn owned(world: &World) -> Owned {
     id(world.ops(request("POST /v1/locations").json(&new_location("SECRET-LOCATION"))).await);
     assert_eq!(world.ops(request("POST /v1/items").json(&new_item("SECRET-SKU"))).await.0, 201);
     let key = json!({"name": "Dock", "scope": "floor"});
+    let order = OrderId::derive(&world.merchant, &["SECRET"]);
+    let privacy_request = PrivacyRequestId::derive(&world.merchant, &["SECRET"]);
+    let named = (PrivacyKind::Erasure, PrivacyOrigin::Shop);
+    let opened = PrivacyRequest::open(privacy_request.clone(), named, [order.clone()], None, world.stack.now());
+    let operation = platform::Operation::of(&["world"]);
+    world.stack.deps.store.create(&operation, opened.unwrap()).await.unwrap();
     Owned {
+        order,
+        privacy_request,
         channel: id(world.admin(request("POST /v1/channels").json(&new_channel())).await),
         carrier_account: id(world.admin(request("POST /v1/carrier-accounts").json(&new_carrier_account())).await),
         key: id(world.admin(request("POST /v1/api-keys").json(&key)).await),
@@ -40,8 +52,17 @@ fn aimed(route: &str, world: &World, owned: &Owned) -> RequestBuilder {
         .path("carrier_account", &owned.carrier_account)
         .path("key", &owned.key)
         .path("sku", "SECRET-SKU")
-        .path("location", "SECRET-LOCATION");
+        .path("location", "SECRET-LOCATION")
+        .path("privacy_request", &owned.privacy_request);
+    let actor = json!({"person": "clerk", "station": "DESK"});
     match route {
+        "POST /v1/privacy-requests" => {
+            request.json(&json!({"kind": "access", "orders": [owned.order], "actor": actor}))
+        }
+        "POST /v1/privacy-requests/{privacy_request}/confirm" => {
+            request.json(&json!({"actor": actor, "invoice": "kept_elsewhere"}))
+        }
+        "POST /v1/privacy-requests/{privacy_request}/decline" => request.json(&json!({"actor": actor, "reason": "no"})),
         "PUT /v1/merchants/{merchant}" => request.json(&merchant_edit()),
         "PUT /v1/channels/{channel}" => request.json(&channel_edit()),
         "PUT /v1/locations/{location}" => request.json(&location_edit()),
@@ -70,6 +91,7 @@ async fn another_merchants_key_sees_and_changes_nothing_on_any_route() {
             || route.contains("{merchant}")
             || route.contains("{sku}")
             || route.contains("{location}")
+            || route.contains("{privacy_request}")
         {
             let foreign = aimed(route, &world, &owned).key(ADMINISTRATOR_KEY).header("sklad-merchant", &world.other);
             assert_eq!(world.send(foreign).await.status, 404, "{route}");

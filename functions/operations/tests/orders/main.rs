@@ -9,5 +9,6 @@ mod detail;
 mod documents;
 mod edits;
 mod list;
+mod privacy;
 mod recipient;
 mod world;

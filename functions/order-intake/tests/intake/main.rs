@@ -4,5 +4,6 @@
 
 mod counted;
 mod create_order;
+mod privacy;
 mod shop_webhook;
 mod world;

@@ -6,7 +6,7 @@ use domain::{ChannelId, MessageKind};
 use order_intake::OrderIntake;
 use partners::shops::shopify;
 use partners::signature::hmac_base64;
-use platform::items::SealedChannel;
+use platform::items::{PersonRecord, SealedChannel};
 use platform::{Operation, Versioned};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -267,6 +267,52 @@ async fn no_personal_data_leaves_the_people_table() {
         }
     }
     assert!(world.scan("people").to_string().contains("Петров"));
+}
+
+#[tokio::test]
+async fn whoever_was_erased_is_brought_back_by_no_late_webhook() {
+    let world = world().await;
+    let (_, answer) = world.deliver(&shop_order()).await;
+    let order = world.order(&answer).await;
+    let store = &world.stack.deps.store;
+    let operation = Operation::of(&["erase"]);
+    store.put_child(&PersonRecord::erased(&order.id, &order.content), &operation).await.unwrap();
+    assert_eq!(world.deliver(&shop_order()).await.0, 201, "the first answer again");
+    let other = shop_order_with("/shipping_address/address1", json!("бул. Витоша 99"));
+    assert_eq!(world.deliver(&other).await.0, 409);
+    let stored = world.scan("people").to_string();
+    assert_eq!(world.count("people"), 1);
+    for personal in ["Петров", "ivan@example.com", "Витоша"] {
+        assert!(!stored.contains(personal), "{personal}");
+    }
+    assert!(world.person(&order).await.unwrap() == PersonRecord::erased(&order.id, &order.content));
+}
+
+#[tokio::test]
+async fn another_body_of_a_known_order_is_refused_before_anything_of_it_is_written() {
+    let writes = Arc::new(PeopleWrites::default());
+    let world = world_of(Stack::builder().faults(writes.clone())).await;
+    assert_eq!(world.deliver(&shop_order()).await.0, 201);
+    assert_eq!(writes.0.load(Ordering::SeqCst), 1);
+    let other = shop_order_with("/shipping_address/address1", json!("бул. Витоша 99"));
+    assert_eq!(world.deliver(&other).await.0, 409);
+    assert_eq!(writes.0.load(Ordering::SeqCst), 1, "a crash could leave it behind");
+}
+
+/// Counts what is written to the table of persons.
+#[derive(Default)]
+struct PeopleWrites(AtomicU32);
+
+impl Faults for PeopleWrites {
+    fn before(&self, call: &Call) -> Option<Fault> {
+        let writes = call.operation == "PutItem" && String::from_utf8_lossy(call.request.body()).contains("\"people\"");
+        self.0.fetch_add(u32::from(writes), Ordering::SeqCst);
+        None
+    }
+
+    fn after(&self, _: &Call) -> Option<Fault> {
+        None
+    }
 }
 
 /// Fails calls on the orders' heads a number of times, before or after they take effect.

@@ -7,6 +7,7 @@ mod expiry;
 mod lots;
 mod orders;
 mod parcels;
+mod privacy;
 mod recalls;
 mod stock;
 mod world;

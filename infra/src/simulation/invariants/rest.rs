@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::count_task::CountTask;
 use domain::order::{DeliveryState, FulfillmentOrder, HoldReason, Order};
 use domain::pick_task::PickTaskState;
-use domain::recall::RecallState;
+use domain::recall::{Recall, RecallState};
 use domain::shipment::{Leg, Shipment, ShipmentState};
 use domain::stock::{Level, Term};
 use engine::Engine;
@@ -55,6 +55,12 @@ fn waits_for_a_person(shipment: &Shipment) -> bool {
     }
 }
 
+/// Whether this is the key of a level of the recalled lot.
+fn is_of(recall: &Recall, sk: &str) -> bool {
+    let location = sk.split('#').nth(1).unwrap_or_default();
+    sk == level_key(location, Some(&recall.lot))
+}
+
 pub(super) fn unsettled(all: &Invariants) -> Option<String> {
     let order = all.orders.values().find(|order| !is_settled(all, order));
     if let Some(order) = order {
@@ -72,6 +78,10 @@ pub(super) fn unsettled(all: &Invariants) -> Option<String> {
         all.recalls.values().find(|recall| matches!(recall.state, RecallState::Declared | RecallState::Stopped));
     if let Some(recall) = recall {
         return Some(format!("{} is {:?}", recall.id, recall.state));
+    }
+    // What is given back of a recalled lot is blocked by the next look: until then only its mark keeps it from being promised.
+    if let Some((_, free)) = all.free_of_recalled().find(|(recall, _)| recall.state != RecallState::Closed) {
+        return Some(free);
     }
     let open = all.levels.0.iter().find(|(_, level)| level.get(Term::OpenTakes) != 0);
     open.map(|((pk, sk), level)| format!("{pk} {sk}: a take is open: {:?}", level.0))
@@ -214,25 +224,28 @@ impl Invariants {
         }
     }
 
+    /// What is available of recalled lots, told.
+    fn free_of_recalled(&self) -> impl Iterator<Item = (&Recall, String)> {
+        self.recalls.values().flat_map(|recall| {
+            let pk = format!("{}#{}", recall.merchant(), recall.sku);
+            self.levels.0.iter().filter_map(move |((its, sk), level)| {
+                let is_free = *its == pk && is_of(recall, sk) && level.get(Term::Available) != 0;
+                is_free.then(|| (recall, format!("{its} {sk}: {:?}", level.0)))
+            })
+        })
+    }
+
     /// Nothing of a recalled lot can be bought, and whoever still has units in the warehouse is held.
     fn recalls_hold(&self, found: &mut Found) {
+        let free = self.free_of_recalled().map(|(_, free)| ("nothing of a recalled lot is promised", free));
+        found.extend(free);
         for recall in self.recalls.values() {
-            let pk = format!("{}#{}", recall.merchant(), recall.sku);
-            let is_lot = |sk: &str| {
-                sk.split_once('#').is_some_and(|(_, rest)| {
-                    let location = rest.split('#').next().unwrap_or_default();
-                    sk == level_key(location, Some(&recall.lot))
-                })
-            };
-            for ((_, sk), level) in self.levels.0.iter().filter(|((its, sk), _)| *its == pk && is_lot(sk)) {
-                if level.get(Term::Available) != 0 {
-                    found.push(("nothing of a recalled lot is promised", format!("{pk} {sk}: {:?}", level.0)));
-                }
-            }
             for order in self.orders.values().filter(|order| order.merchant() == recall.merchant()) {
                 let has_units = |parcel: &&FulfillmentOrder| {
                     parcel.is_active()
-                        && of_parcel(order, parcel).keys().any(|(sku, sk)| *sku == recall.sku.as_str() && is_lot(sk))
+                        && of_parcel(order, parcel)
+                            .keys()
+                            .any(|(sku, sk)| *sku == recall.sku.as_str() && is_of(recall, sk))
                 };
                 let held = order.holds.iter().any(|hold| hold.reason == HoldReason::ComplianceBlock);
                 if order.fulfillment_orders.iter().any(|parcel| has_units(&parcel)) && !held && !order.cancel_requested

@@ -155,7 +155,8 @@ pub fn hold(sale: &Sale) -> Result<SaleReport, SimulationError> {
     let ledger = Arc::new(Ledger::default());
     let pool = Pool::new(Arc::clone(&core), stack, spawner, Arc::clone(&ledger), sale);
     let world = World::set_up(&mut executor, &pool, sale)?;
-    core.begin_within(sale.profile.clone(), Some(Budgets::default()));
+    // Reservation reads consistently: what lags is the rest of the chain, which is not here.
+    core.begin_within(Profile { stale: 0.0, ..sale.profile.clone() }, Some(Budgets::default()));
     let before = Costs::so_far(&core);
     let open_at_us = core.clock.now_us();
     world.open(&pool, sale);

@@ -109,6 +109,7 @@ impl Order {
             fulfillment_orders: Vec::new(),
             waits_for: Vec::new(),
             cancel_requested: false,
+            personal_data: None,
             returns: 0,
             next_look_at: None,
             history,

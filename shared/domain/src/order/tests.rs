@@ -16,7 +16,7 @@ fn at() -> Timestamp {
 }
 
 /// An order of 2 × TEA and 1 × CUP, just received.
-pub(super) fn received() -> Order {
+pub(crate) fn received() -> Order {
     let line = |number, sku: &str, quantity| OrderLine {
         number,
         source_line_id: number.to_string(),
@@ -53,6 +53,7 @@ pub(super) fn received() -> Order {
         fulfillment_orders: Vec::new(),
         waits_for: Vec::new(),
         cancel_requested: false,
+        personal_data: None,
         returns: 0,
         next_look_at: None,
         history: History::default(),

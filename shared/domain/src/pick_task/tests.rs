@@ -113,6 +113,7 @@ fn order_of(lines: &[(&'static str, u32)]) -> Order {
         }],
         waits_for: Vec::new(),
         cancel_requested: false,
+        personal_data: None,
         returns: 0,
         next_look_at: None,
         history: History::default(),

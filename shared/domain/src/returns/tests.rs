@@ -75,6 +75,7 @@ fn order(delivery: DeliveryState) -> Order {
         }],
         waits_for: Vec::new(),
         cancel_requested: false,
+        personal_data: None,
         returns: 0,
         next_look_at: None,
         history: History::default(),

@@ -27,6 +27,10 @@ pub(super) trait Request {
     fn searched(&self) -> Option<String> {
         None
     }
+    /// Whether it deletes items of `table`, or may put others in their place.
+    fn replaces_in(&self, _table: &str) -> bool {
+        false
+    }
     /// The table and size of an item that it writes, where it names one.
     fn single_write(&self) -> Option<(String, Option<usize>)> {
         None
@@ -64,8 +68,13 @@ fn restrict_one(capacity: &mut ConsumedCapacity) {
     capacity.vector_indexes = None;
 }
 
+/// Whether a put with this condition finds nothing in its place.
+fn creates(condition: Option<&str>) -> bool {
+    condition.is_some_and(|condition| condition.trim() == "attribute_not_exists(pk)")
+}
+
 macro_rules! request {
-    ($type:path $(, |$request:ident| $touched:expr)?) => {
+    ($type:path $(, |$request:ident| $touched:expr $(, |$table:ident| $replaces:expr)?)?) => {
         impl Request for $type {
             fn capacity_mode(&mut self) -> &mut Option<String> {
                 &mut self.return_consumed_capacity
@@ -73,7 +82,11 @@ macro_rules! request {
             $(fn touched(&self) -> Vec<Touched> {
                 let $request = self;
                 $touched
-            })?
+            }
+            $(fn replaces_in(&self, $table: &str) -> bool {
+                let $request = self;
+                $replaces
+            })?)?
         }
     };
 }
@@ -92,7 +105,7 @@ macro_rules! search_request {
 }
 
 macro_rules! write_request {
-    ($type:path, |$request:ident| $touched:expr, $size:expr) => {
+    ($type:path, |$request:ident| $touched:expr, $size:expr, $replaces:expr) => {
         impl Request for $type {
             fn capacity_mode(&mut self) -> &mut Option<String> {
                 &mut self.return_consumed_capacity
@@ -104,6 +117,10 @@ macro_rules! write_request {
                 let $request = self;
                 vec![$touched]
             }
+            fn replaces_in(&self, table: &str) -> bool {
+                let $request = self;
+                $request.table_name == table && $replaces
+            }
             fn single_write(&self) -> Option<(String, Option<usize>)> {
                 let $request = self;
                 Some(($request.table_name.clone(), $size))
@@ -112,9 +129,14 @@ macro_rules! write_request {
     };
 }
 
-write_request!(put_item::PutItemRequest, |r| written(&r.table_name, &r.item), Some(item_size(&r.item)));
-write_request!(update_item::UpdateItemRequest, |r| touched(&r.table_name, &r.key, 1.0), None);
-write_request!(delete_item::DeleteItemRequest, |r| touched(&r.table_name, &r.key, 1.0), None);
+write_request!(
+    put_item::PutItemRequest,
+    |r| written(&r.table_name, &r.item),
+    Some(item_size(&r.item)),
+    !creates(r.condition_expression.as_deref())
+);
+write_request!(update_item::UpdateItemRequest, |r| touched(&r.table_name, &r.key, 1.0), None, true);
+write_request!(delete_item::DeleteItemRequest, |r| touched(&r.table_name, &r.key, 1.0), None, true);
 request!(get_item::GetItemRequest, |r| vec![touched(&r.table_name, &r.key, 1.0)]);
 search_request!(query::QueryRequest);
 search_request!(scan::ScanRequest);
@@ -126,30 +148,42 @@ request!(batch_get_item::BatchGetItemRequest, |r| r
     .iter()
     .flat_map(|(table, keys)| keys.keys.iter().map(|key| touched(table, key, 1.0)))
     .collect());
-request!(batch_write_item::BatchWriteItemRequest, |r| r
-    .request_items
-    .iter()
-    .flat_map(|(table, writes)| writes.iter().filter_map(|write| {
-        let put = write.put_request.as_ref().map(|p| written(table, &p.item));
-        put.or_else(|| write.delete_request.as_ref().map(|d| touched(table, &d.key, 1.0)))
-    }))
-    .collect());
+request!(
+    batch_write_item::BatchWriteItemRequest,
+    |r| r
+        .request_items
+        .iter()
+        .flat_map(|(table, writes)| writes.iter().filter_map(|write| {
+            let put = write.put_request.as_ref().map(|p| written(table, &p.item));
+            put.or_else(|| write.delete_request.as_ref().map(|d| touched(table, &d.key, 1.0)))
+        }))
+        .collect(),
+    |table| r.request_items.contains_key(table)
+);
 request!(transact_get_items::TransactGetItemsRequest, |r| r
     .transact_items
     .iter()
     .map(|item| touched(&item.get.table_name, &item.get.key, 1.0))
     .collect());
-request!(transact_write_items::TransactWriteItemsRequest, |r| r
-    .transact_items
-    .iter()
-    .filter_map(|item| {
-        let put = item.put.as_ref().map(|p| written(&p.table_name, &p.item));
-        let update = || item.update.as_ref().map(|u| (&u.table_name, &u.key));
-        let delete = || item.delete.as_ref().map(|d| (&d.table_name, &d.key));
-        let check = || item.condition_check.as_ref().map(|c| (&c.table_name, &c.key));
-        put.or_else(|| update().or_else(delete).or_else(check).map(|(table, key)| touched(table, key, 1.0)))
+request!(
+    transact_write_items::TransactWriteItemsRequest,
+    |r| r
+        .transact_items
+        .iter()
+        .filter_map(|item| {
+            let put = item.put.as_ref().map(|p| written(&p.table_name, &p.item));
+            let update = || item.update.as_ref().map(|u| (&u.table_name, &u.key));
+            let delete = || item.delete.as_ref().map(|d| (&d.table_name, &d.key));
+            let check = || item.condition_check.as_ref().map(|c| (&c.table_name, &c.key));
+            put.or_else(|| update().or_else(delete).or_else(check).map(|(table, key)| touched(table, key, 1.0)))
+        })
+        .collect(),
+    |table| r.transact_items.iter().any(|item| {
+        item.put.as_ref().is_some_and(|p| p.table_name == table && !creates(p.condition_expression.as_deref()))
+            || item.update.as_ref().is_some_and(|u| u.table_name == table)
+            || item.delete.as_ref().is_some_and(|d| d.table_name == table)
     })
-    .collect());
+);
 
 macro_rules! answer {
     ($type:path, one $(, $items:ident)?) => {

@@ -4,6 +4,7 @@ pub mod adversity;
 mod metered;
 mod operations;
 mod schema;
+mod shred;
 mod streams;
 pub(crate) mod wire;
 
@@ -41,6 +42,7 @@ pub struct DynamoDb {
     made_at_ms: Option<Mutex<HashMap<String, u64>>>,
     stream_logs: Mutex<HashMap<String, streams::Log>>,
     adversity: OnceLock<Mutex<adversity::State>>,
+    shredder: shred::Shredder,
 }
 
 impl DynamoDb {
@@ -55,7 +57,7 @@ impl DynamoDb {
         // The one public switch that leaves a connection at `synchronous = NORMAL`.
         database.disable_bulk_loading()?;
         schema::extend(path)?;
-        Ok(Self::with(database, clock, meter, region))
+        Ok(Self { shredder: shred::Shredder::of(file), ..Self::with(database, clock, meter, region) })
     }
 
     /// Everything that it answers follows from the calls and the clock.
@@ -76,6 +78,7 @@ impl DynamoDb {
             made_at_ms: None,
             stream_logs: Mutex::default(),
             adversity: OnceLock::new(),
+            shredder: shred::Shredder::default(),
         }
     }
 

@@ -152,6 +152,7 @@ impl Call<'_> {
         mut request: Q,
         run: impl FnOnce(&Database, Q) -> Result<A, DynoxideError>,
     ) -> Outcome {
+        self.db.shredder.note(&request).map_err(|error| DynoxideError::InternalServerError(error.to_string()))?;
         let touched = request.touched();
         let single = request.single_write();
         // The item that a condition failed on tells what the failed write cost.

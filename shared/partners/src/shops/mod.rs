@@ -9,6 +9,7 @@ use crate::http::{Headers, Request, Response};
 use crate::{FieldError, Retry, SignatureError};
 use domain::ids::Sku;
 use domain::incoming::IncomingOrder;
+use domain::privacy::PrivacyKind;
 use jiff::Timestamp;
 use std::fmt;
 
@@ -54,6 +55,10 @@ pub struct Delivery {
 pub enum Topic {
     /// An order was placed.
     OrderCreated,
+    /// A shopper asked the shop about personal data.
+    PrivacyRequest(PrivacyKind),
+    /// The shop has left the platform some time ago: all of its shoppers' data is to go.
+    ShopErasure,
     /// Something that we do not handle, in the platform's word: acknowledge it, since a shop repeats what is refused.
     Other(String),
 }
@@ -105,6 +110,12 @@ pub trait Orders: Sync {
     /// # Errors
     /// [`FieldError`] naming the field; [`FieldError::is_nothing_to_do`] for an order that is right but not ours.
     fn parse_order(&self, body: &[u8]) -> Result<IncomingOrder, FieldError>;
+
+    /// Reads the body of a [`Topic::PrivacyRequest`]: the shop's own ids of the orders that are meant.
+    ///
+    /// # Errors
+    /// [`FieldError`] naming the field.
+    fn parse_privacy_request(&self, kind: PrivacyKind, body: &[u8]) -> Result<Vec<String>, FieldError>;
 }
 
 /// Takes reports of fulfilments: look up, plan, send each planned request, read each answer.

@@ -2,6 +2,7 @@
 
 mod admin;
 mod order;
+mod privacy;
 
 use super::{Account, Delivery, FulfilmentReport, Fulfilments, Orders, ShopError, Stock, StockUpdate, Topic};
 use crate::http::{Headers, Request, Response};
@@ -9,6 +10,7 @@ use crate::signature::{any_secret, single_header, verify_base64};
 use crate::{FieldError, SignatureError};
 use domain::ids::Sku;
 use domain::incoming::IncomingOrder;
+use domain::privacy::PrivacyKind;
 use jiff::Timestamp;
 
 /// The version of the Admin API that this file is written against. From 2026-04 on, setting stock needs
@@ -71,7 +73,13 @@ impl Orders for Shopify {
             .map_err(|_| SignatureError::Malformed { header: TRIGGERED_AT, expected: "an instant as in RFC 3339" })?;
         let topic = needed(TOPIC)?;
         Ok(Delivery {
-            topic: if topic == "orders/create" { Topic::OrderCreated } else { Topic::Other(topic) },
+            topic: match topic.as_str() {
+                "orders/create" => Topic::OrderCreated,
+                "customers/data_request" => Topic::PrivacyRequest(PrivacyKind::Access),
+                "customers/redact" => Topic::PrivacyRequest(PrivacyKind::Erasure),
+                "shop/redact" => Topic::ShopErasure,
+                _ => Topic::Other(topic),
+            },
             shop: needed(SHOP_DOMAIN)?.to_ascii_lowercase(),
             delivery_id: needed(WEBHOOK_ID)?,
             event_id: optional(EVENT_ID)?,
@@ -82,6 +90,10 @@ impl Orders for Shopify {
 
     fn parse_order(&self, body: &[u8]) -> Result<IncomingOrder, FieldError> {
         order::parse_order(body)
+    }
+
+    fn parse_privacy_request(&self, kind: PrivacyKind, body: &[u8]) -> Result<Vec<String>, FieldError> {
+        privacy::parse_orders(kind, body)
     }
 }
 
@@ -159,6 +171,18 @@ mod tests {
             let result = Shopify.delivery(&without);
             assert_eq!(result.is_err(), needed, "{name}");
         }
+    }
+
+    #[test]
+    fn the_compliance_topics_are_known() {
+        let topic = |name: &str| {
+            let mut headers = headers();
+            headers[0].1 = name.into();
+            Shopify.delivery(&headers).unwrap().topic
+        };
+        assert_eq!(topic("customers/data_request"), Topic::PrivacyRequest(PrivacyKind::Access));
+        assert_eq!(topic("customers/redact"), Topic::PrivacyRequest(PrivacyKind::Erasure));
+        assert_eq!(topic("shop/redact"), Topic::ShopErasure);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::settings::Table;
 use crate::store::{Key, Stored};
 use domain::address::Person;
 use domain::order::receive::{NUMBER_DIGITS, number_digest};
+use domain::privacy::DataClass;
 use domain::{MerchantId, OrderId};
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
@@ -42,6 +43,12 @@ pub fn person_key(order: &OrderId, content: &str) -> Key {
     Key::new(Table::People, format!("{}#{number}", order.merchant()), format!("{PERSON_PREFIX}{order}#{content}"))
 }
 
+/// Sort key prefix of everything that was ever taken in about an order.
+#[must_use]
+pub fn persons_prefix(order: &OrderId) -> String {
+    format!("{PERSON_PREFIX}{order}#")
+}
+
 /// The partition of the persons of the merchant's orders that have this number: one, unless shops number alike.
 #[must_use]
 pub fn people_partition(merchant: &MerchantId, number: &str) -> String {
@@ -49,6 +56,24 @@ pub fn people_partition(merchant: &MerchantId, number: &str) -> String {
 }
 
 impl PersonRecord {
+    /// What stays of an order's person when all of it is erased: a mark under the same key, which a late or repeated webhook
+    /// cannot take the place of. The key's digests name nobody.
+    #[must_use]
+    pub fn erased(order: &OrderId, content: &str) -> Self {
+        Self { order: order.clone(), content: content.to_owned(), person: None, note: None, raw: Vec::new() }
+    }
+
+    /// Itself without a class of data; `None` when it has nothing of it.
+    #[must_use]
+    pub fn without(&self, class: DataClass) -> Option<Self> {
+        let next = match class {
+            DataClass::Recipient => Self { person: None, ..self.clone() },
+            DataClass::OrderBody => Self { note: None, raw: Vec::new(), ..self.clone() },
+            DataClass::Documents => self.clone(),
+        };
+        (next != *self).then_some(next)
+    }
+
     /// Compresses a raw body.
     #[must_use]
     pub fn deflate(raw: &[u8]) -> Vec<u8> {
@@ -81,6 +106,24 @@ impl Stored for PersonRecord {
 mod tests {
     use super::*;
     use domain::order::receive::content_digest;
+    use domain::privacy::DataClass;
+
+    #[test]
+    fn what_is_left_without_every_class_is_the_mark() {
+        let order = OrderId::derive(&MerchantId::derive(&["acme"]), &["shop", "1"]);
+        let whole = PersonRecord {
+            order: order.clone(),
+            content: "c".to_owned(),
+            person: Some(Person { name: "Мария".to_owned(), ..Person::default() }),
+            note: Some("call".to_owned()),
+            raw: PersonRecord::deflate(b"{}"),
+        };
+        let left = DataClass::ALL.iter().fold(whole.clone(), |left, class| left.without(*class).unwrap_or(left));
+        assert!(left == PersonRecord::erased(&order, "c"));
+        assert!(DataClass::ALL.iter().all(|class| left.without(*class).is_none()));
+        let body = whole.without(DataClass::OrderBody).unwrap();
+        assert!(body.person == whole.person && body.raw.is_empty() && body.inflate().is_empty());
+    }
 
     #[test]
     fn a_number_leads_to_the_person_however_it_is_written() {

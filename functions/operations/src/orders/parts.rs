@@ -1,0 +1,43 @@
+//! What belongs to an order. Ids of children are derived, so nothing is searched for.
+
+use domain::order::Order;
+use domain::pick_task::PickTask;
+use domain::returns::Return;
+use domain::shipment::Shipment;
+use domain::tracker::Tracker;
+use domain::{PickTaskId, ReturnId};
+use platform::items::{pick_task_key, return_key, shipment_key, tracker_key};
+use platform::{Deps, Failure, Key, Versioned};
+
+pub(crate) async fn tasks(deps: &Deps, order: &Order) -> Result<Vec<Versioned<PickTask>>, Failure> {
+    let keys: Vec<Key> =
+        order.fulfillment_orders.iter().map(|f| pick_task_key(&PickTaskId::of(&order.id, f.number))).collect();
+    deps.store.load_many(&keys).await
+}
+
+/// Outbound ones by number, then those of returns.
+pub(crate) async fn shipments(deps: &Deps, order: &Order) -> Result<Vec<Versioned<Shipment>>, Failure> {
+    let outbound = order.fulfillment_orders.iter().map(|f| order.shipment(f.number));
+    let back = (1..=order.returns).map(|number| ReturnId::of(&order.id, number).shipment());
+    let keys: Vec<Key> = outbound.chain(back).map(|id| shipment_key(&id)).collect();
+    deps.store.load_many(&keys).await
+}
+
+pub(crate) async fn returns(deps: &Deps, order: &Order) -> Result<Vec<Versioned<Return>>, Failure> {
+    let keys: Vec<Key> = (1..=order.returns).map(|number| return_key(&ReturnId::of(&order.id, number))).collect();
+    deps.store.load_many(&keys).await
+}
+
+pub(crate) async fn trackers(
+    deps: &Deps,
+    shipments: &[Versioned<Shipment>],
+) -> Result<Vec<Versioned<Tracker>>, Failure> {
+    let keys: Vec<Key> = shipments.iter().filter_map(|shipment| key_of_tracker(&shipment.body)).collect();
+    deps.store.load_many(&keys).await
+}
+
+/// The key of the shipment's tracker, once there is a label.
+pub(crate) fn key_of_tracker(shipment: &Shipment) -> Option<Key> {
+    let label = shipment.label.as_ref()?;
+    Some(tracker_key(shipment.carrier_account.as_ref()?, &label.tracking_number))
+}
