@@ -18,7 +18,7 @@ const REGRESSIONS: [(&str, World, u64); 2] = [("standard", World::Drawn, 1), ("d
 
 /// Rights that no actor of the simulation makes a function use: whose they are, how they begin, and who does. Those of routes
 /// are used by the tests of the function and by `tests/black_box`.
-const NOT_BY_ACTORS: [(&str, &str, &str); 26] = [
+const NOT_BY_ACTORS: [(&str, &str, &str); 32] = [
     ("inventory", "dynamodb:BatchGetItem catalogue", "an audit of named items"),
     ("inventory", "dynamodb:BatchGetItem movements", "rates of sale in the list of replenishment"),
     ("inventory", "dynamodb:BatchGetItem stock", "the list of audits"),
@@ -30,6 +30,8 @@ const NOT_BY_ACTORS: [(&str, &str, &str); 26] = [
     ("operations", "dynamodb:PutItem people", "a recipient's address that is corrected"),
     ("operations", "dynamodb:Query catalogue", "lists of items and locations"),
     ("operations", "dynamodb:Query orders/index/", "lists of orders"),
+    ("operations", "dynamodb:Query people", "a request about personal data by number and e-mail"),
+    ("operations", "s3:ListBucket", "an export of personal data"),
     ("operations", "s3:GetObject", "links to documents: signed here, fetched by the reader"),
     ("operations", "sqs:ChangeMessageVisibility", "dead letters that are looked at"),
     ("operations", "sqs:DeleteMessage", "dead letters that were redriven or discarded"),
@@ -43,6 +45,10 @@ const NOT_BY_ACTORS: [(&str, &str, &str); 26] = [
     ("returns", "dynamodb:Query returns/index/listed", "the list of returns"),
     ("returns", "sqs:ChangeMessageVisibility", "a message that must wait: seldom"),
     ("sweeper", "dynamodb:GetItem accounts", "polling of a carrier that sends no webhooks"),
+    ("sweeper", "dynamodb:PutItem people", "erasure"),
+    ("sweeper", "dynamodb:Query people", "erasure"),
+    ("sweeper", "s3:DeleteObject", "erasure"),
+    ("sweeper", "s3:ListBucket", "erasure"),
     ("sweeper", "sqs:SendMessage fulfilments", "a reorder point that is due"),
     ("sweeper", "sqs:SendMessage tracking", "what polling of a carrier finds"),
 ];
