@@ -6,7 +6,9 @@ use crate::audit::{Evidence, OpenTake};
 use crate::ids::{LocationId, MerchantId, OrderId, PickTaskId, Sku};
 use crate::incoming::{IncomingLine, IncomingOrder};
 use crate::money::{Currency, Money};
-use crate::order::{AllocatedLine, Allocation, AllocationRule, FulfillmentOrder, IntakeFacts, Order};
+use crate::order::{
+    AllocatedLine, Allocation, AllocationRule, FulfillmentOrder, FulfillmentOrderStatus, IntakeFacts, Order,
+};
 use crate::pick_task::{Label, Parcel, PickTask, PickTaskState, Scan};
 use crate::shipment::{Leg, Shipment, ShipmentPlan, ShipmentState, ShippedLine};
 use crate::stock::{Goods, Level, LevelId, Movement, MovementKind, StockChange, Take, TakeId, Term};
@@ -166,7 +168,11 @@ impl World {
                 self.apply(vec![StockChange::close_take(&sku(), &location(), take.units, claimed)])
             }
             4 => {
-                let (active, mut parts) = (active.filter(|f| !parts.tasks.contains_key(&f.number))?, parts);
+                // What an unpaid order holds is `OnHold`: no pick task is made of it.
+                let is_new = |f: &FulfillmentOrder| {
+                    f.status == FulfillmentOrderStatus::Open && !parts.tasks.contains_key(&f.number)
+                };
+                let (active, mut parts) = (active.filter(is_new)?, parts);
                 let task = PickTask::create(&order, &active, &BTreeMap::new(), now()).ok()?.next;
                 parts.tasks.insert(active.number, task);
                 self.put(index, order, parts);
