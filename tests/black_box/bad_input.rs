@@ -1,5 +1,6 @@
 //! Bad input over the wire: refused with a problem that names the field, or put aside with its reason.
 
+use crate::shop::{now, shopper, webhook};
 use crate::stack::{Stack, sqs};
 use infra::demo::api::{Api, send};
 use infra::demo::setup::set_up;
@@ -37,7 +38,7 @@ async fn every_refusal_is_a_problem_that_says_what_to_do() {
     large.body = vec![b' '; 1024 * 1024 + 1];
     check("more than 1 MiB", large, 413, "body-too-large").await;
 
-    let now = platform::clock::Clock::now(&platform::clock::SystemClock);
+    let now = self::now();
     let order = ShopOrder::new(1, 1, now, domain::address::Person::default()).line("CUP-BLUE", "Чаша", 1, 100);
     let mut unsigned = shopify_order(&order, &world.shop, &world.webhook_url, now);
     unsigned.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("x-shopify-hmac-sha256"));
@@ -72,18 +73,9 @@ async fn a_poison_message_is_put_aside_with_its_reason_while_its_neighbours_proc
     let batch = json!({"QueueUrl": stack.reservations_queue_url, "Entries": entries});
     sqs(&stack.aws_url, "SendMessageBatch", &batch).await;
 
-    let now = platform::clock::Clock::now(&platform::clock::SystemClock);
-    let address = domain::address::Address {
-        line1: "1".to_owned(),
-        city: "София".to_owned(),
-        country: "BG".to_owned(),
-        ..Default::default()
-    };
-    let person = domain::address::Person { name: "Ана".to_owned(), address, ..Default::default() };
-    let order = ShopOrder::new(2, 2, now, person).line("CUP-BLUE", "Чаша", 1, 100);
-    let (status, accepted) = send(&shopify_order(&order, &world.shop, &world.webhook_url, now)).await.unwrap();
-    assert_eq!(status, 201, "{accepted}");
-    world.order_is(accepted["id"].as_str().unwrap(), "fulfilment", "allocated").await.unwrap();
+    let order = ShopOrder::new(2, 2, now(), shopper()).line("CUP-BLUE", "Чаша", 1, 100);
+    let id = webhook(&world, &order, now()).await;
+    world.order_is(&id, "fulfilment", "allocated").await.unwrap();
 
     let administrator = Api::new(&endpoints.api, &endpoints.administrator_key);
     let reasons = administrator

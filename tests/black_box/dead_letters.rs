@@ -1,12 +1,15 @@
 //! What an operator does with dead letters: looks, sends back what can be, throws away the rest; nothing is done twice by that.
 
+use crate::shop::{now, shopper, units, webhook};
 use crate::stack::{Stack, sqs};
 use domain::{MerchantId, MessageKind, OrderId};
-use infra::demo::api::{Api, send};
-use infra::demo::setup::{World, set_up};
-use infra::sandbox::{ShopOrder, shopify_order};
+use infra::demo::api::Api;
+use infra::demo::setup::set_up;
+use infra::sandbox::ShopOrder;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+
+const SKU: &str = "CUP-BLUE";
 
 /// The dead-letter queue of the queue of reservations, as the queue itself names it.
 async fn dead_letters_url(stack: &Stack) -> String {
@@ -32,32 +35,18 @@ async fn is_worked_off(stack: &Stack) {
     }
 }
 
-async fn units(world: &World, term: &str) -> i64 {
-    let body = world.operations.get("/v1/stock-levels/CUP-BLUE").await.unwrap();
-    body["levels"].as_array().unwrap().iter().map(|level| level[term].as_i64().unwrap()).sum()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn letters_that_were_done_meanwhile_are_sent_back_without_harm_and_the_others_are_thrown_away() {
     let stack = Stack::start().await;
     let world = set_up(&stack.endpoints, "Dead letters").await.unwrap();
     world.stock_up(|_, location| if location == "SOF1" { 5 } else { 0 }).await.unwrap();
-    let now = platform::clock::Clock::now(&platform::clock::SystemClock);
-    let address = domain::address::Address {
-        line1: "1".to_owned(),
-        city: "София".to_owned(),
-        country: "BG".to_owned(),
-        ..Default::default()
-    };
-    let person = domain::address::Person { name: "Ана".to_owned(), address, ..Default::default() };
-    let order = ShopOrder::new(3, 3, now, person).line("CUP-BLUE", "Чаша", 2, 100);
-    let (status, accepted) = send(&shopify_order(&order, &world.shop, &world.webhook_url, now)).await.unwrap();
-    assert_eq!(status, 201, "{accepted}");
-    let id = accepted["id"].as_str().unwrap().to_owned();
+    let order = ShopOrder::new(3, 3, now(), shopper()).line(SKU, "Чаша", 2, 100);
+    let id = webhook(&world, &order, now()).await;
     world.order_is(&id, "fulfilment", "allocated").await.unwrap();
     world.pick_tasks(&id, 1).await.unwrap();
     let before = world.operations.get(&format!("/v1/orders/{id}")).await.unwrap();
-    let (reserved, available) = (units(&world, "reserved").await, units(&world, "available").await);
+    let stock = async || (units(&world, SKU, "reserved").await, units(&world, SKU, "available").await);
+    let stock_before = stock().await;
 
     // The message that reserved it, given up three times over; one of another queue; and one that nobody can read.
     let merchant = MerchantId::parse(&world.merchant).unwrap();
@@ -93,7 +82,7 @@ async fn letters_that_were_done_meanwhile_are_sent_back_without_harm_and_the_oth
     is_worked_off(&stack).await;
     let after = world.operations.get(&format!("/v1/orders/{id}")).await.unwrap();
     assert_eq!(after, before, "what was done is not done again");
-    assert_eq!((units(&world, "reserved").await, units(&world, "available").await), (reserved, available));
+    assert_eq!(stock().await, stock_before);
 
     let discard = json!({"queue": "reservations", "message_ids": refused, "reason": "unreadable"});
     let report = administrator.post("/v1/dead-letters/discard", &discard).await.unwrap();

@@ -14,5 +14,6 @@ mod owasp;
 mod personal_data;
 mod recovery;
 mod restart;
+mod shop;
 mod sqs;
 mod stack;

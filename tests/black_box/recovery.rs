@@ -1,30 +1,28 @@
 //! Disaster: the tables and documents come back as they were at an instant, every queue and stream position is gone, and partners
 //! know more than we do. Nothing is lost, nothing is bought twice, the stock adds up. Of `cargo local` alone, as `restart`.
 
+use crate::shop::{live_labels, now, shopper, units, webhook};
 use crate::stack::{Process, free_ports, template};
 use infra::demo::api::{Api, send};
 use infra::demo::setup::{World, set_up};
-use infra::sandbox::{ShopOrder, shopify_order};
+use infra::sandbox::ShopOrder;
 use jiff::{SignedDuration, Timestamp};
 use partners::http::{Method, Request};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 const SKU: &str = "CUP-BLUE";
 /// How long ago the backup is made to be: longer than anything waits for its first look, and a carrier for being asked.
 const AGO: SignedDuration = SignedDuration::from_hours(25);
 
-fn sklad(data: &Path, command: &str, directory: &Path) {
-    let output = Command::new(env!("CARGO_BIN_EXE_sklad"))
-        .arg("--data")
-        .arg(data)
-        .arg("--template")
-        .arg(template())
-        .arg(command)
-        .arg(directory)
-        .output()
-        .unwrap();
+fn sklad(data: &Path, command: &str, directory: &Path) -> Output {
+    let mut sklad = Command::new(env!("CARGO_BIN_EXE_sklad"));
+    sklad.arg("--data").arg(data).arg("--template").arg(template()).arg(command).arg(directory).output().unwrap()
+}
+
+fn done(data: &Path, command: &str, directory: &Path) {
+    let output = sklad(data, command, directory);
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -96,33 +94,16 @@ impl Scene {
         let (process, endpoints) = Process::start(data.path(), ports).await;
         let world = set_up(&endpoints, "Recovery").await.unwrap();
         world.stock_up(|_, location| if location == "SOF1" { 20 } else { 0 }).await.unwrap();
-        Self { data, ports, process, world, now: platform::clock::Clock::now(&platform::clock::SystemClock) }
+        Self { data, ports, process, world, now: now() }
     }
 
     fn order(&self, number: u32, quantity: u32) -> ShopOrder {
-        let address = domain::address::Address {
-            line1: "ул. Шипка 1".to_owned(),
-            city: "София".to_owned(),
-            country: "BG".to_owned(),
-            postal_code: Some("1000".to_owned()),
-            ..Default::default()
-        };
-        let person = domain::address::Person {
-            name: "Ана Ангелова".to_owned(),
-            email: Some("ana@example.org".to_owned()),
-            phone: Some("+359888123456".to_owned()),
-            address,
-            ..Default::default()
-        };
-        ShopOrder::new(u64::from(number), number, self.now, person).line(SKU, "Чаша", quantity, 100)
+        ShopOrder::new(u64::from(number), number, self.now, shopper()).line(SKU, "Чаша", quantity, 100)
     }
 
     /// The shop sends its webhook; gives the order's id.
     async fn webhook(&self, order: &ShopOrder) -> String {
-        let webhook = shopify_order(order, &self.world.shop, &self.world.webhook_url, self.now);
-        let (status, accepted) = send(&webhook).await.unwrap();
-        assert_eq!(status, 201, "{accepted}");
-        accepted["id"].as_str().unwrap().to_owned()
+        webhook(&self.world, order, self.now).await
     }
 
     async fn placed(&self, number: u32, quantity: u32) -> String {
@@ -163,7 +144,7 @@ impl Scene {
     /// The disaster: everything stops at once, and what the backup has takes the place of what there was.
     async fn restored(mut self, backup: &Path) -> Self {
         self.process.kill();
-        sklad(self.data.path(), "restore", backup);
+        done(self.data.path(), "restore", backup);
         self.process = Process::start(self.data.path(), self.ports).await.0;
         self.sweep().await;
         self
@@ -171,9 +152,7 @@ impl Scene {
 
     /// Labels that the carrier has sold for this shipment and that were not given back.
     async fn live_labels(&self, shipment: &str) -> usize {
-        let path = format!("/carrier/v1/shipments?reference={shipment}");
-        let sold = self.world.carrier.get(&path).await.unwrap();
-        sold["shipments"].as_array().unwrap().iter().filter(|label| label["voided"] != Value::Bool(true)).count()
+        live_labels(&self.world, shipment).await
     }
 
     /// Waits, sweeping, until an audit of the item is over; gives its drifts.
@@ -194,8 +173,7 @@ impl Scene {
     }
 
     async fn units(&self, term: &str) -> i64 {
-        let body = self.world.operations.get(&format!("/v1/stock-levels/{SKU}")).await.unwrap();
-        body["levels"].as_array().unwrap().iter().map(|level| level[term].as_i64().unwrap()).sum()
+        units(&self.world, SKU, term).await
     }
 }
 
@@ -226,7 +204,7 @@ async fn after_a_restore_every_order_goes_on_to_its_end_and_no_label_is_bought_t
     scene.world.pick_tasks(&allocated, 1).await.unwrap();
     let fresh = scene.placed(6, 1).await;
     let backup = tempfile::tempdir().unwrap();
-    sklad(scene.data.path(), "backup", backup.path());
+    done(scene.data.path(), "backup", backup.path());
 
     // The time that is lost: labels are bought, parcels go, an order comes in, of which our tables will know nothing.
     let bought = scene.labelled(&allocated).await;
@@ -294,12 +272,12 @@ async fn tables_of_different_instants_are_found_out_and_mended() {
     let labelled = scene.placed(1, 1).await;
     let early = tempfile::tempdir().unwrap();
     scene.world.pick_tasks(&labelled, 1).await.unwrap();
-    sklad(scene.data.path(), "backup", early.path());
+    done(scene.data.path(), "backup", early.path());
     let bought = scene.labelled(&labelled).await;
     let second = scene.placed(2, 3).await;
     scene.world.pick_tasks(&second, 1).await.unwrap();
     let late = tempfile::tempdir().unwrap();
-    sklad(scene.data.path(), "backup", late.path());
+    done(scene.data.path(), "backup", late.path());
     // Levels and tasks are the later ones: they know of units promised and picked of which the orders know nothing.
     for table in ["orders", "shipments", "people", "returns"] {
         let file = format!("tables/{table}.jsonl");
@@ -332,17 +310,9 @@ async fn tables_of_different_instants_are_found_out_and_mended() {
 async fn a_backup_that_is_not_whole_is_refused_and_a_running_stack_is_not_restored_over() {
     let scene = Scene::new().await;
     let backup = tempfile::tempdir().unwrap();
-    sklad(scene.data.path(), "backup", backup.path());
+    done(scene.data.path(), "backup", backup.path());
     let run = |command: &str, directory: &Path| {
-        let output = Command::new(env!("CARGO_BIN_EXE_sklad"))
-            .arg("--data")
-            .arg(scene.data.path())
-            .arg("--template")
-            .arg(template())
-            .arg(command)
-            .arg(directory)
-            .output()
-            .unwrap();
+        let output = sklad(scene.data.path(), command, directory);
         assert!(!output.status.success(), "{command}");
         String::from_utf8_lossy(&output.stderr).into_owned()
     };

@@ -1,11 +1,11 @@
 //! `kill -9` at any moment: no accepted order is lost, no finished step takes effect twice. Of `cargo local` alone: no other
 //! stack is this test's to kill.
 
+use crate::shop::{live_labels, now, shopper, units};
 use crate::stack::{Process, free_ports};
 use infra::demo::api::send;
 use infra::demo::setup::{Endpoints, World, set_up};
 use infra::sandbox::{ShopOrder, shopify_order};
-use serde_json::Value;
 use std::path::Path;
 
 async fn restarted(process: Process, data: &Path, ports: [u16; 3]) -> Process {
@@ -19,29 +19,14 @@ async fn prepared(endpoints: &Endpoints) -> World {
     world
 }
 
-async fn level(world: &World, term: &str) -> i64 {
-    let body = world.operations.get("/v1/stock-levels/CUP-BLUE").await.unwrap();
-    body["levels"].as_array().unwrap().iter().map(|level| level[term].as_i64().unwrap()).sum()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_every_step_an_order_is_still_delivered_once() {
     let data = tempfile::tempdir().unwrap();
     let ports = free_ports();
     let (mut process, endpoints) = Process::start(data.path(), ports).await;
     let world = prepared(&endpoints).await;
-    let now = platform::clock::Clock::now(&platform::clock::SystemClock);
-    let address = domain::address::Address {
-        line1: "ул. Шипка 1".to_owned(),
-        city: "София".to_owned(),
-        country: "BG".to_owned(),
-        postal_code: Some("1000".to_owned()),
-        ..Default::default()
-    };
-    let phone = Some("+359888123456".to_owned());
-    let person =
-        domain::address::Person { name: "Ана Ангелова".to_owned(), address, phone, ..Default::default() };
-    let order = ShopOrder::new(9, 9, now, person).line("CUP-BLUE", "Чаша", 2, 100);
+    let now = now();
+    let order = ShopOrder::new(9, 9, now, shopper()).line("CUP-BLUE", "Чаша", 2, 100);
     world.shop_admin.post("/shop/admin/orders", &order.body()).await.unwrap();
     let webhook = shopify_order(&order, &world.shop, &world.webhook_url, now);
     let (status, accepted) = send(&webhook).await.unwrap();
@@ -54,10 +39,7 @@ async fn killed_after_every_step_an_order_is_still_delivered_once() {
 
     process = restarted(process, data.path(), ports).await;
     let (shipment, _) = world.labels(&id, 1).await.unwrap().remove(0);
-    let bought = world.carrier.get(&format!("/carrier/v1/shipments?reference={shipment}")).await.unwrap();
-    let live =
-        bought["shipments"].as_array().unwrap().iter().filter(|label| label["voided"] != Value::Bool(true)).count();
-    assert_eq!(live, 1, "one live label: {bought}");
+    assert_eq!(live_labels(&world, &shipment).await, 1, "one live label");
     world.close_out().await.unwrap();
 
     process = restarted(process, data.path(), ports).await;
@@ -68,7 +50,7 @@ async fn killed_after_every_step_an_order_is_still_delivered_once() {
     process = restarted(process, data.path(), ports).await;
     let again = send(&webhook).await.unwrap();
     assert_eq!((again.0, again.1["id"].as_str()), (201, Some(id.as_str())), "the first answer again");
-    assert_eq!(level(&world, "on_hand").await, 5);
-    assert_eq!(level(&world, "available").await, 5);
+    assert_eq!(units(&world, "CUP-BLUE", "on_hand").await, 5);
+    assert_eq!(units(&world, "CUP-BLUE", "available").await, 5);
     process.kill();
 }

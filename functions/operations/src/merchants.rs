@@ -42,6 +42,11 @@ pub(crate) async fn create_merchant(deps: &Deps, request: &Request) -> Result<Re
     security(("api_key" = [])),
 )]
 pub(crate) async fn list_merchants(deps: &Deps, request: &Request) -> Result<Response, Problem> {
+    Response::json(200, &page(deps, request).await?)
+}
+
+/// The page of all merchants that a request of the platform asks for.
+pub(crate) async fn page(deps: &Deps, request: &Request) -> Result<Page<Merchant>, Problem> {
     platform_only(&authenticate(deps, request, &[]).await?)?;
     let list = PartitionList {
         table: Table::Accounts,
@@ -50,7 +55,7 @@ pub(crate) async fn list_merchants(deps: &Deps, request: &Request) -> Result<Res
         descending: false,
     };
     let page = deps.store.list_partitions::<Merchant>(&list, &PageRequest::of(request)?).await?;
-    Response::json(200, &page.map(|stored| stored.body))
+    Ok(page.map(|stored| stored.body))
 }
 
 /// One merchant.

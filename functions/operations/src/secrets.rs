@@ -1,13 +1,9 @@
 //! Rotation of the key that seals: what is stored under another key is sealed anew with the current one.
 
 use crate::wire::ResealReport;
-use domain::account::Merchant;
 use domain::{Decision, MerchantId};
-use platform::auth::authenticate;
 use platform::items::{SealedCarrierAccount, SealedChannel, key_prefix};
 use platform::listing::PageRequest;
-use platform::partition::PartitionList;
-use platform::requests::platform_only;
 use platform::secrets::Sealed;
 use platform::spec::{PageQuery, Refusals};
 use platform::{Deps, Failure, Operation, Problem, Request, Response, Stored, Table, Versioned};
@@ -62,14 +58,7 @@ impl Sealing for SealedCarrierAccount {
     security(("api_key" = [])),
 )]
 pub(crate) async fn reseal(deps: &Deps, request: &Request) -> Result<Response, Problem> {
-    platform_only(&authenticate(deps, request, &[]).await?)?;
-    let list = PartitionList {
-        table: Table::Accounts,
-        partitions: &[MerchantId::platform().to_string()],
-        prefix: &key_prefix("merchant"),
-        descending: false,
-    };
-    let page = deps.store.list_partitions::<Merchant>(&list, &PageRequest::of(request)?).await?;
+    let page = crate::merchants::page(deps, request).await?;
     let mut report = ResealReport {
         key: deps.secrets.current_key()?.to_owned(),
         resealed: 0,
@@ -77,7 +66,7 @@ pub(crate) async fn reseal(deps: &Deps, request: &Request) -> Result<Response, P
         unopened: Vec::new(),
         next_cursor: page.next_cursor,
     };
-    let mut merchants = page.items.into_iter().map(|stored| stored.body).peekable();
+    let mut merchants = page.items.into_iter().peekable();
     while let Some(merchant) = merchants.next() {
         reseal_all::<SealedChannel>(deps, &merchant.id, &mut report).await?;
         reseal_all::<SealedCarrierAccount>(deps, &merchant.id, &mut report).await?;

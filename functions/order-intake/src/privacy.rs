@@ -15,12 +15,10 @@ pub(crate) async fn open(
     sources: &[String],
 ) -> Result<Response, Problem> {
     let merchant = channel.merchant();
-    let mut orders: Vec<OrderId> = Vec::new();
-    for source in sources {
-        let id = Order::id_for(&merchant, Some(channel), source);
-        let known = deps.store.load::<Order>(&order_key(&id)).await?;
-        orders.extend(known.filter(|order| !order.body.is_erased()).map(|order| order.body.id));
-    }
+    let keys: Vec<_> =
+        sources.iter().map(|source| order_key(&Order::id_for(&merchant, Some(channel), source))).collect();
+    let known = deps.store.load_many::<Order>(&keys).await?.into_iter().map(|stored| stored.body);
+    let mut orders: Vec<OrderId> = known.filter(|order| !order.is_erased()).map(|order| order.id).collect();
     orders.sort();
     orders.dedup();
     if orders.is_empty() {

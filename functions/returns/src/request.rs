@@ -7,7 +7,7 @@ use domain::order::{DeliveryState, FulfillmentOrderStatus, Order};
 use domain::returns::{PolicyFacts, Return, ReturnRequest};
 use domain::shipment::Shipment;
 use domain::tracker::Tracker;
-use domain::{MerchantId, ReturnId, Sku};
+use domain::{MerchantId, Sku};
 use jiff::Timestamp;
 use platform::auth::authenticate;
 use platform::find::find_order;
@@ -89,8 +89,8 @@ fn open(
 
 /// The return that `operation` opened: the newest one that remembers it.
 async fn opened_by(deps: &Deps, order: &Order, operation: &Operation) -> Result<Versioned<Return>, Failure> {
-    for number in (1..=order.returns).rev() {
-        if let Some(back) = deps.store.load::<Return>(&return_key(&ReturnId::of(&order.id, number))).await?
+    for id in order.return_ids().rev() {
+        if let Some(back) = deps.store.load::<Return>(&return_key(&id)).await?
             && operation.is_done(&back.operations)?
         {
             return Ok(back);

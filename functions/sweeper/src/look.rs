@@ -91,7 +91,7 @@ async fn look_at_order(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fail
             commit.add(deps, shipment, decision)?;
         }
     }
-    commit.apply(deps, run).await
+    commit.apply(deps, run).await.map(drop)
 }
 
 /// The levels on which the take of a fulfilment order is open, and expired.
@@ -120,7 +120,7 @@ fn bodies<T: Clone>(stored: &BTreeMap<u32, Versioned<T>>) -> BTreeMap<u32, T> {
 async fn look_at_shipment(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
     let Some(shipment) = due(deps, run, key, Shipment::reconcile_due_at).await? else { return Ok(()) };
     let decision = shipment.body.look(run.now);
-    Commit::default().with(deps, shipment, decision)?.apply(deps, run).await
+    Commit::default().with(deps, shipment, decision)?.apply(deps, run).await.map(drop)
 }
 
 async fn look_at_tracker(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
@@ -130,7 +130,7 @@ async fn look_at_tracker(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fa
         return Ok(());
     }
     let decision = tracker.body.look(run.now);
-    Commit::default().with(deps, tracker, decision)?.apply(deps, run).await
+    Commit::default().with(deps, tracker, decision)?.apply(deps, run).await.map(drop)
 }
 
 /// Every level of a lot.
@@ -151,7 +151,7 @@ async fn look_at_lot(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failur
     let LotRecord { merchant, sku, lot, .. } = &record.body;
     let levels = levels_of_lot(deps, merchant, sku, lot).await?;
     let decision = record.body.look(&levels, run.now);
-    Commit::default().with(deps, record, decision)?.apply(deps, run).await
+    Commit::default().with(deps, record, decision)?.apply(deps, run).await.map(drop)
 }
 
 async fn look_at_return(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
@@ -167,18 +167,24 @@ async fn look_at_return(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Fai
     if let (Some(stored), Some(decision)) = (shipment, look.shipment) {
         commit.add(deps, stored, decision)?;
     }
-    commit.with(deps, back, look.back)?.apply(deps, run).await
+    commit.with(deps, back, look.back)?.apply(deps, run).await.map(drop)
 }
 
 /// What one look stores: usually one item, in one conditional write.
 #[derive(Default)]
-struct Commit {
-    writes: Vec<Write>,
+pub(crate) struct Commit {
+    pub(crate) writes: Vec<Write>,
     owed: Vec<Message>,
 }
 
 impl Commit {
-    fn add<T: Stored>(&mut self, deps: &Deps, mut loaded: Versioned<T>, decision: Decision<T>) -> Result<(), Failure> {
+    /// Adds what a look decided; gives the item as it will be stored.
+    pub(crate) fn add<T: Stored>(
+        &mut self,
+        deps: &Deps,
+        mut loaded: Versioned<T>,
+        decision: Decision<T>,
+    ) -> Result<Versioned<T>, Failure> {
         let operation = if decision.stock.is_empty() {
             Operation::of(&["sweep"])
         } else {
@@ -189,28 +195,37 @@ impl Commit {
         // Looks must not push out what callers repeat their requests by: an item remembers the last one only.
         loaded.operations.retain(|mark| *mark != operation.mark());
         self.owed.extend(decision.messages.iter().cloned());
-        let (writes, _) = deps.store.write_of(Some(&loaded), decision, &operation)?;
+        let (writes, next) = deps.store.write_of(Some(&loaded), decision, &operation)?;
         self.writes.extend(writes);
-        Ok(())
+        Ok(next)
     }
 
-    fn with<T: Stored>(mut self, deps: &Deps, loaded: Versioned<T>, decision: Decision<T>) -> Result<Self, Failure> {
+    pub(crate) fn with<T: Stored>(
+        mut self,
+        deps: &Deps,
+        loaded: Versioned<T>,
+        decision: Decision<T>,
+    ) -> Result<Self, Failure> {
         self.add(deps, loaded, decision)?;
         Ok(self)
     }
 
-    async fn apply(self, deps: &Deps, run: &mut Run) -> Result<(), Failure> {
-        match deps.store.apply(self.writes).await {
-            Ok(()) => {
-                for message in &self.owed {
-                    tracing::info!(correlation_id = message.correlation_id, message = ?message.kind, "sent again");
-                    run.swept.messages += 1;
-                }
-                Ok(())
-            }
-            // Something moved by itself at this moment, so it is not stuck: it is looked at in a minute.
-            Err(Failure::Conflict(_)) => Ok(()),
-            Err(failure) => Err(failure),
+    /// Stores it all, or nothing of it; says which, as [`applied`].
+    pub(crate) async fn apply(self, deps: &Deps, run: &mut Run) -> Result<bool, Failure> {
+        let is_stored = applied(deps, self.writes).await?;
+        for message in self.owed.iter().filter(|_| is_stored) {
+            tracing::info!(correlation_id = message.correlation_id, message = ?message.kind, "sent again");
+            run.swept.messages += 1;
         }
+        Ok(is_stored)
+    }
+}
+
+/// Whether it was stored. Something that moved by itself at this moment is not stuck: it is looked at in a minute.
+pub(crate) async fn applied(deps: &Deps, writes: Vec<Write>) -> Result<bool, Failure> {
+    match deps.store.apply(writes).await {
+        Ok(()) => Ok(true),
+        Err(Failure::Conflict(_)) => Ok(false),
+        Err(failure) => Err(failure),
     }
 }

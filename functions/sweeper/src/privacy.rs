@@ -4,19 +4,19 @@
 //! that no return is opened beside it; then everything of them is deleted, whatever an earlier try deleted already. They are
 //! called erased when a look finds nothing, later than any run that may have written something can last.
 
-use crate::look::{Run, due};
+use crate::look::{Commit, Run, applied, due};
 use domain::lot_record::LotRecord;
 use domain::order::Order;
 use domain::privacy::{DataClass, ErasureState, Facts, Pace, PrivacyRequest};
 use domain::recall::Recall;
 use domain::returns::Return;
 use domain::shipment::Shipment;
-use domain::{Decision, OrderId, ReturnId};
+use domain::{Decision, OrderId};
 use jiff::{SignedDuration, Timestamp};
 use platform::items::{
     PersonRecord, lot_key, order_key, person_key, persons_prefix, recall_key, return_key, shipment_key,
 };
-use platform::{Deps, Failure, Key, Operation, Table, Write};
+use platform::{Deps, Failure, Key, Operation, Table};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Settings of the pace, seconds. Nobody sets them but tests.
@@ -27,9 +27,6 @@ const PERSONS_MAX: usize = 100;
 
 pub(crate) async fn look_at_privacy_request(deps: &Deps, run: &mut Run, key: &Key) -> Result<(), Failure> {
     let Some(mut request) = due(deps, run, key, |own: &PrivacyRequest| own.next_look_at).await? else { return Ok(()) };
-    // Looks must not push out what callers repeat their requests by.
-    let operation = Operation::of(&["sweep"]);
-    request.operations.retain(|mark| *mark != operation.mark());
     let (mut facts, mut orders) = (BTreeMap::new(), BTreeMap::new());
     for id in request.body.held() {
         let order = deps.store.require::<Order>(&order_key(id), id).await?;
@@ -39,22 +36,20 @@ pub(crate) async fn look_at_privacy_request(deps: &Deps, run: &mut Run, key: &Ke
     let pace = pace(deps);
     let looked = request.body.look(&facts, pace, run.now);
     if looked.next.orders != request.body.orders {
-        let mut writes = Vec::new();
+        let mut commit = Commit::default();
         for (before, after) in request.body.orders.iter().zip(&looked.next.orders) {
             let Some(order) = orders.get(&before.order).filter(|_| before.classes != after.classes) else { continue };
             // Also a head that stays as it is gets its next version: what a hold follows from may not have changed.
             let decision =
                 if after.is_let_go() { order.body.erased(run.now) } else { Decision::of(order.body.clone()) };
             let erases = Operation::of(&["erase", request.body.id.as_str(), &request.version.to_string()]);
-            writes.extend(deps.store.write_of(Some(order), decision, &erases)?.0);
+            commit.writes.extend(deps.store.write_of(Some(order), decision, &erases)?.0);
         }
-        let (own, next) = deps.store.write_of(Some(&request), looked, &operation)?;
-        writes.extend(own);
-        if !applied(deps, writes).await? {
+        let next = commit.add(deps, request, looked)?;
+        if !commit.apply(deps, run).await? {
             return Ok(());
         }
         request = next;
-        request.operations.retain(|mark| *mark != operation.mark());
     }
     let mut found = BTreeSet::new();
     for own in &request.body.orders {
@@ -67,17 +62,7 @@ pub(crate) async fn look_at_privacy_request(deps: &Deps, run: &mut Run, key: &Ke
     let now = deps.clock.now();
     let cleared = request.body.cleared(|order, class| found.contains(&(order.clone(), class)), pace, now);
     tracing::info!(privacy_request = %request.body.id, state = ?cleared.next.state, deleted = found.len(), "privacy request");
-    let (writes, _) = deps.store.write_of(Some(&request), cleared, &operation)?;
-    applied(deps, writes).await.map(drop)
-}
-
-/// Whether it was stored; something that moved at this moment is looked at in a minute.
-async fn applied(deps: &Deps, writes: Vec<Write>) -> Result<bool, Failure> {
-    match deps.store.apply(writes).await {
-        Ok(()) => Ok(true),
-        Err(Failure::Conflict(_)) => Ok(false),
-        Err(failure) => Err(failure),
-    }
+    Commit::default().with(deps, request, cleared)?.apply(deps, run).await.map(drop)
 }
 
 fn pace(deps: &Deps) -> Pace {
@@ -92,13 +77,11 @@ fn pace(deps: &Deps) -> Pace {
 
 async fn facts_of(deps: &Deps, order: &Order) -> Result<Facts, Failure> {
     let mut returns = Vec::new();
-    for number in 1..=order.returns {
-        let back = deps.store.load::<Return>(&return_key(&ReturnId::of(&order.id, number))).await?;
+    for id in order.return_ids() {
+        let back = deps.store.load::<Return>(&return_key(&id)).await?;
         returns.extend(back.map(|stored| stored.body));
     }
-    let outbound = order.fulfillment_orders.iter().map(|f| order.shipment(f.number));
-    let back = (1..=order.returns).map(|number| ReturnId::of(&order.id, number).shipment());
-    let keys: Vec<Key> = outbound.chain(back).map(|id| shipment_key(&id)).collect();
+    let keys: Vec<Key> = order.shipments().map(|id| shipment_key(&id)).collect();
     let shipments = deps.store.load_many::<Shipment>(&keys).await?.into_iter().map(|stored| stored.body).collect();
     Ok(Facts { order: order.clone(), shipments, returns, recalled_at: recalled_at(deps, order).await? })
 }

@@ -7,24 +7,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine::Engine;
-use engine::clock::Clock;
 use serde_json::{Value, json};
 
 use super::{BackupError, at, private_directory};
+use crate::host::MachineClock;
 
 /// Items of one batch write (DynamoDB's limit).
 const BATCH_MAX: usize = 25;
 /// How often what a batch leaves undone is tried.
 const TRIES_MAX: usize = 10;
-
-/// The machine's time.
-pub(super) struct MachineClock;
-
-impl Clock for MachineClock {
-    fn now_ms(&self) -> u64 {
-        u64::try_from(crate::host::now().as_millisecond()).unwrap_or_default()
-    }
-}
 
 /// An engine on a directory.
 pub(super) fn engine_on(directory: &Path) -> Result<Engine, BackupError> {

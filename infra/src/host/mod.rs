@@ -53,6 +53,7 @@ pub use provision::ProvisionError;
 pub use routes::RouteConflict;
 pub(crate) use routes::{Found, Routes};
 pub(crate) use server::serve_sandbox;
+pub(crate) use services::MachineClock;
 pub use services::ServiceError;
 
 use crate::template::model::Stack;

@@ -70,7 +70,8 @@ impl Signals {
     }
 }
 
-struct MachineClock;
+/// The machine's time.
+pub(crate) struct MachineClock;
 
 impl Clock for MachineClock {
     fn now_ms(&self) -> u64 {

@@ -160,7 +160,6 @@ fn options(stack: Stack, data: &Path) -> Options {
     };
     Options {
         program: Some(program),
-        variables: BTreeMap::new(),
         environments_max: 2,
         ..Options::new(Declaration::Stack(stack), data).on_free_ports()
     }
@@ -346,8 +345,12 @@ async fn a_stream_is_read_in_order_past_poison_and_goes_on_after_a_restart() {
     assert_eq!(given_up["requestContext"]["condition"], "RetryAttemptsExhausted");
     assert_eq!(given_up["requestContext"]["approximateInvokeCount"], 2);
     assert_eq!(given_up["DDBStreamBatchInfo"]["batchSize"], 1);
-    assert_eq!(take(&url, "seen").await, "1");
-    assert_eq!(take(&url, "seen").await, "2");
+    // The batch with the poison is tried again from its first record.
+    let mut seen = take(&url, "seen").await;
+    while seen == "1" {
+        seen = take(&url, "seen").await;
+    }
+    assert_eq!(seen, "2");
     host.shutdown().await;
 
     let host = Host::start(options(stream_stack(), data.path())).await.unwrap();

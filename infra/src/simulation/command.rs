@@ -92,7 +92,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn add(&mut self, report: Report) {
+    fn add(&mut self, mut report: Report) {
         self.seeds += 1;
         self.steps += report.steps;
         self.hours += report.lasted_us as f64 / 3.6e9;
@@ -106,7 +106,7 @@ impl Summary {
         for (mark, count) in &report.marks {
             *self.marks.entry(mark).or_default() += count;
         }
-        self.rights.extend(report.rights.iter().cloned());
+        self.rights.append(&mut report.rights);
         if !report.violations.is_empty() {
             self.failed.push(report);
         }

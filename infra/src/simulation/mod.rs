@@ -6,6 +6,7 @@
 
 mod actors;
 pub mod bugs;
+pub mod cli;
 mod clock;
 pub mod command;
 mod core;

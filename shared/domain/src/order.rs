@@ -20,7 +20,7 @@ pub use reserve::{Allocation, AllocationRule};
 
 use crate::aggregate::{History, Rejected};
 use crate::allocation::Component;
-use crate::ids::{ChannelId, LocationId, MerchantId, OrderId, PickTaskId, ShipmentId, Sku};
+use crate::ids::{ChannelId, LocationId, MerchantId, OrderId, PickTaskId, ReturnId, ShipmentId, Sku};
 use crate::incoming::PRIORITY_MAX;
 use crate::message::{Message, MessageKind};
 use crate::money::{Currency, Money};
@@ -408,6 +408,17 @@ impl Order {
     #[must_use]
     pub fn shipment(&self, number: u32) -> ShipmentId {
         ShipmentId::of(&self.id, number)
+    }
+
+    /// Its returns, by number.
+    pub fn return_ids(&self) -> impl DoubleEndedIterator<Item = ReturnId> {
+        (1..=self.returns).map(|number| ReturnId::of(&self.id, number))
+    }
+
+    /// Its shipments: outbound ones by number, then those of its returns.
+    pub fn shipments(&self) -> impl Iterator<Item = ShipmentId> {
+        let outbound = self.fulfillment_orders.iter().map(|f| self.shipment(f.number));
+        outbound.chain(self.return_ids().map(|id| id.shipment()))
     }
 
     fn message(&self, kind: MessageKind) -> Message {

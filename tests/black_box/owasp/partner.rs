@@ -1,8 +1,9 @@
 //! Partners that answer what they should not: the function stops reading, follows nothing and believes nothing.
 
-use super::target::{Target, shopper};
-use infra::demo::api::{Api, send};
-use infra::sandbox::{ShopOrder, shopify_order};
+use super::target::Target;
+use crate::shop::{now, shopper, webhook};
+use infra::demo::api::Api;
+use infra::sandbox::ShopOrder;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -97,13 +98,11 @@ async fn api10_a_hostile_carrier_sells_nothing_and_leads_nowhere() {
     });
     let administrator = Api::new(&target.stack.endpoints.api, target.administrator());
     administrator.with_header("sklad-merchant", &world.merchant).post("/v1/carrier-accounts", &account).await.unwrap();
-    let now = platform::clock::Clock::now(&platform::clock::SystemClock);
+    let now = now();
     let mut orders = Vec::new();
     for number in (u32::try_from(now.as_second() % 1_000_000).unwrap()..).take(ANSWERS.len()) {
         let order = ShopOrder::new(u64::from(number), number, now, shopper()).line("CUP-BLUE", "Чаша", 1, 100);
-        let (status, body) = send(&shopify_order(&order, &world.shop, &world.webhook_url, now)).await.unwrap();
-        assert_eq!(status, 201, "{body}");
-        let id = body["id"].as_str().unwrap().to_owned();
+        let id = webhook(world, &order, now).await;
         let task = world.pick_tasks(&id, 1).await.unwrap().remove(0);
         world.pick_and_pack(&task).await.unwrap();
         orders.push(id);

@@ -2,6 +2,7 @@
 
 use super::classes::ROUTES;
 use super::target::Target;
+use crate::shop::{now, shopper};
 use infra::demo::api::Api;
 use infra::sandbox::{ShopOrder, shopify_order};
 use partners::http::{Method, Request};
@@ -31,10 +32,9 @@ async fn api3_a_secret_is_in_no_answer_no_log_and_no_file() {
     let account = administrator.post("/v1/carrier-accounts", &account).await.unwrap();
     assert!(!format!("{edited}{account}").contains("quite_secret"));
     let mut world = infra::sandbox::Shop { secret: secrets[0].to_owned(), ..target.owner.world.shop.clone() };
-    let now = platform::clock::Clock::now(&platform::clock::SystemClock);
+    let now = now();
     let number = u32::try_from(now.as_second() % 1_000_000).unwrap() + 1;
-    let order =
-        ShopOrder::new(u64::from(number), number, now, super::target::shopper()).line("CUP-BLUE", "Чаша", 1, 100);
+    let order = ShopOrder::new(u64::from(number), number, now, shopper()).line("CUP-BLUE", "Чаша", 1, 100);
     let webhook = shopify_order(&order, &world, &target.owner.world.webhook_url, now);
     let accepted = target.send(super::Shot(webhook)).await;
     assert_eq!(accepted.status, 201, "{}", accepted.text);

@@ -2,11 +2,11 @@
 
 use super::bodies::body_of;
 use super::classes::{Class, ROUTES};
+use crate::shop::{now, shopper, webhook};
 use crate::stack::Stack;
-use domain::address::{Address, Person};
 use infra::demo::api::Api;
 use infra::demo::setup::{World, set_up};
-use infra::sandbox::{ShopOrder, call, shopify_order};
+use infra::sandbox::{ShopOrder, call};
 use partners::http::{Method, Request};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -108,24 +108,11 @@ async fn tenant(stack: &Stack, name: &str) -> Tenant {
     Tenant { world, keys, revoked: taken_back["key"].as_str().unwrap().to_owned(), ids }
 }
 
-/// The shopper of the owner's order.
-pub(super) fn shopper() -> Person {
-    let address = Address {
-        line1: "ул. Шипка 1".to_owned(),
-        city: "София".to_owned(),
-        country: "BG".to_owned(),
-        postal_code: Some("1000".to_owned()),
-        ..Default::default()
-    };
-    let (email, phone) = (Some("ana@example.org".to_owned()), Some("+359888123456".to_owned()));
-    Person { name: "Ана Ангелова".to_owned(), email, phone, address, ..Default::default() }
-}
-
 impl Target {
     /// Two merchants with their shops, carriers and keys. Tests that share a stack are told apart by `name`.
     pub(super) async fn start(name: &str) -> Self {
         let stack = Stack::start().await;
-        let now = platform::clock::Clock::now(&platform::clock::SystemClock).as_millisecond();
+        let now = now().as_millisecond();
         let owner = tenant(&stack, &format!("Owner {name} {now}")).await;
         let stranger = tenant(&stack, &format!("Stranger {name} {now}")).await;
         let document = Api::new(&stack.endpoints.api, "").get("/v1/openapi.json").await.unwrap();
@@ -144,16 +131,12 @@ impl Target {
         let world = &self.owner.world;
         let actor = json!({"person": "badge-07", "station": "DOCK-1"});
         world.stock_up(|_, location| if location == "SOF1" { 7 } else { 0 }).await.unwrap();
-        let now = platform::clock::Clock::now(&platform::clock::SystemClock);
+        let now = now();
         let number = u32::try_from(now.as_second() % 1_000_000).unwrap();
         let order = ShopOrder::new(u64::from(number), number, now, shopper()).line("CUP-BLUE", "Чаша", 2, 100);
         world.shop_admin.post("/shop/admin/orders", &order.body()).await.unwrap();
-        let webhook = shopify_order(&order, &world.shop, &world.webhook_url, now);
-        let accepted = call(&webhook).await.unwrap();
-        assert_eq!(accepted.status, 201);
-        let accepted: Value = serde_json::from_slice(&accepted.body).unwrap();
+        let order = webhook(world, &order, now).await;
         let id = |body: &Value| body["id"].as_str().unwrap_or_else(|| panic!("no id: {body}")).to_owned();
-        let order = id(&accepted);
         let task = world.pick_tasks(&order, 1).await.unwrap().remove(0);
         world.pick_and_pack(&task).await.unwrap();
         let (shipment, _) = world.labels(&order, 1).await.unwrap().remove(0);

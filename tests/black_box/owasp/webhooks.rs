@@ -1,6 +1,7 @@
 //! Webhooks: whoever does not know the secret is nobody, and yesterday's signature is none.
 
 use super::target::{Answer, Shot, Target};
+use crate::shop::{now, shopper};
 use infra::demo::api::Api;
 use infra::sandbox::{ShopOrder, shopify_order};
 use jiff::{SignedDuration, Timestamp};
@@ -29,16 +30,12 @@ async fn refused(target: &Target, what: &str, shot: Shot) {
     assert_eq!(answer.json()["type"], "urn:sklad:problem:invalid-signature", "{what}: {}", answer.text);
 }
 
-fn now() -> Timestamp {
-    platform::clock::Clock::now(&platform::clock::SystemClock)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn api2_a_shops_webhook_is_taken_by_its_own_signature_only() {
     let target = Target::start("api2-shops").await;
     let (owner, stranger) = (&target.owner.world, &target.stranger.world);
     let number = u32::try_from(now().as_second() % 1_000_000).unwrap();
-    let order = ShopOrder::new(u64::from(number), number, now(), super::target::shopper()).line("CUP", "Чаша", 1, 100);
+    let order = ShopOrder::new(u64::from(number), number, now(), shopper()).line("CUP", "Чаша", 1, 100);
     let good = || shopify_order(&order, &owner.shop, &owner.webhook_url, now());
     let mut longer = good();
     longer.body.push(b' ');
@@ -70,7 +67,7 @@ async fn api2_a_signed_order_is_taken_while_its_timestamp_is_fresh() {
     let body = json!({
         "source_id": "W-77", "placed_at": "2026-11-01T09:30:00+02:00", "currency": "EUR", "payment_settled": true,
         "total": {"amount_minor": 1500, "currency": "EUR"},
-        "lines": [{"sku": "CUP", "quantity": 1, "unit_price_minor": 1500}], "ship_to": super::target::shopper(),
+        "lines": [{"sku": "CUP", "quantity": 1, "unit_price_minor": 1500}], "ship_to": shopper(),
     })
     .to_string();
     let to = |channel: &str, id: &str, at: Timestamp, secret: &str| {

@@ -1,11 +1,11 @@
 //! What belongs to an order. Ids of children are derived, so nothing is searched for.
 
+use domain::PickTaskId;
 use domain::order::Order;
 use domain::pick_task::PickTask;
 use domain::returns::Return;
 use domain::shipment::Shipment;
 use domain::tracker::Tracker;
-use domain::{PickTaskId, ReturnId};
 use platform::items::{pick_task_key, return_key, shipment_key, tracker_key};
 use platform::{Deps, Failure, Key, Versioned};
 
@@ -15,16 +15,14 @@ pub(crate) async fn tasks(deps: &Deps, order: &Order) -> Result<Vec<Versioned<Pi
     deps.store.load_many(&keys).await
 }
 
-/// Outbound ones by number, then those of returns.
+/// In the order of [`Order::shipments`].
 pub(crate) async fn shipments(deps: &Deps, order: &Order) -> Result<Vec<Versioned<Shipment>>, Failure> {
-    let outbound = order.fulfillment_orders.iter().map(|f| order.shipment(f.number));
-    let back = (1..=order.returns).map(|number| ReturnId::of(&order.id, number).shipment());
-    let keys: Vec<Key> = outbound.chain(back).map(|id| shipment_key(&id)).collect();
+    let keys: Vec<Key> = order.shipments().map(|id| shipment_key(&id)).collect();
     deps.store.load_many(&keys).await
 }
 
 pub(crate) async fn returns(deps: &Deps, order: &Order) -> Result<Vec<Versioned<Return>>, Failure> {
-    let keys: Vec<Key> = (1..=order.returns).map(|number| return_key(&ReturnId::of(&order.id, number))).collect();
+    let keys: Vec<Key> = order.return_ids().map(|id| return_key(&id)).collect();
     deps.store.load_many(&keys).await
 }
 
