@@ -9,9 +9,10 @@ use domain::seeded_bugs::SeededBug;
 use infra::simulation::command::{Many, Summary, replay, run_many};
 use infra::simulation::cost::{COST_BOUND, COST_IS_DUE_AFTER, Cost};
 use infra::simulation::faults::Profile;
+use infra::simulation::previous::{self, Previous, PreviousError};
 use infra::simulation::rights::{Right, unused};
 use infra::simulation::size::World;
-use infra::simulation::{Plan, Report, bugs, run};
+use infra::simulation::{Plan, Report, SimulationError, bugs, run};
 
 /// Seeds that broke something once: name of the profile (`drawn` for the seed's own), world and seed.
 const REGRESSIONS: [(&str, World, u64); 2] = [("standard", World::Drawn, 1), ("drawn", World::Drawn, 107)];
@@ -61,7 +62,7 @@ fn template() -> PathBuf {
 }
 
 fn many<'a>(template: &'a Path, profile: Option<&'a Profile>, world: World, first: u64, count: u64) -> Many<'a> {
-    Many { template, first, count, profile, world, threads: 2, progress: false }
+    Many { template, first, count, profile, world, threads: 2, progress: false, previous: None }
 }
 
 /// Fails with the trace of the first run that broke something.
@@ -69,9 +70,16 @@ fn many<'a>(template: &'a Path, profile: Option<&'a Profile>, world: World, firs
 fn none_failed<'a>(failed: impl IntoIterator<Item = &'a Report>, world: World) {
     let Some(first) = failed.into_iter().next() else { return };
     let profile = Profile::named(first.profile_name);
-    let plan = Plan { template: template(), seed: first.seed, profile, size: world.size(first.seed), trace: true };
+    let plan = Plan {
+        template: template(),
+        seed: first.seed,
+        profile,
+        size: world.size(first.seed),
+        trace: true,
+        previous: None,
+    };
     let trace = run(&plan).unwrap().trace.join("\n");
-    panic!("{trace}\n\n{:#?}\n\nreplay with: {}", first.violations, replay(first, world));
+    panic!("{trace}\n\n{:#?}\n\nreplay with: {}", first.violations, replay(first, world, None));
 }
 
 #[track_caller]
@@ -133,6 +141,85 @@ fn what_was_found_once_stays_mended() {
         // `named` knows no drawn one: then it is the seed's own.
         all_hold(Profile::named(name), world, seed, 1);
     }
+}
+
+/// This build as the previous version of itself: old in nothing but that it is another process. `cargo local sim
+/// --upgrade-from` takes a real one.
+fn previous() -> Previous {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_sklad"));
+    Previous { program, template: template(), commit: "this build".to_owned(), renamed: None }
+}
+
+fn upgrade(previous: Previous, seed: u64) -> Plan {
+    let size = World::Drawn.size(seed);
+    Plan { template: template(), seed, profile: None, size, trace: false, previous: Some(previous) }
+}
+
+/// A program that says so as the previous version's, and then ends.
+#[cfg(unix)]
+fn script(directory: &Path, lines: &str) -> Previous {
+    use std::os::unix::fs::PermissionsExt;
+    let program = directory.join("sklad");
+    std::fs::write(&program, format!("#!/bin/sh\n{lines}\n")).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    Previous { program, ..previous() }
+}
+
+#[test]
+fn two_versions_work_on_the_same_orders_while_one_takes_over_from_the_other() {
+    let (template, previous) = (template(), previous());
+    let many = Many { previous: Some(&previous), ..many(&template, None, World::Drawn, 1, 12) };
+    let summary = run_many(&many).unwrap();
+    if let Some(first) = summary.failed.first() {
+        let trace = run(&Plan { trace: true, ..upgrade(previous, first.seed) }).unwrap().trace.join("\n");
+        panic!("{trace}\n\n{:#?}", first.violations);
+    }
+    let missing: Vec<_> = previous::MARKS.iter().filter(|mark| !summary.marks.contains_key(*mark)).collect();
+    assert!(missing.is_empty(), "the upgrades never came by {missing:?}");
+}
+
+#[test]
+fn an_upgrade_repeats_itself() {
+    let story = || run(&Plan { trace: true, ..upgrade(previous(), 7) }).unwrap().trace;
+    let (one, other) = (story(), story());
+    assert!(one.iter().any(|line| line.contains(" old relay#")), "{one:#?}");
+    for (first, second) in one.iter().zip(&other) {
+        assert_eq!(first, second);
+    }
+    assert_eq!(one.len(), other.len());
+}
+
+#[test]
+fn versions_that_cannot_read_each_other_are_caught() {
+    let caught = |ours: &str, theirs: &str| {
+        let renamed = Some((ours.to_owned(), theirs.to_owned()));
+        let seeds = (1..=10).map(|seed| upgrade(Previous { renamed: renamed.clone(), ..previous() }, seed));
+        seeds.map(|plan| run(&plan).unwrap().violations).find(|violations| !violations.is_empty())
+    };
+    let of_message = caught("create_pick_tasks", "make_pick_tasks").expect("a message's kind was renamed");
+    assert_eq!(of_message[0].invariant, "versions read each other", "{of_message:?}");
+    let of_field = caught("fulfillment_orders", "shipping_orders").expect("a stored field was renamed");
+    assert!(of_field[0].evidence.contains("fulfillment_orders"), "{of_field:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_that_is_no_previous_version_or_stops_being_one_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let outcome = |lines: &str| run(&upgrade(script(directory.path(), lines), 1));
+    let refused = |lines: &str| match outcome(lines) {
+        Err(SimulationError::Previous(error)) => error,
+        other => panic!("{other:?}"),
+    };
+    let error = refused("echo 'error: unrecognized subcommand' >&2; exit 2");
+    assert!(matches!(error, PreviousError::NoWorker(_)), "{error}");
+    let error = refused(r#"echo '{"protocol":99}'; read -r line"#);
+    assert!(matches!(error, PreviousError::OtherProtocol { theirs: 99, .. }), "{error}");
+    let stops =
+        r#"echo '{"protocol":1}'; read -r line; echo '{"ready":{"functions":["operations"]}}'; read -r line; exit 3"#;
+    let report = outcome(stops).unwrap();
+    assert_eq!(report.violations[0].invariant, "machinery");
+    assert!(report.violations[0].evidence.contains("exit status: 3"), "{:?}", report.violations);
 }
 
 #[test]

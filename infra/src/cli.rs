@@ -80,6 +80,9 @@ enum Command {
     Sandbox,
     /// Print the OpenAPI document of the whole API, as functions/about/openapi.json holds it.
     Openapi,
+    /// Hold a previous version's environments for a simulation, told by standard input; the simulation starts it by itself.
+    #[command(hide = true, name = simulation::previous::WORKER)]
+    SimEnvironments,
     /// Run one function against a Lambda Runtime API; the host starts these by itself.
     #[command(hide = true)]
     Function {
@@ -149,6 +152,11 @@ pub fn main() -> ExitCode {
         Some(Command::Restore { directory }) => run_restore(&cli.stack, &directory),
         Some(Command::Sandbox) => run_sandbox(&cli.stack),
         Some(Command::Openapi) => crate::openapi::document_text().map(|text| print!("{text}")).map_err(CliError::from),
+        Some(Command::SimEnvironments) => cli.stack.template().and_then(|template| {
+            let (mut orders, mut answers) = (std::io::stdin().lock(), std::io::stdout().lock());
+            let served = simulation::previous::worker::serve(&template, &mut orders, &mut answers);
+            Ok(served.map_err(simulation::SimulationError::from)?)
+        }),
         Some(Command::Function { name, end_with_input }) => run_function(&name, end_with_input),
     };
     match outcome {

@@ -68,7 +68,14 @@ pub fn run_all(
 fn catch(template: &Path, bug: B) -> Result<Option<(u64, Violation)>, SimulationError> {
     for seed in 1..=SEEDS_MAX {
         let size = size(bug, seed);
-        let plan = Plan { template: template.to_owned(), seed, profile: Some(profile(bug)), size, trace: false };
+        let plan = Plan {
+            template: template.to_owned(),
+            seed,
+            profile: Some(profile(bug)),
+            size,
+            trace: false,
+            previous: None,
+        };
         switch(Some(bug));
         let with = run(&plan);
         switch(None);

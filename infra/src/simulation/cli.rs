@@ -7,6 +7,7 @@ use clap::Args;
 use super::command::{self, Many};
 use super::cost::Cost;
 use super::faults::Profile;
+use super::previous::checkout;
 use super::side_by_side::processors;
 use super::size::{Size, World};
 use super::{Plan, SimulationError, bugs, sale};
@@ -39,6 +40,9 @@ pub struct Arguments {
     /// Make each bug of a list in turn, and print which seed caught it by which invariant.
     #[arg(long, conflicts_with_all = ["seed", "seeds", "profile"])]
     bugs: bool,
+    /// Begin every run with the functions of this commit, run by its own program, and deploy these in the middle of it.
+    #[arg(long, value_name = "COMMIT", conflicts_with_all = ["bugs", "sale"])]
+    upgrade_from: Option<String>,
     /// Seeds at a time, each on a thread of its own; as many as there are processors unless said.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -79,6 +83,7 @@ pub fn run(template: &Path, arguments: &Arguments) -> Result<bool, SimulationErr
         None if arguments.rush => World::Rush,
         None => World::Drawn,
     };
+    let previous = arguments.upgrade_from.as_deref().map(|commit| checkout::prepare(template, commit)).transpose()?;
     if let Some(seed) = arguments.seed {
         return replay_seed(&Plan {
             template: template.to_owned(),
@@ -86,6 +91,7 @@ pub fn run(template: &Path, arguments: &Arguments) -> Result<bool, SimulationErr
             profile,
             size: world.size(seed),
             trace: true,
+            previous,
         });
     }
     let many = Many {
@@ -96,6 +102,7 @@ pub fn run(template: &Path, arguments: &Arguments) -> Result<bool, SimulationErr
         world,
         threads,
         progress: true,
+        previous: previous.as_ref(),
     };
     let before = now();
     let summary = command::run_many(&many)?;
@@ -106,15 +113,15 @@ pub fn run(template: &Path, arguments: &Arguments) -> Result<bool, SimulationErr
         summary.seeds as f64 / seconds,
         summary.steps as f64 / seconds
     );
-    // Whoever names a profile asks for no comparison.
-    let pairs = if profile.is_none() { (arguments.seeds / 10).min(PAIRS_MAX) } else { 0 };
+    // Whoever names a profile or a previous version asks for no comparison.
+    let pairs = if profile.is_none() && previous.is_none() { (arguments.seeds / 10).min(PAIRS_MAX) } else { 0 };
     let cost = (pairs > 0).then(|| Cost::measure(&Many { count: pairs, ..many })).transpose()?;
     if let Some(cost) = &cost {
         println!("\n{cost}");
     }
     let first = summary.failed.first().or_else(|| cost.as_ref().and_then(|cost| cost.failed().next()));
     if let Some(first) = first {
-        println!("\nReplay the first failure with\n  {}", command::replay(first, world));
+        println!("\nReplay the first failure with\n  {}", command::replay(first, world, previous.as_ref()));
     }
     Ok(first.is_none() && summary.missing_marks().is_empty() && cost.is_none_or(|cost| cost.is_bounded()))
 }

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use super::clock::lock;
 use super::faults::Profile;
+use super::previous::{self, Previous};
 use super::rights::Right;
 use super::side_by_side::side_by_side;
 use super::size::World;
@@ -66,6 +67,8 @@ pub struct Many<'a> {
     pub threads: usize,
     /// Whether progress is shown on standard error.
     pub progress: bool,
+    /// The version that is there before, if this one is deployed in the middle of each run.
+    pub previous: Option<&'a Previous>,
 }
 
 /// What many runs came to.
@@ -89,6 +92,8 @@ pub struct Summary {
     pub rights: BTreeSet<Right>,
     /// Reports of seeds that broke something, without their traces.
     pub failed: Vec<Report>,
+    /// Whether they were upgrades.
+    pub upgrades: bool,
 }
 
 impl Summary {
@@ -118,7 +123,13 @@ impl Summary {
         if self.seeds < MARKS_ARE_DUE_AFTER {
             return Vec::new();
         }
-        REQUIRED.into_iter().filter(|mark| !self.marks.contains_key(mark)).collect()
+        self.required().filter(|mark| !self.marks.contains_key(mark)).collect()
+    }
+
+    /// What such runs must have come by.
+    fn required(&self) -> impl Iterator<Item = &'static str> {
+        let of_upgrades = if self.upgrades { &previous::MARKS[..] } else { &[] };
+        REQUIRED.iter().chain(of_upgrades).copied()
     }
 
     /// Write units of one order.
@@ -146,6 +157,7 @@ pub fn run_many(many: &Many<'_>) -> Result<Summary, SimulationError> {
             profile: many.profile.cloned(),
             size: many.world.size(seed),
             trace: false,
+            previous: many.previous.cloned(),
         };
         let report = run(&plan);
         let mut outcome = lock(&outcome);
@@ -163,6 +175,7 @@ pub fn run_many(many: &Many<'_>) -> Result<Summary, SimulationError> {
     }
     // Seeds end in any order: the same seeds give the same summary.
     summary.failed.sort_by_key(|report| report.seed);
+    summary.upgrades = many.previous.is_some();
     match error {
         Some(error) => Err(error),
         None => Ok(summary),
@@ -199,7 +212,7 @@ impl std::fmt::Display for Summary {
         }
         writeln!(f, "\nwhat the runs came by (* required)")?;
         for (mark, count) in &self.marks {
-            let required = if REQUIRED.contains(mark) { "*" } else { " " };
+            let required = if self.required().any(|required| required == *mark) { "*" } else { " " };
             writeln!(f, "{required} {mark:<40} {count:>9}")?;
         }
         for mark in self.missing_marks() {
@@ -217,7 +230,7 @@ impl std::fmt::Display for Summary {
 
 /// The command that replays a run.
 #[must_use]
-pub fn replay(report: &Report, world: World) -> String {
+pub fn replay(report: &Report, world: World, previous: Option<&Previous>) -> String {
     let profile = Profile::named(report.profile_name);
     let profile = profile.map(|profile| format!(" --profile {}", profile.name)).unwrap_or_default();
     let world = match world {
@@ -225,5 +238,6 @@ pub fn replay(report: &Report, world: World) -> String {
         World::Rush => " --rush".to_owned(),
         World::Fixed(size) => format!(" --orders {}", size.orders),
     };
-    format!("cargo local sim --seed {}{profile}{world}", report.seed)
+    let previous = previous.map(|previous| format!(" --upgrade-from {}", previous.commit)).unwrap_or_default();
+    format!("cargo local sim --seed {}{profile}{world}{previous}", report.seed)
 }

@@ -11,6 +11,8 @@ use super::clock::lock;
 use super::core::Core;
 use super::executor::TaskId;
 use super::invariants::{Invariants, Moment};
+use super::previous::Version;
+use super::previous::origins::Origins;
 use super::{rights, trace};
 use crate::template::Grant;
 
@@ -81,6 +83,8 @@ pub(crate) struct EnvironmentGate {
     /// What its role allows.
     pub(crate) grants: &'static [Grant],
     pub(crate) running: Arc<Mutex<Running>>,
+    /// Its version and who wrote what, where there are two versions.
+    pub(crate) origins: Option<(Version, Arc<Mutex<Origins>>)>,
 }
 
 /// Dies or freezes here, if that is the fate of this call. An environment that dies does not come back from this.
@@ -138,6 +142,13 @@ impl EnvironmentGate {
                 return;
             }
         };
+        if let Some((version, origins)) = &self.origins {
+            let mut origins = lock(origins);
+            let wrote = new.iter().filter_map(|record| origins.wrote(*version, &record.event)).collect::<Vec<_>>();
+            for mark in wrote.into_iter().chain(origins.read(*version, call)) {
+                self.core.mark(mark);
+            }
+        }
         let may_freeze = self.core.profile().zombie > 0.0;
         let moment = Moment { step, now_us: self.core.clock.now_us(), may_freeze };
         let mut invariants = lock(&self.invariants);

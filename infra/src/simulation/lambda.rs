@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use platform::Deps;
 use serde_json::Value;
 use testkit::connector::{EngineConnector, Handler};
 
@@ -16,18 +15,20 @@ use super::SimulationError;
 use super::clock::{SeededIds, lock};
 use super::core::Core;
 use super::declared::Declared;
-use super::environment;
+use super::environment::{self, Code};
 use super::executor::{Spawner, TaskId};
-use super::functions;
 use super::gate::{EnvironmentGate, Fate, Running, When};
 use super::invariants::Invariants;
+use super::previous::Version;
+use super::previous::environment::OldEnvironment;
+use super::previous::versions::Versions;
 use crate::template::model::Function;
 
 /// Calls of an invocation among which it may die or freeze.
 const CALLS: u64 = 12;
 /// The shortest freeze, seconds: longer than any function may run.
 const SHORTEST_FREEZE_S: u64 = 61;
-/// Most environments of one function.
+/// Most environments of one version of a function.
 const ENVIRONMENTS_MAX: usize = 6;
 
 /// What became of an invocation.
@@ -89,7 +90,7 @@ impl Drop for Leaving {
 
 struct Environment {
     name: String,
-    deps: Rc<Deps>,
+    code: Code,
     running: Arc<Mutex<Running>>,
     busy: bool,
     /// It will take no more invocations.
@@ -103,6 +104,8 @@ pub(crate) struct Lambda {
     pub(crate) declared: &'static Declared,
     pub(crate) spawner: Spawner,
     pub(crate) invariants: Arc<Mutex<Invariants>>,
+    /// Two versions of the code, where there are.
+    pub(crate) versions: Option<Versions>,
     ids: Arc<SeededIds>,
     partners: Vec<(String, Handler)>,
     pools: Rc<RefCell<BTreeMap<String, Vec<Environment>>>>,
@@ -118,6 +121,7 @@ impl Lambda {
         declared: &'static Declared,
         invariants: Arc<Mutex<Invariants>>,
         partners: Vec<(String, Handler)>,
+        versions: Option<Versions>,
         seed: u64,
     ) -> Self {
         Self {
@@ -125,6 +129,7 @@ impl Lambda {
             declared,
             spawner: Spawner::default(),
             invariants,
+            versions,
             ids: Arc::new(SeededIds::new(seed)),
             partners,
             pools: Rc::default(),
@@ -150,7 +155,11 @@ impl Lambda {
     pub(crate) fn has_room(&self, name: &str) -> bool {
         let pools = self.pools.borrow();
         let Some(pool) = pools.get(name) else { return true };
-        pool.len() < ENVIRONMENTS_MAX || pool.iter().any(|environment| !environment.busy)
+        let possible = self.versions.as_ref().map_or(&[Version::New][..], |versions| versions.possible(name));
+        possible.iter().all(|version| {
+            let mut of_version = pool.iter().filter(|environment| environment.code.version() == *version);
+            of_version.clone().count() < ENVIRONMENTS_MAX || of_version.any(|environment| !environment.busy)
+        })
     }
 
     /// Invokes a function, waits for its answer or its time-out.
@@ -194,27 +203,32 @@ impl Lambda {
 
     /// An environment that is free, or a new one: its name, and whether it starts cold.
     fn take(&self, function: &'static Function) -> Result<Option<(String, bool)>, SimulationError> {
+        let version = self.versions.as_ref().map_or(Version::New, |versions| versions.choose(&function.name));
         let mut pools = self.pools.borrow_mut();
         let pool = pools.entry(function.name.clone()).or_default();
-        let free: Vec<usize> = (0..pool.len()).filter(|index| !pool[*index].busy).collect();
+        let of_version: Vec<usize> = (0..pool.len()).filter(|index| pool[*index].code.version() == version).collect();
+        let free: Vec<usize> = of_version.iter().copied().filter(|index| !pool[*index].busy).collect();
         if !free.is_empty() {
             let chosen = usize::try_from(self.core.draw(0, free.len() as u64 - 1)).unwrap_or(0);
             let environment = &mut pool[free[chosen]];
             environment.busy = true;
             return Ok(Some((environment.name.clone(), false)));
         }
-        if pool.len() >= ENVIRONMENTS_MAX {
+        if of_version.len() >= ENVIRONMENTS_MAX {
             return Ok(None);
         }
         let mut started = self.started.borrow_mut();
         let number = started.entry(function.name.clone()).or_default();
         *number += 1;
-        let name = format!("{}#{number}", function.name);
-        pool.push(self.environment(function, name.clone())?);
+        let name = match version {
+            Version::Old => format!("old {}#{number}", function.name),
+            Version::New => format!("{}#{number}", function.name),
+        };
+        pool.push(self.environment(function, name.clone(), version)?);
         Ok(Some((name, true)))
     }
 
-    fn environment(&self, function: &Function, name: String) -> Result<Environment, SimulationError> {
+    fn environment(&self, function: &Function, name: String, version: Version) -> Result<Environment, SimulationError> {
         let running: Arc<Mutex<Running>> = Arc::default();
         let gate = EnvironmentGate {
             core: Arc::clone(&self.core),
@@ -223,13 +237,21 @@ impl Lambda {
             function: function.name.clone(),
             grants: self.declared.grants.get(&function.name).map_or(&[], Vec::as_slice),
             running: Arc::clone(&running),
+            origins: self.versions.as_ref().map(|versions| (version, Arc::clone(&versions.origins))),
         };
         let mut connector = EngineConnector::new(self.core.engine.clone()).gate(Arc::new(gate));
         for (prefix, handler) in &self.partners {
             connector = connector.route(prefix.clone(), Arc::clone(handler));
         }
-        let deps = environment::deps(&self.core, &self.ids, function, connector)?;
-        Ok(Environment { name, deps: Rc::new(deps), running, busy: true, gone: false })
+        let (clock, agenda) = (&self.core.clock, self.core.agenda.clone());
+        let code = match &self.versions {
+            Some(versions) if version == Version::Old => {
+                let process = Rc::clone(&versions.process);
+                Code::Old(Rc::new(OldEnvironment::new(process, &function.name, connector, agenda)))
+            }
+            _ => Code::New(Rc::new(environment::deps(function, connector, clock, agenda, &self.ids)?)),
+        };
+        Ok(Environment { name, code, running, busy: true, gone: false })
     }
 
     fn start(
@@ -242,28 +264,35 @@ impl Lambda {
     ) -> (TaskId, String) {
         let found = self.pools.borrow().get(function).and_then(|pool| {
             let found = pool.iter().find(|candidate| candidate.name == environment)?;
-            Some((Rc::clone(&found.deps), Arc::clone(&found.running)))
+            Some((found.code.clone(), Arc::clone(&found.running)))
         });
         let answering = Answering(Rc::clone(slot));
-        let Some((deps, running)) = found else {
+        let Some((code, running)) = found else {
             answering.put(Outcome::Failed("its environment is gone".to_owned()));
             return (0, environment.to_owned());
         };
+        if let Some(versions) = &self.versions {
+            versions.delivered(code.version(), &event);
+        }
         let (lambda, function, name) = (self.clone(), function.to_owned(), environment.to_owned());
         let of_task = Arc::clone(&running);
         let leaving = Leaving { lambda: self.clone(), function: function.clone(), environment: name.clone() };
         let task = self.spawner.spawn(async move {
             let _leaving = leaving;
-            let answer = functions::invoke(&function, deps, event).await;
+            let answer = code.invoke(&function, event).await;
             let dies_now = !lambda.core.profile().everywhere && lock(&of_task).dies_before_its_answer();
             answering.put(match answer {
-                Ok(_) if dies_now => {
+                Ok(Ok(_)) if dies_now => {
                     lambda.core.fault("crash");
                     lambda.core.say(format!("{name} dies before its answer"));
                     Outcome::Crashed
                 }
-                Ok(answer) => Outcome::Answered(answer),
-                Err(error) => Outcome::Failed(error.to_string()),
+                Ok(Ok(answer)) => Outcome::Answered(answer),
+                Ok(Err(error)) => Outcome::Failed(error),
+                Err(error) => {
+                    lock(&lambda.invariants).machinery(lambda.core.counts().steps, &error.to_string());
+                    Outcome::Failed(error.to_string())
+                }
             });
         });
         let mut running = lock(&running);

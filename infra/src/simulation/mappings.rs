@@ -19,6 +19,8 @@ use crate::host::stream_progress::{Limits, Outcome as StreamOutcome, Progress, S
 use crate::template::filter;
 use crate::template::model::{QueueSource, Schedule, StreamSource};
 
+/// A message that nobody understands.
+pub(crate) const POISON: &str = r#"{"kind":"poison"}"#;
 /// Most messages of one receive.
 const RECEIVE_MAX: usize = 10;
 
@@ -264,7 +266,7 @@ pub(crate) async fn disorder(lambda: Lambda) {
         if core.chance(profile.poison) {
             let queue = queues[chosen(&core, queues.len())];
             core.fault("poison message");
-            let poison = engine::queues::OutgoingMessage::new(r#"{"kind":"poison"}"#);
+            let poison = engine::queues::OutgoingMessage::new(POISON);
             if let Err(error) = core.engine.queues().send(queue, &poison) {
                 core.say(format!("{queue}: {error}"));
             }

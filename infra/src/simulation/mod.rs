@@ -22,6 +22,7 @@ pub mod invariants;
 mod lambda;
 mod mappings;
 mod partners;
+pub mod previous;
 pub mod rights;
 mod run;
 pub mod sale;
@@ -53,6 +54,9 @@ pub enum SimulationError {
     /// A release build has no bugs to switch on.
     #[error("the seeded bugs are in dev builds only: run this without --release")]
     NoBugs,
+    /// There is no previous version to run beside this one.
+    #[error(transparent)]
+    Previous(#[from] previous::PreviousError),
     /// The world could not be set up.
     #[error("the world could not be set up: {0}")]
     Setup(String),

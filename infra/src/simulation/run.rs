@@ -6,13 +6,14 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use engine::Engine;
+use engine::queues::AttributeValue;
 use fastrand::Rng;
 
 use super::SimulationError;
 use super::actors::{self, Merchant, Stage};
 use super::clock::{START_US, VirtualClock, lock};
 use super::core::{Core, Counts};
-use super::declared::{Declared, declared};
+use super::declared::{Declared, declared, parameters};
 use super::door::Door;
 use super::executor::{Ended, Executor};
 use super::faults::Profile;
@@ -20,6 +21,8 @@ use super::invariants::{Invariants, Rest, Violation};
 use super::lambda::Lambda;
 use super::mappings::{self, Arrivals, Position};
 use super::partners::{PARTNERS, Partners};
+use super::previous::Previous;
+use super::previous::versions::Versions;
 use super::rights::Right;
 use super::size::Size;
 use super::trace::{self, Trace};
@@ -37,6 +40,8 @@ pub struct Plan {
     pub size: Size,
     /// Whether the trace is kept.
     pub trace: bool,
+    /// The version that is there before: then this one is deployed in the middle of the run.
+    pub previous: Option<Previous>,
 }
 
 /// What a run came to.
@@ -90,7 +95,8 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
     let invariants = Arc::new(Mutex::new(Invariants::new(&plan.size)));
     let partners = Arc::new(Partners::new(clock));
     let routes = vec![(PARTNERS.to_owned(), partners.handler(Arc::clone(&core)))];
-    let lambda = Lambda::new(Arc::clone(&core), declared, Arc::clone(&invariants), routes, plan.seed);
+    let versions = plan.previous.as_ref().map(|previous| Versions::start(previous, &core, parameters())).transpose()?;
+    let lambda = Lambda::new(Arc::clone(&core), declared, Arc::clone(&invariants), routes, versions, plan.seed);
     let mut executor = Executor::new(core.agenda.clone(), core.reins.clone(), lambda.spawner.clone());
     let stage = Stage {
         core: Arc::clone(&core),
@@ -110,14 +116,19 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
     if !plan.size.floor {
         core.mark("rush for one item");
     }
+    if let Some(versions) = &lambda.versions {
+        versions.begin(plan.size.spread_s * 1_000_000);
+    }
     lambda.spawner.spawn(mappings::disorder(lambda.clone()));
-    actors::enter(&stage, &merchants, &plan.size);
-
     let is_broken = || !lock(&invariants).violations().is_empty();
+    if !is_broken() {
+        actors::enter(&stage, &merchants, &plan.size);
+    }
     let at_rest = || {
         is_broken()
             || stage.progress.borrow().busy == 0
                 && lambda.busy() == 0
+                && lambda.versions.as_ref().is_none_or(Versions::are_deployed)
                 && caught_up(&core, &positions)
                 && queues_are_empty(&core, declared)
                 && lock(&invariants).unsettled().is_none()
@@ -148,7 +159,10 @@ pub fn run(plan: &Plan) -> Result<Report, SimulationError> {
             accepted: &accepted,
             movements_table: "movements",
         });
-        dead_letters(&core, declared, &invariants);
+        dead_letters(&core, declared, &invariants, lambda.versions.is_some());
+    }
+    if let Some(versions) = &lambda.versions {
+        versions.conclude();
     }
     let Counts { steps, faults, marks, rights } = core.counts();
     let mut write_units = core.write_units();
@@ -195,6 +209,7 @@ fn connect(lambda: &Lambda, declared: &'static Declared, sweeps: u64) -> Vec<(St
     positions
 }
 
+/// The merchants; none when something broke that must hold.
 fn world(executor: &mut Executor, stage: &Stage, size: &Size) -> Result<Vec<Merchant>, SimulationError> {
     let made: Rc<RefCell<Vec<Result<Merchant, SimulationError>>>> = Rc::default();
     for number in 0..size.merchants {
@@ -205,7 +220,11 @@ fn world(executor: &mut Executor, stage: &Stage, size: &Size) -> Result<Vec<Merc
         });
     }
     let deadline_us = START_US + 30 * MINUTE_US;
-    executor.run(deadline_us, || made.borrow().len() == size.merchants);
+    let is_broken = || !lock(&stage.invariants).violations().is_empty();
+    executor.run(deadline_us, || made.borrow().len() == size.merchants || is_broken());
+    if is_broken() {
+        return Ok(Vec::new());
+    }
     let mut merchants = std::mem::take(&mut *made.borrow_mut()).into_iter().collect::<Result<Vec<_>, _>>()?;
     if merchants.len() < size.merchants {
         return Err(SimulationError::Setup("it takes more than 30 minutes".to_owned()));
@@ -214,14 +233,24 @@ fn world(executor: &mut Executor, stage: &Stage, size: &Size) -> Result<Vec<Merc
     Ok(merchants)
 }
 
-/// What was given up must say why; what SQS itself gave up after too many receives is counted.
-fn dead_letters(core: &Core, declared: &Declared, invariants: &Mutex<Invariants>) {
+/// What was given up must say why; what SQS itself gave up after too many receives is counted. Two versions must read all that
+/// either of them stored or sent.
+fn dead_letters(core: &Core, declared: &Declared, invariants: &Mutex<Invariants>, two_versions: bool) {
     for queue in declared.stack.queues.iter().filter(|queue| queue.redrive.is_none()) {
         while let Ok(letters) = core.engine.queues().receive(&queue.name, 10, Some(3600)) {
             if letters.is_empty() {
                 break;
             }
             for letter in letters {
+                let reason = letter.attributes.get("reason").map(|reason| &reason.value);
+                if let Some(AttributeValue::Text(reason)) = reason
+                    && two_versions
+                    && letter.body != mappings::POISON
+                    && ["malformed:", "bug:", "unreadable"].iter().any(|start| reason.starts_with(start))
+                {
+                    let evidence = format!("{}: {} {reason}", queue.name, trace::message(&letter.body));
+                    lock(invariants).broken("versions read each other", evidence);
+                }
                 let told = letter.attributes.contains_key("reason") || letter.body.contains("\"condition\"");
                 if told {
                     core.mark("dead letter with its reason");

@@ -70,7 +70,7 @@ pub(super) fn dependencies(
     if let Some(gate) = gate {
         connector = connector.gate(gate);
     }
-    environment::deps(core, &ids, declared, connector)
+    environment::deps(declared, connector, &core.clock, core.agenda.clone(), &ids)
 }
 
 /// The queue that `stock-reservation` reads.
