@@ -136,3 +136,65 @@ impl Environment {
         self.desk.turn(ended)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::protocol::{Came, FailureKind, Wish};
+    use super::*;
+    use crate::simulation::clock::START_US;
+    use serde_json::json;
+
+    /// What a worker answers to these orders.
+    fn told(orders: &[Order]) -> Vec<Answer> {
+        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+        let (mut lines, mut answers) = (Vec::new(), Vec::new());
+        for order in orders {
+            write(&mut lines, order).unwrap();
+        }
+        serve(&template, &mut lines.as_slice(), &mut answers).unwrap();
+        let mut answers = answers.as_slice();
+        assert_eq!(read::<Hello>(&mut answers).unwrap().unwrap().protocol, VERSION);
+        std::iter::from_fn(|| read(&mut answers).unwrap()).collect()
+    }
+
+    fn begin() -> Order {
+        Order::Begin { seed: 1, parameters: declared::parameters() }
+    }
+
+    fn invoke(function: &str) -> Order {
+        Order::Invoke { environment: 0, function: function.to_owned(), now_us: START_US, event: json!({}) }
+    }
+
+    #[test]
+    fn an_environment_says_what_it_waits_for_and_goes_on_with_what_came() {
+        let kind = FailureKind::User;
+        let came = |id| Event { id, came: Came::Failure { kind, message: "no".to_owned() } };
+        // Its first waits are the call and the times in which that must be answered.
+        let failed = Order::Resume { environment: 0, now_us: START_US + 5, events: (0..3).map(came).collect() };
+        let answers = told(&[begin(), invoke("sweeper"), failed]);
+        let [Answer::Ready { functions }, Answer::Turn(first), Answer::Turn(next)] = &answers[..] else {
+            panic!("{answers:?}")
+        };
+        assert!(functions.contains(&"sweeper".to_owned()));
+        let calls = first.asked.iter().filter(|(_, wish)| matches!(wish, Wish::Call { .. })).count();
+        let instants = first.asked.iter().filter(|(_, wish)| matches!(wish, Wish::Until(at) if *at > START_US)).count();
+        assert!(calls > 0 && instants > 0 && first.ended.is_none(), "{first:?}");
+        assert!(next.ended.is_some() || !next.asked.is_empty(), "{next:?}");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let answers = told(&[invoke("sweeper"), begin(), invoke("another")]);
+        let [Answer::Refused(_), Answer::Ready { .. }, Answer::Refused(reason)] = &answers[..] else {
+            panic!("{answers:?}")
+        };
+        assert!(reason.contains("another"), "{reason}");
+    }
+
+    #[test]
+    fn an_environment_that_is_gone_does_not_go_on() {
+        let resume = Order::Resume { environment: 0, now_us: START_US, events: Vec::new() };
+        let answers = told(&[begin(), invoke("sweeper"), Order::End { environment: 0 }, resume]);
+        assert!(matches!(answers.last(), Some(Answer::Refused(_))), "{answers:?}");
+    }
+}
