@@ -15,7 +15,7 @@ const HASH_CHARS: usize = 12;
 ///
 /// # Errors
 /// [`PreviousError`] says what of it cannot be had.
-pub fn prepare(template: &Path, commit: &str) -> Result<Previous, PreviousError> {
+pub(crate) fn prepare(template: &Path, commit: &str) -> Result<Previous, PreviousError> {
     let root = template.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let top =
         git(root, &["rev-parse", "--show-toplevel"], None).map_err(|_| PreviousError::NoRepository(root.to_owned()))?;

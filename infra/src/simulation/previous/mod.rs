@@ -7,14 +7,14 @@
 //! seed replays exactly. Roles, tables and event sources are the new template's, as they are once a stack update has
 //! begun; the old functions' variables are the old template's, as published versions keep theirs.
 
-pub mod checkout;
+pub(crate) mod checkout;
 pub(crate) mod environment;
 pub(crate) mod origins;
 pub(crate) mod process;
 pub(crate) mod protocol;
 pub(crate) mod rollout;
 pub(crate) mod versions;
-pub mod worker;
+pub(crate) mod worker;
 
 use std::path::PathBuf;
 

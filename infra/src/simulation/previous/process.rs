@@ -78,8 +78,7 @@ impl Process {
     pub(crate) fn turn(&self, order: Order) -> Result<Turn, PreviousError> {
         match self.exchange(&self.to_old(order)?)? {
             Answer::Turn(turn) => self.from_old(turn),
-            other @ Answer::Ready { .. } => Err(PreviousError::Unexpected(format!("{other:?}"))),
-            Answer::Refused(reason) => Err(PreviousError::Refused(reason)),
+            other => Err(PreviousError::Unexpected(format!("{other:?}"))),
         }
     }
 

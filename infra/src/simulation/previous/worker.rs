@@ -26,7 +26,7 @@ use desk::{Desk, Woken};
 ///
 /// # Errors
 /// [`PreviousError`], when the pipes fail or a frame makes no sense.
-pub fn serve(template: &Path, orders: &mut impl BufRead, answers: &mut impl Write) -> Result<(), PreviousError> {
+pub(crate) fn serve(template: &Path, orders: &mut impl BufRead, answers: &mut impl Write) -> Result<(), PreviousError> {
     let to = "the pipe to the simulation";
     write(answers, &Hello { protocol: VERSION }).map_err(PreviousError::io(to))?;
     let mut run = None;
