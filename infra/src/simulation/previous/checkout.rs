@@ -54,6 +54,7 @@ fn check_out(top: &Path, hash: &str, of_commit: &Path, source: &Path) -> Result<
     git(top, &["read-tree", hash], Some(&index))?;
     let prefix = format!("--prefix={}/", partial.display());
     git(top, &["checkout-index", "--all", &prefix], Some(&index))?;
+    std::fs::remove_file(&index).map_err(io(&index))?;
     std::fs::rename(&partial, source).map_err(io(source))
 }
 

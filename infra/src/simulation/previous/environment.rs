@@ -109,11 +109,14 @@ fn answer(response: HttpResponse) -> Came {
 }
 
 fn failure(error: ConnectorError) -> Came {
-    let kind = match () {
-        () if error.is_io() => FailureKind::Io,
-        () if error.is_timeout() => FailureKind::TimeOut,
-        () if error.is_user() => FailureKind::User,
-        () => FailureKind::Other,
+    let kind = if error.is_io() {
+        FailureKind::Io
+    } else if error.is_timeout() {
+        FailureKind::TimeOut
+    } else if error.is_user() {
+        FailureKind::User
+    } else {
+        FailureKind::Other
     };
     let message = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
     Came::Failure { kind, message }

@@ -76,8 +76,8 @@ impl Process {
     /// # Errors
     /// [`PreviousError`] when the program is gone or makes no sense.
     pub(crate) fn turn(&self, order: Order) -> Result<Turn, PreviousError> {
-        match self.exchange(&self.to_old(order)?)? {
-            Answer::Turn(turn) => self.from_old(turn),
+        match self.exchange(&self.for_old(order)?)? {
+            Answer::Turn(turn) => self.of_old(turn),
             other => Err(PreviousError::Unexpected(format!("{other:?}"))),
         }
     }
@@ -106,7 +106,7 @@ impl Process {
         PreviousError::Ended(status.map_or_else(|error| error.to_string(), |status| status.to_string()))
     }
 
-    fn to_old(&self, order: Order) -> Result<Order, PreviousError> {
+    fn for_old(&self, order: Order) -> Result<Order, PreviousError> {
         if self.renamed.is_none() {
             return Ok(order);
         }
@@ -129,7 +129,7 @@ impl Process {
         })
     }
 
-    fn from_old(&self, mut turn: Turn) -> Result<Turn, PreviousError> {
+    fn of_old(&self, mut turn: Turn) -> Result<Turn, PreviousError> {
         if self.renamed.is_none() {
             return Ok(turn);
         }

@@ -1,5 +1,7 @@
 //! The old program's side: it holds environments, and does only what it is told.
 
+mod desk;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -17,8 +19,6 @@ use super::protocol::{Answer, Event, Hello, Order, Turn, VERSION, read, write};
 use crate::simulation::clock::{SeededIds, VirtualClock};
 use crate::simulation::{declared, environment, functions};
 use crate::template::{self, Overrides, Stack};
-
-mod desk;
 
 use desk::{Desk, Woken};
 
