@@ -103,7 +103,7 @@ impl Recent {
         self.kept.retain(|(at, _)| now.saturating_duration_since(*at) <= RECENT);
         let mut sorted: Vec<Duration> = self.kept.iter().map(|(_, duration)| *duration).collect();
         sorted.sort_unstable();
-        let ms = |duration: Duration| duration.as_secs_f64() * 1_000.0;
+        let ms = |duration: Duration| duration.as_micros() as f64 / 1_000.0;
         Some(Durations {
             count: sorted.len(),
             p50_ms: ms(quantile(&sorted, 50)?),

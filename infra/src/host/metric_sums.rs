@@ -132,7 +132,7 @@ mod tests {
             })
             .collect();
         let expect: Vec<_> =
-            expect.iter().map(|(name, values, sum)| ((*name).into(), (*values).into(), *sum)).collect();
+            expect.iter().map(|(name, values, sum)| ((*name).to_owned(), (*values).to_owned(), *sum)).collect();
         assert_eq!(found, expect, "{lines:?}");
     }
 

@@ -164,7 +164,7 @@ fn queues(
     given_up: &[String],
 ) -> Result<BTreeMap<String, Queue>, engine::queues::QueueError> {
     let now_ms = u64::try_from(moment::now_ms()).unwrap_or_default();
-    let look = |name: String| {
+    let look = |name: String| -> Result<_, engine::queues::QueueError> {
         let depth = queues.depth(&name)?;
         let queue = Queue {
             visible: depth.visible,

@@ -62,7 +62,7 @@ impl Table {
             .map(|column| rows().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or_default())
             .collect();
         let line = |row: &Vec<Cell>| {
-            let padded = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+            let padded = row.iter().zip(widths.iter().copied()).enumerate().map(|(column, (cell, width))| {
                 let text = cell.shown();
                 let text = if column == 0 { format!("{text:<width$}") } else { format!("{text:>width$}") };
                 if cell.alert { colour.paint(RED, &text) } else { text }

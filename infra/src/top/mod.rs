@@ -200,7 +200,8 @@ mod tests {
         #[test]
         fn redrawing_changes_no_text(text in "[a-z \n]{0,200}") {
             let drawn = redrawn(&text);
-            prop_assert!(drawn.starts_with("\u{1b}[H") && drawn.ends_with("\u{1b}[J"));
+            let framed = drawn.starts_with("\u{1b}[H") && drawn.ends_with("\u{1b}[J");
+            prop_assert!(framed, "{:?}", drawn);
             let plain = drawn.replace("\u{1b}[H", "").replace("\u{1b}[K", "").replace("\u{1b}[J", "");
             prop_assert_eq!(plain, text);
         }

@@ -42,7 +42,6 @@ fn grown(before: f64, now: f64) -> f64 {
 }
 
 /// A count as a number to reckon with; beyond 2^53 the last digits are lost, which no rate shows.
-#[allow(clippy::cast_precision_loss)]
 fn count(count: u64) -> f64 {
     count as f64
 }

@@ -119,7 +119,7 @@ fn tables(now: &Status, rates: Option<&Rates>) -> Table {
         (write, read) = (write + units.write, read + units.read);
     }
     let sums = rates.map(|rates| {
-        let sum = |part: fn(&crate::host::status::Units) -> f64| rates.units.values().map(part).sum();
+        let sum = |part: fn(&crate::host::status::Units) -> f64| rates.units.values().map(part).sum::<f64>();
         (sum(|units| units.write), sum(|units| units.read))
     });
     row("all", sums, write, read);
