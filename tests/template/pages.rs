@@ -64,3 +64,21 @@ fn each_test_that_the_threat_model_names_exists() {
     }
     assert!(named > 20, "{named} tests are named");
 }
+
+#[test]
+fn no_test_lies_in_a_library_whose_tests_are_not_built() {
+    let packages =
+        ["functions", "shared"].into_iter().flat_map(|folder| std::fs::read_dir(root().join(folder)).unwrap());
+    let mut checked = 0;
+    for package in packages.map(|entry| entry.unwrap().path()) {
+        let manifest = std::fs::read_to_string(package.join("Cargo.toml")).unwrap();
+        let library = manifest.split("\n[").find_map(|section| section.strip_prefix("lib]")).unwrap_or_default();
+        if library.contains("test = false") {
+            checked += 1;
+            let mut source = String::new();
+            sources(&package.join("src"), &mut source);
+            assert!(!source.contains("cfg(test)"), "{}: nobody runs its tests", package.display());
+        }
+    }
+    assert!(checked > 0);
+}

@@ -1,11 +1,8 @@
 //! A function's process: from its start to its first poll, and its memory then. Release binaries, as they are deployed.
 
 use super::{BenchError, Plan, spread};
+use crate::package::first_poll::{Aws, first_poll};
 use std::path::Path;
-use std::process::Stdio;
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpListener;
-use tokio::time::Instant;
 
 /// Starts of each function.
 const STARTS: usize = 15;
@@ -23,14 +20,16 @@ pub(super) async fn start_up(plan: &Plan) -> Result<(), BenchError> {
             continue;
         }
         let io = |source| BenchError::Io { what: path.display().to_string(), source };
-        let mut times = Vec::new();
         let mut memory_kib = Vec::new();
-        for _ in 0..STARTS {
-            let (milliseconds, kib) = once(&path).await.map_err(io)?;
-            times.push(milliseconds);
-            memory_kib.extend(kib);
+        for (aws, how) in [(Aws::Plain, ""), (Aws::Tls, ", TLS set up")] {
+            let mut times = Vec::new();
+            for _ in 0..STARTS {
+                let (milliseconds, kib) = once(&path, aws).await.map_err(io)?;
+                times.push(milliseconds);
+                memory_kib.extend(kib);
+            }
+            spread(&format!("{name}{how}"), times);
         }
-        spread(name, times);
         if let Some(most) = memory_kib.iter().max() {
             let size = std::fs::metadata(&path).map_err(io)?.len();
             println!("{:<52} resident {most} KiB at most, binary {size} bytes", "");
@@ -39,36 +38,11 @@ pub(super) async fn start_up(plan: &Plan) -> Result<(), BenchError> {
     Ok(())
 }
 
-async fn once(path: &Path) -> std::io::Result<(f64, Option<u64>)> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let address = listener.local_addr()?;
-    let variables = [
-        ("AWS_LAMBDA_RUNTIME_API", format!("http://{address}")),
-        ("AWS_LAMBDA_FUNCTION_NAME", "bench".to_owned()),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512".to_owned()),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", "bench".to_owned()),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", "bench".to_owned()),
-        ("AWS_REGION", "eu-central-1".to_owned()),
-        ("AWS_ACCESS_KEY_ID", "bench".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "bench".to_owned()),
-        ("AWS_ENDPOINT_URL", format!("http://{address}")),
-    ];
-    let began = Instant::now();
-    let mut child = tokio::process::Command::new(path)
-        .env_clear()
-        .envs(variables)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()?;
-    let (mut stream, _) = listener.accept().await?;
-    let mut first = [0_u8; 16];
-    stream.read_exact(&mut first).await?;
-    let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
-    let status = child.id().map(|id| std::fs::read_to_string(format!("/proc/{id}/status"))).transpose()?;
-    child.kill().await?;
-    Ok((milliseconds, status.as_deref().and_then(resident_kib)))
+async fn once(path: &Path, aws: Aws) -> std::io::Result<(f64, Option<u64>)> {
+    let mut polled = first_poll(path, &[], aws).await?;
+    let status = polled.child.id().map(|id| std::fs::read_to_string(format!("/proc/{id}/status"))).transpose()?;
+    polled.child.kill().await?;
+    Ok((polled.after.as_secs_f64() * 1000.0, status.as_deref().and_then(resident_kib)))
 }
 
 fn resident_kib(status: &str) -> Option<u64> {

@@ -3,6 +3,7 @@
 
 mod cost;
 mod functions;
+mod handshake;
 mod latency;
 pub mod reserve;
 
@@ -20,6 +21,9 @@ pub enum BenchError {
     /// A step of the flow.
     #[error(transparent)]
     Step(#[from] StepError),
+    /// A handshake between two that should agree.
+    #[error("the TLS handshake: {0}")]
+    Handshake(String),
     /// A directory or program.
     #[error("{what}: {source}")]
     Io {
@@ -50,6 +54,7 @@ pub async fn run(plan: &Plan) -> Result<(), BenchError> {
     println!("Sklad's figures on this machine ({build} of cargo local)\n");
     latency::start_up(plan).await?;
     functions::start_up(plan).await?;
+    handshake::first()?;
     let host = Host::start(plan.stack("flow")).await?;
     let endpoints = endpoints(&host);
     let outcome = async {

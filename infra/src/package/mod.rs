@@ -1,10 +1,13 @@
 //! `cargo local package`: the functions as they are deployed, one zip each, the same bytes for the same source.
 //!
 //! A zip holds `bootstrap` alone, as `provided.al2023` wants it. What would not run on AWS, or start slowly there, is
-//! refused: a zip over [`ZIP_BYTES_MAX`], a symbol of a newer C library than Amazon Linux 2023 has, a second TLS stack.
+//! refused: a zip over [`ZIP_BYTES_MAX`], a symbol of a newer C library than Amazon Linux 2023 has, a second TLS stack, more
+//! than [`INSTRUCTIONS_MAX`] instructions before the first poll.
 
 mod archive;
 mod elf;
+pub(crate) mod first_poll;
+mod instructions;
 mod linked;
 
 use crate::host::functions;
@@ -18,6 +21,8 @@ use std::process::{Command, Stdio};
 
 /// Most bytes of a zip: what they are now, so that none grows unseen. The aim is 4,000,000, which the smallest two keep.
 pub const ZIP_BYTES_MAX: usize = 6_000_000;
+/// Most instructions from a function's start to its first poll, TLS set up: a hundredth more than they are now.
+pub const INSTRUCTIONS_MAX: u64 = 6_000_000;
 /// The C library of Amazon Linux 2023.
 const GLIBC_MAX: Version = Version(2, 34);
 
@@ -27,6 +32,9 @@ pub struct Arguments {
     /// Where the zips are written; `package` in cargo's target directory unless said.
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
+    /// Also count each function's instructions before its first poll, by valgrind.
+    #[arg(long)]
+    instructions: bool,
 }
 
 /// Why there are no artefacts, or none to deploy.
@@ -67,6 +75,8 @@ struct Artefact {
     zip_bytes: usize,
     /// The newest version of the C library that it needs.
     glibc: Option<Version>,
+    /// From its start to its first poll, if they were counted.
+    instructions: Option<u64>,
 }
 
 impl Artefact {
@@ -87,6 +97,14 @@ impl Artefact {
                 self.function
             ));
         }
+        if let Some(instructions) = self.instructions
+            && instructions > INSTRUCTIONS_MAX
+        {
+            faults.push(format!(
+                "{}: {instructions} instructions before its first poll, at most {INSTRUCTIONS_MAX} are wanted",
+                self.function
+            ));
+        }
         faults
     }
 }
@@ -94,7 +112,12 @@ impl Artefact {
 impl fmt::Display for Artefact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let glibc = self.glibc.map_or_else(|| "none".to_owned(), |version| version.to_string());
-        write!(f, "{:<20} {:>10} {:>13} {glibc:>6}", self.function, self.zip_bytes, self.program_bytes)
+        let instructions = self.instructions.map_or_else(|| "-".to_owned(), |counted| counted.to_string());
+        write!(
+            f,
+            "{:<20} {:>10} {:>13} {glibc:>6} {instructions:>13}",
+            self.function, self.zip_bytes, self.program_bytes
+        )
     }
 }
 
@@ -107,11 +130,15 @@ pub fn run(template: &Path, arguments: &Arguments) -> Result<(), PackageError> {
     let names: Vec<&str> = functions::ALL.iter().map(|function| function.name).collect();
     let programs = build(root, &names)?;
     let mut artefacts = Vec::new();
-    println!("{:<20} {:>10} {:>13} {:>6}", "function", "zip bytes", "program bytes", "GLIBC");
+    println!("{:<20} {:>10} {:>13} {:>6} {:>13}", "function", "zip bytes", "program bytes", "GLIBC", "instructions");
     for name in &names {
         let program = programs.get(*name).ok_or_else(|| PackageError::Missing((*name).to_owned()))?;
         let output = arguments.output.clone().unwrap_or_else(|| beside(program));
-        let artefact = pack(name, program, &output)?;
+        let mut artefact = pack(name, program, &output)?;
+        if arguments.instructions {
+            let io = |source| PackageError::Io { what: format!("valgrind {}", program.display()), source };
+            artefact.instructions = Some(instructions::counted(program).map_err(io)?);
+        }
         println!("{artefact}");
         artefacts.push(artefact);
     }
@@ -137,7 +164,13 @@ fn pack(function: &str, path: &Path, output: &Path) -> Result<Artefact, PackageE
     std::fs::create_dir_all(output).map_err(io(output))?;
     let file = output.join(format!("{function}.zip"));
     std::fs::write(&file, &zip).map_err(io(&file))?;
-    Ok(Artefact { function: function.to_owned(), program_bytes: program.len(), zip_bytes: zip.len(), glibc })
+    Ok(Artefact {
+        function: function.to_owned(),
+        program_bytes: program.len(),
+        zip_bytes: zip.len(),
+        glibc,
+        instructions: None,
+    })
 }
 
 /// The cargo that runs this program, or the one of the search path.
@@ -191,7 +224,7 @@ mod tests {
     use super::*;
 
     fn artefact(zip_bytes: usize, glibc: Option<Version>) -> Artefact {
-        Artefact { function: "relay".to_owned(), program_bytes: 1, zip_bytes, glibc }
+        Artefact { function: "relay".to_owned(), program_bytes: 1, zip_bytes, glibc, instructions: None }
     }
 
     #[test]
@@ -202,6 +235,9 @@ mod tests {
         check(artefact(ZIP_BYTES_MAX + 1, Some(Version(2, 35))), 2);
         check(artefact(1, Some(Version(3, 0))), 1);
         check(artefact(1, Some(Version(2, 4))), 0);
+        let counted = |instructions: u64| Artefact { instructions: Some(instructions), ..artefact(1, None) };
+        check(counted(INSTRUCTIONS_MAX), 0);
+        check(counted(INSTRUCTIONS_MAX + 1), 1);
     }
 
     #[test]

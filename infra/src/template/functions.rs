@@ -26,9 +26,11 @@ fn function_fields(node: &Node) -> Checked<Fields<'_>> {
             "AutoPublishAliasAllProperties",
             "DeploymentPreference",
             "Description",
+            "EventInvokeConfig",
             "KmsKeyArn",
             "LoggingConfig",
             "Tracing",
+            "VersionDescription",
         ],
     )
 }

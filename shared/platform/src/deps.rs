@@ -8,15 +8,13 @@ use crate::queues::Queues;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::tls;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::{BehaviorVersion, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -67,49 +65,15 @@ impl Seams {
     /// The machine's.
     #[must_use]
     pub fn of_machine(settings: &Settings) -> Self {
-        let connector_settings = HttpConnectorSettings::builder()
-            .connect_timeout(Duration::from_secs(3))
-            .read_timeout(Duration::from_secs(12))
-            .build();
-        let sleep = SharedAsyncSleep::new(TokioSleep::new());
-        // Roots are parsed only where TLS is spoken: a local run starts without them.
-        let (http_client, partners) = if settings.is_local() {
-            let connector =
-                Connector::builder().connector_settings(connector_settings).sleep_impl(TokioSleep::new()).build_http();
-            (Builder::new().build_http(), SharedHttpConnector::new(connector))
-        } else {
-            let provider = Provider::Rustls(CryptoMode::Ring);
-            let connector = Connector::builder()
-                .connector_settings(connector_settings)
-                .sleep_impl(TokioSleep::new())
-                .tls_provider(provider.clone())
-                .tls_context(tls_context())
-                .build();
-            let client = Builder::new().tls_provider(provider).tls_context(tls_context()).build_https();
-            (client, SharedHttpConnector::new(connector))
-        };
         Self {
-            http_client,
-            partners,
+            http_client: tls::aws_client(settings),
+            partners: tls::partners_connector(settings),
             time_source: SharedTimeSource::new(SystemTimeSource::new()),
-            sleep,
+            sleep: SharedAsyncSleep::new(TokioSleep::new()),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
         }
     }
-}
-
-fn tls_context() -> TlsContext {
-    use base64::Engine as _;
-    let mut pem = Vec::new();
-    for root in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
-        let body = base64::engine::general_purpose::STANDARD.encode(root);
-        pem.extend_from_slice(b"-----BEGIN CERTIFICATE-----\n");
-        pem.extend_from_slice(body.as_bytes());
-        pem.extend_from_slice(b"\n-----END CERTIFICATE-----\n");
-    }
-    let roots = TrustStore::empty().with_pem_certificate(pem);
-    TlsContext::builder().with_trust_store(roots).build().unwrap_or_default()
 }
 
 impl Deps {

@@ -31,6 +31,7 @@ pub mod store;
 pub mod stream;
 pub mod take;
 pub mod telemetry;
+pub mod tls;
 pub mod waiting;
 
 pub use commit::{Changed, Step};
