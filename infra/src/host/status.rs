@@ -67,8 +67,8 @@ pub struct Queue {
     pub in_flight: u64,
     /// Sent with a delay that has not passed.
     pub delayed: u64,
-    /// Milliseconds since the oldest message was first sent. A dead letter's age counts from there, too, where CloudWatch's
-    /// begins when it became one.
+    /// Milliseconds since the oldest message was first sent, whatever became of it: `ApproximateAgeOfOldestMessage` leaves out
+    /// what was received three times, and a dead letter's begins when it became one.
     pub oldest_age_ms: Option<u64>,
     /// Its dead-letter queue.
     pub dead_letter_queue: Option<String>,
