@@ -13,6 +13,7 @@ use crate::host::{Declaration, Host, Options, Output, functions, now};
 use crate::package;
 use crate::simulation;
 use crate::template;
+use crate::top;
 
 /// What the template is called.
 const TEMPLATE: &str = "template.yaml";
@@ -40,7 +41,7 @@ pub struct StackArguments {
     #[arg(long, default_value_t = 8081, value_name = "PORT")]
     sandbox_port: u16,
     /// Where everything is kept.
-    #[arg(long, default_value = ".local", value_name = "DIR")]
+    #[arg(long, default_value = ".local", value_name = "DIR", global = true)]
     data: PathBuf,
     /// Delete everything that is kept there first.
     #[arg(long)]
@@ -76,6 +77,8 @@ enum Command {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
+    /// Show what the stack on the data directory is doing: orders, queues, functions, units a second. Ctrl-C ends it.
+    Top(top::Arguments),
     /// Run the sandbox carrier and shop alone, beside a stack elsewhere.
     Sandbox,
     /// Print the OpenAPI document of the whole API, as functions/about/openapi.json holds it.
@@ -123,6 +126,8 @@ enum CliError {
     #[error(transparent)]
     Template(#[from] template::TemplateError),
     #[error(transparent)]
+    Top(#[from] top::TopError),
+    #[error(transparent)]
     Package(#[from] package::PackageError),
     #[error("the simulation broke what must hold: see above")]
     Broken,
@@ -150,6 +155,8 @@ pub fn main() -> ExitCode {
         }
         Some(Command::Backup { directory }) => run_backup(&cli.stack, &directory),
         Some(Command::Restore { directory }) => run_restore(&cli.stack, &directory),
+        Some(Command::Top(arguments)) => runtime(tokio::runtime::Builder::new_current_thread())
+            .and_then(|runtime| Ok(runtime.block_on(top::run(&cli.stack.data, &arguments))?)),
         Some(Command::Sandbox) => run_sandbox(&cli.stack),
         Some(Command::Openapi) => crate::openapi::document_text().map(|text| print!("{text}")).map_err(CliError::from),
         Some(Command::SimEnvironments) => cli.stack.template().and_then(|template| {

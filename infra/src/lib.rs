@@ -14,3 +14,4 @@ pub mod package;
 pub mod sandbox;
 pub mod simulation;
 pub mod template;
+pub mod top;

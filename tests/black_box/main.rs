@@ -17,3 +17,4 @@ mod restart;
 mod shop;
 mod sqs;
 mod stack;
+mod top;

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::environments::Pool;
 use super::moment;
 use super::services::{ServiceError, Services};
+use super::status;
 
 /// Largest request, bytes: room for objects; the services have their own, smaller limits.
 const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -27,12 +28,14 @@ const AGAIN_MIN: Duration = Duration::from_millis(10);
 pub(crate) struct Endpoint {
     pub(crate) services: Services,
     pub(crate) pools: BTreeMap<String, Arc<Pool>>,
+    pub(crate) figures: status::Source,
 }
 
 /// The server's routes.
 pub(crate) fn router(endpoint: Arc<Endpoint>) -> Router {
     Router::new()
         .route("/_sklad/health", get(async || json_answer(StatusCode::OK, &json!({"status": "ok"}))))
+        .route("/_sklad/status", get(figures))
         .route("/_sklad/meter", get(meter))
         .route("/_sklad/meter/reset", post(reset_meter))
         .route("/_sklad/functions/{name}/invocations", post(invoke))
@@ -111,6 +114,14 @@ async fn call(
 async fn meter(State(endpoint): State<Arc<Endpoint>>) -> Response<Body> {
     match endpoint.services.with(|engine| serde_json::to_value(engine.meter().snapshot())).await {
         Ok(Ok(snapshot)) => json_answer(StatusCode::OK, &snapshot),
+        Ok(Err(error)) => json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
+        Err(error) => json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
+    }
+}
+
+async fn figures(State(endpoint): State<Arc<Endpoint>>) -> Response<Body> {
+    match endpoint.figures.look().await.map(serde_json::to_value) {
+        Ok(Ok(status)) => json_answer(StatusCode::OK, &status),
         Ok(Err(error)) => json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
         Err(error) => json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
     }

@@ -8,9 +8,11 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 
 use super::environment::{Delivery, Environment, FunctionError, Start, lock};
+use super::figures::{Environments, Figures};
 use super::launch::Launch;
 use super::logs::Logs;
 use super::runtime_api::Registry;
+use super::status;
 use crate::template::model::Function;
 
 /// How long a process may take to its first poll.
@@ -53,6 +55,7 @@ pub(crate) struct Pool {
     launch: Arc<Launch>,
     registry: Arc<Registry>,
     logs: Logs,
+    figures: Figures,
     slots: Arc<Semaphore>,
     state: Mutex<State>,
     /// When the next start may be tried, while starts fail.
@@ -90,6 +93,7 @@ impl Pool {
             launch,
             registry,
             logs,
+            figures: Figures::default(),
             slots: Arc::new(Semaphore::new(maximum)),
             state: Mutex::default(),
             retry_at: watch::Sender::new(None),
@@ -106,6 +110,15 @@ impl Pool {
         self.maximum
     }
 
+    /// What its invocations came to and how many environments it has.
+    pub(crate) fn status(&self, now: Instant) -> status::Function {
+        let environments = {
+            let state = lock(&self.state);
+            Environments { all: state.all.len(), idle: state.idle.len(), max: self.maximum }
+        };
+        self.figures.status(environments, now)
+    }
+
     /// Invokes the function; waits while all environments are in use. The invocation runs to its end even if the
     /// caller goes away, as on AWS.
     pub(crate) async fn invoke(self: &Arc<Self>, request_id: String, payload: Bytes) -> Result<Bytes, InvokeError> {
@@ -113,7 +126,9 @@ impl Pool {
         let pool = Arc::clone(self);
         let running = tokio::spawn(async move {
             let _slot = slot;
-            pool.run(request_id, payload).await
+            let outcome = pool.run(request_id, payload).await;
+            pool.figures.ended(outcome.as_ref().err());
+            outcome
         });
         let outcome = match running.await {
             Ok(outcome) => outcome,
@@ -198,7 +213,10 @@ impl Pool {
                 continue;
             }
             let timeout = Duration::from_secs(self.function.timeout_s.into());
-            return match tokio::time::timeout(timeout, answer).await {
+            let began = Instant::now();
+            let answered = tokio::time::timeout(timeout, answer).await;
+            self.figures.lasted(began.elapsed(), Instant::now());
+            return match answered {
                 Ok(Ok(outcome)) => {
                     lease.give_back();
                     outcome.map_err(InvokeError::Function)
@@ -233,6 +251,7 @@ impl Pool {
         }
         match self.start().await {
             Ok(lease) => {
+                self.figures.started();
                 lock(&self.state).failed_starts = 0;
                 self.retry_at.send_replace(None);
                 Ok(lease)

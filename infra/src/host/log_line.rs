@@ -21,7 +21,8 @@ impl Colour {
         if !refused && std::io::IsTerminal::is_terminal(&std::io::stdout()) { Self::Ansi } else { Self::None }
     }
 
-    fn paint(self, code: u8, text: &str) -> String {
+    /// The text in the colour of an ANSI code.
+    pub(crate) fn paint(self, code: u8, text: &str) -> String {
         match self {
             Self::Ansi => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
             Self::None => text.to_owned(),

@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 use tokio::sync::mpsc;
 
 use super::log_line::{Colour, show};
+use super::metric_sums::MetricSums;
 
 /// Lines waiting to be written; a full channel slows the functions down instead of filling memory.
 const LINES_MAX: usize = 4096;
@@ -33,6 +34,7 @@ pub enum Output {
 #[derive(Debug, Clone)]
 pub(crate) struct Logs {
     lines: mpsc::Sender<Line>,
+    metrics: Arc<MetricSums>,
 }
 
 #[derive(Debug)]
@@ -64,7 +66,12 @@ impl Logs {
             colour: Colour::of_terminal(),
         };
         let thread = std::thread::Builder::new().name("logs".to_owned()).spawn(move || writer.run(receiver))?;
-        Ok((Self { lines }, thread))
+        Ok((Self { lines, metrics: Arc::default() }, thread))
+    }
+
+    /// What the functions' metrics add up to.
+    pub(crate) fn metrics(&self) -> &Arc<MetricSums> {
+        &self.metrics
     }
 
     /// A line of the host itself. When the writer cannot follow, it goes to standard error, so that nothing is lost.
@@ -110,6 +117,7 @@ impl Logs {
     async fn send(&self, source: &Arc<str>, line: &mut Vec<u8>) {
         let text = String::from_utf8_lossy(line).trim_end_matches('\r').to_owned();
         line.clear();
+        self.metrics.read(&text);
         let line = Line { source: Arc::clone(source), text };
         if let Err(mpsc::error::SendError(line)) = self.lines.send(line).await {
             eprintln!("{}  {}", line.source, line.text);

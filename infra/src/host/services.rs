@@ -39,6 +39,16 @@ pub enum ServiceError {
     /// A queue.
     #[error(transparent)]
     Queue(#[from] engine::queues::QueueError),
+    /// A request that the host made itself.
+    #[error("{operation} of {table}: {message}")]
+    Refused {
+        /// Which request.
+        operation: &'static str,
+        /// Of which table.
+        table: String,
+        /// The engine's reason.
+        message: String,
+    },
     /// The call panicked.
     #[error("the engine failed: {0}")]
     Panicked(#[from] tokio::task::JoinError),
@@ -104,6 +114,11 @@ impl Services {
     ) -> Result<T, ServiceError> {
         let engine = Arc::clone(&self.engine);
         Ok(tokio::task::spawn_blocking(move || run(&engine)).await?)
+    }
+
+    /// What was asked of the engine so far.
+    pub(crate) fn meter(&self) -> engine::meter::Snapshot {
+        self.engine.meter().snapshot()
     }
 
     /// Tells of messages that came into this queue.

@@ -15,12 +15,13 @@ use super::event_sources::{self, Shared};
 use super::gateway::{self, Gateway};
 use super::launch::{FunctionProgram, Launch};
 use super::logs::Logs;
+use super::order_count::OrderCount;
 use super::routes::Routes;
 use super::runtime_api::{self, Registry};
 use super::server::Bound;
 use super::services::Services;
 use super::supervise::supervised;
-use super::{Declaration, Host, HostError, Options, Running, housekeeping, moment, provision};
+use super::{Declaration, Host, HostError, Options, Running, housekeeping, moment, provision, status};
 use crate::sandbox;
 use crate::template::{self, Overrides, model::Stack};
 
@@ -65,9 +66,15 @@ fn declared(options: &Options, data: &DataDir, keys: &Keys, ports: &Ports) -> Re
     }
 }
 
+/// What the functions are told that a table is called.
+fn table_of(stack: &Stack, table: Table) -> Option<String> {
+    let environments = stack.functions.values().map(|function| &function.environment);
+    environments.filter_map(|variables| variables.get(table.variable())).next().cloned()
+}
+
 /// See [`Host::start`].
 pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
-    let began = Instant::now();
+    let (began, started_at) = (Instant::now(), moment::now());
     let data = DataDir::open(&options.data, options.fresh)?;
     let keys = data.keys()?;
     let ports = Ports::bind(&options).await?;
@@ -91,8 +98,7 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
     let services = Services::open(&data.directory("aws")?, ports.aws.address)?;
     let declared = stack.clone();
     services.with(move |engine| provision::all(engine, &declared)).await??;
-    let environments = stack.functions.values().map(|function| &function.environment);
-    if let Some(people) = environments.filter_map(|variables| variables.get(Table::People.variable())).next().cloned() {
+    if let Some(people) = table_of(&stack, Table::People) {
         services.with(move |engine| engine.dynamodb().shred_what_leaves(&people)).await?;
     }
     logs.host(format!(
@@ -126,7 +132,15 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
     let serve = |bound: Bound, name, router, stop: &watch::Receiver<bool>| {
         bound.serve(name, router, stop.clone(), ended_sender.clone(), logs.clone())
     };
-    let endpoint = Arc::new(Endpoint { services: services.clone(), pools: pools.clone() });
+    let figures = status::Source {
+        data: data.path().to_string_lossy().into_owned(),
+        started_at,
+        services: services.clone(),
+        pools: pools.clone(),
+        metrics: Arc::clone(logs.metrics()),
+        orders: OrderCount::of(table_of(&stack, Table::Orders)),
+    };
+    let endpoint = Arc::new(Endpoint { services: services.clone(), pools: pools.clone(), figures });
     let mut servers = vec![
         serve(ports.runtime, "Runtime API", runtime_api::router(registry), &end),
         serve(ports.aws, "AWS endpoint", aws_endpoint::router(endpoint), &end),

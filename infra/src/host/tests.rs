@@ -205,6 +205,10 @@ async fn a_request_reaches_its_function_and_failures_stay_with_it() {
     let wrong = request(&host.api_url, "GET", "/do/echo", "", "").await;
     assert_eq!((wrong.status, wrong.json()), (404, json!({"message": "Not Found"})), "another method is no route");
 
+    let status = request(&host.aws_url, "GET", "/_sklad/status", "", "").await.json();
+    let counts = ["invocations", "errors", "time_outs"].map(|name| status["functions"]["web"][name].as_u64());
+    assert_eq!(counts, [Some(8), Some(3), Some(1)], "{status}");
+
     let all = futures_util::future::join_all((0..12).map(|_| post("/do/echo", ""))).await;
     let processes: BTreeSet<u64> = all.iter().map(|answer| answer.json()["pid"].as_u64().unwrap()).collect();
     assert!(processes.len() <= 2, "more processes than allowed: {processes:?}");

@@ -49,8 +49,8 @@ pub struct Arguments {
     /// Hold a flash sale instead, and print what it costs.
     #[arg(long)]
     sale: bool,
-    /// Orders a second of the sale.
-    #[arg(long, value_delimiter = ',', default_value = "10000,40000", value_name = "RATES", requires = "sale")]
+    /// Orders a second of the sale; each is held for five virtual seconds.
+    #[arg(long, value_delimiter = ',', default_value = "10000", value_name = "RATES", requires = "sale")]
     rates: Vec<u64>,
     /// Batches among which the least is sought for each rate, ascending.
     #[arg(

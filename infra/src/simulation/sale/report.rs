@@ -6,7 +6,6 @@ use engine::dynamodb::adversity::Budgets;
 
 use super::super::SimulationError;
 use super::super::faults::Profile;
-use super::super::side_by_side::side_by_side;
 use super::{Sale, SaleReport, fairness, hold, hold_all, transaction_per_order};
 
 /// Seeds of the printed figures.
@@ -38,11 +37,10 @@ pub fn print(template: &Path, rates: &[u64], batches: &[usize]) -> Result<bool, 
     println!(
         "tables and indexes metered. The least batch is the least of {batches:?} that no partition ever throttles:"
     );
-    println!("     rate  batch  counter writes  of which  counter   other  throttled  decided ms    at  safe");
-    println!("                       per order   in vain  units/s  units/s      calls   p50   p99  once");
-    for Rated { text, well } in least_batches(template, rates, batches)? {
-        print!("{text}");
-        all_well &= well;
+    println!("     rate  batch  seed  counter writes  of which  counter   other  throttled  decided ms    at  safe");
+    println!("                             per order   in vain  units/s  units/s      calls   p50   p99  once");
+    for rate in rates {
+        all_well &= least_batch(template, *rate, batches)?;
     }
     rivals(template)?;
     all_well &= fair();
@@ -86,41 +84,41 @@ fn costs(template: &Path) -> Result<bool, SimulationError> {
     Ok(quiet.iter().chain(&faulty).all(SaleReport::is_safe))
 }
 
-/// What the runs at one rate showed.
-struct Rated {
-    /// As it is printed.
-    text: String,
-    /// Whether a batch holds the rate, safely, and nobody who came too late cost a write of the level.
-    well: bool,
-}
-
-/// Finds the least batch by which a rate is held, from the least that can hold it by arithmetic on.
-fn least_batch(template: &Path, rate: u64, batches: &[usize]) -> Result<Rated, SimulationError> {
-    let (mut text, mut well) = (String::new(), true);
+/// Finds the least batch by which a rate is held, from the least that can hold it by arithmetic on, and holds it with the other
+/// seeds, too. Prints each run as it ends; says whether a batch holds the rate, safely, and nobody who came too late cost a write of
+/// the level.
+fn least_batch(template: &Path, rate: u64, batches: &[usize]) -> Result<bool, SimulationError> {
+    let at_rate = |seed: u64, batch: usize| sale(template, seed, rate * LASTS_S, rate, batch, Profile::none());
+    let mut well = true;
     for &batch in batches {
         let at_least = LEVEL_UNITS_OF_BATCH * rate / (batch.max(1) as u64);
         if at_least > Budgets::default().write_units.into() {
-            text.push_str(&format!("  {rate:7}  {batch:5}  cannot: {at_least} units/s at the counter\n"));
+            println!("  {rate:7}  {batch:5}  cannot: {at_least} units/s at the counter");
             continue;
         }
-        let report = hold(&sale(template, SEEDS[0], rate * LASTS_S, rate, batch, Profile::none()))?;
-        text.push_str(&line(rate, batch, &report));
-        well &= report.is_safe();
-        if report.throttled == 0 {
-            text.push_str(&format!(
-                "  {rate} orders a second: the least batch is {batch}; {} orders came when all was sold, and cost {} counter writes\n",
-                report.refused_sold_out, report.counter_writes_sold_out
-            ));
-            return Ok(Rated { text, well: well && report.counter_writes_sold_out == 0 });
+        let first = hold(&at_rate(SEEDS[0], batch))?;
+        println!("{}", line(rate, batch, SEEDS[0], &first));
+        well &= first.is_safe();
+        if first.throttled > 0 {
+            continue;
         }
+        let others: Vec<Sale> = SEEDS[1..].iter().map(|seed| at_rate(*seed, batch)).collect();
+        let mut reports = vec![first];
+        reports.extend(hold_all(&others)?);
+        for (seed, report) in SEEDS.iter().zip(&reports).skip(1) {
+            println!("{}", line(rate, batch, *seed, report));
+        }
+        let sum = |of: fn(&SaleReport) -> u64| reports.iter().map(of).sum::<u64>();
+        println!(
+            "  {rate} orders a second: the least batch is {batch}; {} orders came when all was sold, and cost {} counter writes",
+            sum(|report| report.refused_sold_out),
+            sum(|report| report.counter_writes_sold_out)
+        );
+        let holds = reports.iter().all(|report| report.is_safe() && report.throttled == 0);
+        return Ok(well && holds && sum(|report| report.counter_writes_sold_out) == 0);
     }
-    text.push_str(&format!("  {rate} orders a second: none of these batches is enough\n"));
-    Ok(Rated { text, well: false })
-}
-
-/// Each rate on a thread of its own.
-fn least_batches(template: &Path, rates: &[u64], batches: &[usize]) -> Result<Vec<Rated>, SimulationError> {
-    side_by_side(rates, rates.len(), |rate| least_batch(template, *rate, batches)).into_iter().collect()
+    println!("  {rate} orders a second: none of these batches is enough");
+    Ok(false)
 }
 
 /// What one transaction an order comes to, by the same engine, latencies and limits.
@@ -170,9 +168,9 @@ fn counter_writes(report: &SaleReport) -> f64 {
 }
 
 /// One run at a rate.
-fn line(rate: u64, batch: usize, report: &SaleReport) -> String {
+fn line(rate: u64, batch: usize, seed: u64, report: &SaleReport) -> String {
     format!(
-        "  {rate:7}  {batch:5}  {:14.4}  {:8}  {:7.0}  {:7.0}  {:9}  {:4}  {:4}  {:4}  {}\n",
+        "  {rate:7}  {batch:5}  {seed:4}  {:14.4}  {:8}  {:7.0}  {:7.0}  {:9}  {:4}  {:4}  {:4}  {}",
         counter_writes(report),
         report.counter_writes_in_vain,
         report.counter_peak_units,

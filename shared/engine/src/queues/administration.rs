@@ -123,6 +123,21 @@ impl Queues {
         })
     }
 
+    /// When the oldest message of the queue was sent, whether it is visible, in flight or delayed; UTC epoch milliseconds.
+    /// `None` if the queue is empty. It reads every message of the queue: for people who look, not for a loop.
+    ///
+    /// # Errors
+    /// If the queue does not exist.
+    pub fn oldest_sent_at_ms(&self, name: &str) -> Result<Option<u64>, QueueError> {
+        self.with(|core, now, _| {
+            core.sweep(name, now)?;
+            let key = core.queue(name)?.key;
+            let mut statement =
+                core.connection.prepare_cached("SELECT MIN(sent_at_ms) FROM messages WHERE queue = ?1")?;
+            Ok(statement.query_row([key], |row| row.get(0))?)
+        })
+    }
+
     /// The names of all queues that start with `prefix`, in order.
     pub fn names(&self, prefix: &str) -> Vec<String> {
         let core = self.lock();

@@ -41,6 +41,24 @@ fn declaring_brings_a_queue_to_what_is_said_and_keeps_its_messages() {
 }
 
 #[test]
+fn the_oldest_message_is_the_first_sent_of_those_that_are_left() {
+    let (queues, clock) = start();
+    let oldest = |queues: &Queues| queues.oldest_sent_at_ms("orders").unwrap();
+    assert_eq!(oldest(&queues), None);
+    send(&queues, "first");
+    clock.advance_s(5);
+    send(&queues, "second");
+    let first = receive(&queues, 1).remove(0);
+    assert_eq!((first.body.as_str(), oldest(&queues)), ("first", Some(START_MS)), "also while it is in flight");
+    queues.delete("orders", &first.receipt_handle).unwrap();
+    assert_eq!(oldest(&queues), Some(START_MS + 5_000));
+    let second = receive(&queues, 1).remove(0);
+    queues.delete("orders", &second.receipt_handle).unwrap();
+    assert_eq!(oldest(&queues), None);
+    assert!(queues.oldest_sent_at_ms("nowhere").is_err());
+}
+
+#[test]
 fn names_follow_the_rules_of_sqs() {
     let (queues, _) = start();
     let long = "x".repeat(81);
