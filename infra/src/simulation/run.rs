@@ -79,6 +79,9 @@ const FAULTS_LAST_US: u64 = 15 * MINUTE_US;
 /// Within this time everything must have come to rest after the last fault.
 const CONVERGES_WITHIN_US: u64 = 4 * 60 * MINUTE_US;
 
+/// How the reason of a dead letter begins when code cannot read what code wrote. What a partner says is malformed, too.
+const UNREADABLE: [&str; 3] = ["malformed: not a message of ours", "bug: ", "unreadable"];
+
 /// Runs one seed.
 ///
 /// # Errors
@@ -246,7 +249,7 @@ fn dead_letters(core: &Core, declared: &Declared, invariants: &Mutex<Invariants>
                 if let Some(AttributeValue::Text(reason)) = reason
                     && two_versions
                     && letter.body != mappings::POISON
-                    && ["malformed:", "bug:", "unreadable"].iter().any(|start| reason.starts_with(start))
+                    && UNREADABLE.iter().any(|start| reason.starts_with(start))
                 {
                     let evidence = format!("{}: {} {reason}", queue.name, trace::message(&letter.body));
                     lock(invariants).broken("versions read each other", evidence);
