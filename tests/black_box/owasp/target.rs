@@ -153,13 +153,16 @@ impl Target {
         let count = json!({"sku": "CUP-BLUE", "location": "SOF1", "reason": "attack"});
         let count = id(&world.operations.post("/v1/count-tasks", &count).await.unwrap());
         let audit = id(&world.operations.post("/v1/stock-audits", &json!({"skus": ["CUP-BLUE"]})).await.unwrap());
-        let item = json!({"sku": "OWNERS-LOT", "name": "By lot", "lot_tracked": true});
-        world.operations.post("/v1/items", &item).await.unwrap();
-        let receipt = json!({
-            "sku": "OWNERS-LOT", "location": "SOF1", "quantity": 2, "goods": {"lot": "L1", "expiry": "2040-01-01"}, "actor": actor,
-        });
-        world.operations.post("/v1/receipts", &receipt).await.unwrap();
-        let recall = json!({"sku": "OWNERS-LOT", "lot": "L1", "reason": "attack", "actor": actor});
+        // The sweeper carries a recall on within a minute: the stock that is compared is another item's.
+        for sku in ["OWNERS-LOT", "OWNERS-RECALLED-LOT"] {
+            let item = json!({"sku": sku, "name": "By lot", "lot_tracked": true});
+            world.operations.post("/v1/items", &item).await.unwrap();
+            let receipt = json!({
+                "sku": sku, "location": "SOF1", "quantity": 2, "goods": {"lot": "L1", "expiry": "2040-01-01"}, "actor": actor,
+            });
+            world.operations.post("/v1/receipts", &receipt).await.unwrap();
+        }
+        let recall = json!({"sku": "OWNERS-RECALLED-LOT", "lot": "L1", "reason": "attack", "actor": actor});
         let recall = id(&world.operations.post("/v1/recalls", &recall).await.unwrap());
         let request = json!({"kind": "access", "orders": [order], "actor": actor});
         let privacy_request = id(&world.operations.post("/v1/privacy-requests", &request).await.unwrap());
