@@ -8,8 +8,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::backup::{self, BackupError};
 use crate::bench;
+use crate::cargo;
 use crate::demo::{self, api::Api, setup::Endpoints};
-use crate::host::{Declaration, Host, Options, Output, functions, now};
+use crate::host::{Addresses, Declaration, Host, Options, Output, functions, now};
 use crate::package;
 use crate::simulation;
 use crate::template;
@@ -302,9 +303,9 @@ fn run_demo(arguments: &StackArguments) -> Result<(), CliError> {
 fn run_bench(arguments: &StackArguments) -> Result<(), CliError> {
     let options = Options { output: Output::Quiet, ..arguments.options()? };
     let scratch = std::env::temp_dir().join(format!("sklad-bench-{}", std::process::id()));
-    let here = std::env::current_exe().map_err(|source| CliError::Io { what: "the path of this program", source })?;
-    // target/<profile>/sklad: the functions' release binaries are beside the profile's directory.
-    let release = here.ancestors().nth(2).unwrap_or(&here).join("release");
+    let target = cargo::own_target_directory();
+    let target = target.map_err(|source| CliError::Io { what: "the path of this program", source })?;
+    let release = target.join("release");
     let plan = bench::Plan { options, scratch: scratch.clone(), release };
     let outcome = runtime(tokio::runtime::Builder::new_multi_thread())?.block_on(bench::run(&plan));
     let removed = std::fs::remove_dir_all(&scratch);
@@ -322,11 +323,9 @@ fn endpoints_of(host: &Host) -> Endpoints {
 
 /// The stack that runs on a data directory, if one does and answers.
 async fn running(data: &Path) -> Option<Endpoints> {
-    let urls: serde_json::Value = serde_json::from_slice(&std::fs::read(data.join("endpoints.json")).ok()?).ok()?;
+    let Addresses { api_url: api, sandbox_url, .. } = Addresses::noted(data)?;
     let key = std::fs::read_to_string(data.join("administrator.key")).ok()?;
-    let url = |name: &str| urls[name].as_str().map(str::to_owned);
-    let endpoints =
-        Endpoints { api: url("api_url")?, sandbox: url("sandbox_url")?, administrator_key: key.trim().to_owned() };
+    let endpoints = Endpoints { api, sandbox: sandbox_url?, administrator_key: key.trim().to_owned() };
     let health = Api::new(&endpoints.api, &endpoints.administrator_key).get("/v1/health").await;
     health.is_ok().then_some(endpoints)
 }

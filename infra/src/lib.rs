@@ -6,6 +6,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub mod backup;
 pub mod bench;
+mod cargo;
 pub mod cli;
 pub mod demo;
 pub mod host;

@@ -10,6 +10,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{Response, StatusCode, header};
 use axum::routing::{get, post};
 use engine::queues::LongPoll;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -112,25 +113,24 @@ async fn call(
 }
 
 async fn meter(State(endpoint): State<Arc<Endpoint>>) -> Response<Body> {
-    match endpoint.services.with(|engine| serde_json::to_value(engine.meter().snapshot())).await {
-        Ok(Ok(snapshot)) => json_answer(StatusCode::OK, &snapshot),
-        Ok(Err(error)) => json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
-        Err(error) => json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
-    }
+    figures_answer(endpoint.services.with(|engine| engine.meter().snapshot()).await)
 }
 
 async fn figures(State(endpoint): State<Arc<Endpoint>>) -> Response<Body> {
-    match endpoint.figures.look().await.map(serde_json::to_value) {
-        Ok(Ok(status)) => json_answer(StatusCode::OK, &status),
-        Ok(Err(error)) => json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
-        Err(error) => json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
-    }
+    figures_answer(endpoint.figures.look().await)
 }
 
 async fn reset_meter(State(endpoint): State<Arc<Endpoint>>) -> Response<Body> {
-    match endpoint.services.with(|engine| engine.meter().reset()).await {
-        Ok(()) => json_answer(StatusCode::OK, &json!({"status": "reset"})),
-        Err(error) => json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
+    let reset = endpoint.services.with(|engine| engine.meter().reset()).await;
+    figures_answer(reset.map(|()| json!({"status": "reset"})))
+}
+
+fn figures_answer(asked: Result<impl Serialize, ServiceError>) -> Response<Body> {
+    let failed = |error: String| json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error}));
+    match asked.map(serde_json::to_value) {
+        Ok(Ok(body)) => json_answer(StatusCode::OK, &body),
+        Ok(Err(error)) => failed(error.to_string()),
+        Err(error) => failed(error.to_string()),
     }
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::moment::{NoRandomness, secret};
@@ -14,6 +15,25 @@ use super::moment::{NoRandomness, secret};
 const LOCK: &str = "sklad.lock";
 /// The file that says that the data were restored from a backup: while it is there, carriers are asked before a label is bought.
 pub const RESTORED: &str = "restored";
+
+/// The file that says where the stack on a data directory answers.
+const ADDRESSES: &str = "endpoints.json";
+
+/// Where a stack answers, as its data directory has it; also of one that is gone.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Addresses {
+    pub(crate) api_url: String,
+    pub(crate) aws_url: String,
+    /// Of the sandbox partners, if they were started.
+    pub(crate) sandbox_url: Option<String>,
+}
+
+impl Addresses {
+    /// Those of the last stack on this directory.
+    pub(crate) fn noted(data: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(data.join(ADDRESSES)).ok()?).ok()
+    }
+}
 
 /// Why the data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +142,12 @@ impl DataDir {
                 Ok(BASE64_STANDARD.encode(bytes))
             })?,
         })
+    }
+
+    /// Notes where the stack answers.
+    pub(crate) fn note(&self, addresses: &Addresses) -> Result<(), DataError> {
+        let text = serde_json::to_string_pretty(addresses).map_err(|error| at(&self.path)(error.into()))?;
+        self.write(ADDRESSES, &format!("{text}\n"))
     }
 
     /// Writes a file that is whole or absent at every moment.

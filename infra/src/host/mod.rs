@@ -48,7 +48,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-pub(crate) use data_dir::DataDir;
+pub(crate) use data_dir::{Addresses, DataDir};
 pub use data_dir::{DataError, RESTORED};
 pub use launch::FunctionProgram;
 pub(crate) use log_line::Colour;

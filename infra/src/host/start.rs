@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use platform::Table;
-use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::aws_endpoint::{self, Endpoint};
-use super::data_dir::{DataDir, Keys, RESTORED};
+use super::data_dir::{Addresses, DataDir, Keys, RESTORED};
 use super::environments::Pool;
 use super::event_sources::{self, Shared};
 use super::gateway::{self, Gateway};
@@ -191,8 +190,9 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
     // Last, so that the first request finds everything else.
     sources.push(serve(ports.api, "HTTP API", gateway::router(gateway), &stop));
 
-    let urls = json!({"api_url": api_url, "aws_url": aws_url, "sandbox_url": sandbox_url});
-    let written = data.write("endpoints.json", &format!("{urls:#}\n"));
+    let addresses = Addresses { api_url, aws_url, sandbox_url };
+    let written = data.note(&addresses);
+    let Addresses { api_url, aws_url, sandbox_url } = addresses;
     let host = Host {
         api_url,
         aws_url,

@@ -1,8 +1,10 @@
 //! Which crates are linked into the functions.
 
-use super::{PackageError, cargo};
+use super::PackageError;
+use crate::cargo;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Stdio;
 
 /// TLS stacks and cryptography, of which a function has one each: `rustls` on `ring`, whose first handshake takes a
 /// hundredth of the others'.
@@ -12,7 +14,8 @@ const SINGLE: [&str; 7] = ["aws-smithy-runtime", "hyper", "ring", "rustls", "rus
 
 /// The crates that the functions link on their platform, as `name vX.Y.Z`.
 pub(super) fn crates(root: &Path, functions: &[&str]) -> Result<BTreeSet<String>, PackageError> {
-    let mut command = cargo(root);
+    let mut command = cargo::command(root);
+    command.stderr(Stdio::inherit());
     command.args(["tree", "--locked", "--edges=normal,no-proc-macro", "--prefix=none", "--format={p}"]);
     for function in functions {
         command.args(["--package", function]);

@@ -10,6 +10,7 @@ pub(crate) mod first_poll;
 mod instructions;
 mod linked;
 
+use crate::cargo;
 use crate::host::functions;
 use clap::Args;
 use elf::Version;
@@ -17,7 +18,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Most bytes of a zip.
 pub const ZIP_BYTES_MAX: usize = 4_000_000;
@@ -149,7 +150,7 @@ pub fn run(template: &Path, arguments: &Arguments) -> Result<(), PackageError> {
 
 /// `target/package` for `target/release/<function>`.
 fn beside(program: &Path) -> PathBuf {
-    program.ancestors().nth(2).unwrap_or(program).join("package")
+    cargo::target_directory(program).join("package")
 }
 
 fn pack(function: &str, path: &Path, output: &Path) -> Result<Artefact, PackageError> {
@@ -173,16 +174,10 @@ fn pack(function: &str, path: &Path, output: &Path) -> Result<Artefact, PackageE
     })
 }
 
-/// The cargo that runs this program, or the one of the search path.
-fn cargo(root: &Path) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root).stdin(Stdio::null()).stderr(Stdio::inherit());
-    command
-}
-
 /// Builds all functions by one call, so that what they share is built once. Answers the programs by name.
 fn build(root: &Path, names: &[&str]) -> Result<BTreeMap<String, PathBuf>, PackageError> {
-    let mut command = cargo(root);
+    let mut command = cargo::command(root);
+    command.stderr(Stdio::inherit());
     command.args(["build", "--release", "--locked", "--message-format=json-render-diagnostics"]);
     for name in names {
         command.args(["--package", name]);

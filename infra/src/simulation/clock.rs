@@ -15,6 +15,9 @@ use jiff::Timestamp;
 /// When every run begins: 2026-11-02T08:00:00Z, in microseconds.
 pub(crate) const START_US: u64 = 1_793_606_400_000_000;
 
+/// A minute, microseconds.
+pub(crate) const MINUTE_US: u64 = 60_000_000;
+
 /// A clock that only the executor moves, in microseconds. Clones share the time.
 #[derive(Debug, Clone)]
 pub(crate) struct VirtualClock(Arc<AtomicU64>);
@@ -26,6 +29,11 @@ impl VirtualClock {
 
     pub(crate) fn now_us(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// The instant after so much time.
+    pub(crate) fn after_us(&self, time: Duration) -> u64 {
+        self.now_us() + u64::try_from(time.as_micros()).unwrap_or(u64::MAX / 4)
     }
 
     pub(crate) fn set(&self, now_us: u64) {
@@ -113,8 +121,7 @@ impl Agenda {
 
     /// Resolves when so much virtual time has passed.
     pub(crate) fn pass(&self, time: Duration) -> Nap {
-        let until_us = self.clock.now_us() + u64::try_from(time.as_micros()).unwrap_or(u64::MAX / 4);
-        self.until(until_us)
+        self.until(self.clock.after_us(time))
     }
 
     /// Resolves at that instant.

@@ -106,8 +106,7 @@ pub(crate) async fn meet(core: &Core, name: &str, running: &Mutex<Running>, when
     if let Some(long) = freeze.filter(|_| core.profile().zombie > 0.0) {
         core.fault("zombie");
         core.say(format!("{name} is frozen for {} s {} a call", long.as_secs(), side(when)));
-        let until_us = core.clock.now_us() + u64::try_from(long.as_micros()).unwrap_or(u64::MAX / 4);
-        core.reins.freeze(task, until_us);
+        core.reins.freeze(task, core.clock.after_us(long));
         // Polled again, it was thawed: at its time, or because everything was.
         thawed().await;
         core.say(format!("{name} goes on"));

@@ -11,7 +11,7 @@ use fastrand::Rng;
 
 use super::SimulationError;
 use super::actors::{self, Merchant, Stage};
-use super::clock::{START_US, VirtualClock, lock};
+use super::clock::{MINUTE_US, START_US, VirtualClock, lock};
 use super::core::{Core, Counts};
 use super::declared::{Declared, declared, parameters};
 use super::door::Door;
@@ -73,7 +73,6 @@ pub struct Report {
     pub trace: Vec<String>,
 }
 
-const MINUTE_US: u64 = 60_000_000;
 /// How long faults may last.
 const FAULTS_LAST_US: u64 = 15 * MINUTE_US;
 /// Within this time everything must have come to rest after the last fault.

@@ -13,11 +13,10 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::demo::api::{Api, StepError};
-use crate::host::Colour;
 use crate::host::status::Status;
+use crate::host::{Addresses, Colour};
 use rates::Rates;
 
 /// Bounds of the time between two looks, seconds.
@@ -127,8 +126,8 @@ async fn show(data: &Path, arguments: &Arguments, form: Form) -> Result<(), TopE
 /// The figures of the stack that runs on a data directory.
 async fn look(data: &Path) -> Result<Status, TopError> {
     let not_running = || TopError::NotRunning(data.to_owned());
-    let url = endpoint(data).ok_or_else(not_running)?;
-    let answer = match Api::new(&url, "none").get("/_sklad/status").await {
+    let addresses = Addresses::noted(data).ok_or_else(not_running)?;
+    let answer = match Api::new(&addresses.aws_url, "none").get("/_sklad/status").await {
         // Nobody listens where one did.
         Err(StepError::Call { .. }) => return Err(not_running()),
         answer => answer?,
@@ -138,12 +137,6 @@ async fn look(data: &Path) -> Result<Status, TopError> {
     // Another stack may have the port of one that was killed.
     let own = data.canonicalize().is_ok_and(|own| own == Path::new(&status.data));
     if own { Ok(status) } else { Err(not_running()) }
-}
-
-/// Where the AWS endpoint of the stack is, or was.
-fn endpoint(data: &Path) -> Option<String> {
-    let urls: Value = serde_json::from_slice(&std::fs::read(data.join("endpoints.json")).ok()?).ok()?;
-    urls["aws_url"].as_str().map(str::to_owned)
 }
 
 fn put(form: Form, status: &Status, rates: Option<&Rates>) -> Result<(), TopError> {
@@ -180,7 +173,7 @@ mod tests {
         check("start one with `cargo local`").await;
         // A port that nobody listens on any more.
         let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let urls = format!(r#"{{"aws_url": "http://127.0.0.1:{port}"}}"#);
+        let urls = format!(r#"{{"api_url": "", "aws_url": "http://127.0.0.1:{port}", "sandbox_url": null}}"#);
         std::fs::write(data.path().join("endpoints.json"), urls).unwrap();
         check("start one with `cargo local`").await;
         std::fs::write(data.path().join("endpoints.json"), "[]").unwrap();

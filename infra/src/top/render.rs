@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::order::FulfilmentState;
-use platform::metrics::{Metric, NAMESPACE};
+use platform::metrics::{Metric, NAMESPACE, state_name};
 
 use super::layout::{Cell, Table};
 use super::rates::Rates;
@@ -87,9 +87,7 @@ fn orders(now: &Status, metrics: &Metrics) -> Table {
     let counted = now.orders.as_ref().map(|orders| &orders.by_state);
     let mut total = 0_u64;
     for state in STATES {
-        // Called as it is stored, which is what the metric is called, too.
-        let name =
-            serde_json::to_value(state).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+        let name = state_name(state);
         let in_it = counted.and_then(|counted| counted.get(&name)).copied().unwrap_or_default();
         let entered = metrics.sum(Metric::OrdersEntered, &name);
         total += in_it;

@@ -80,6 +80,13 @@ pub struct Sample {
     pub count: u64,
 }
 
+/// What a state is called in a metric: as it is stored.
+#[must_use]
+pub fn state_name(state: impl Serialize) -> String {
+    let name = serde_json::to_value(state).ok().and_then(|state| state.as_str().map(str::to_owned));
+    name.unwrap_or_else(|| "unknown".to_owned())
+}
+
 impl Sample {
     /// So many of a metric without states.
     #[must_use]
@@ -90,8 +97,7 @@ impl Sample {
     /// One that entered a state, which is called as it is stored.
     #[must_use]
     pub fn entered(metric: Metric, state: impl Serialize) -> Self {
-        let state = serde_json::to_value(state).ok().and_then(|state| state.as_str().map(str::to_owned));
-        Self { metric, state: Some(state.unwrap_or_else(|| "unknown".to_owned())), count: 1 }
+        Self { metric, state: Some(state_name(state)), count: 1 }
     }
 
     /// The line of the log that CloudWatch takes the metric from; `stage` is the deployment's.

@@ -1,6 +1,6 @@
 //! Whom TLS trusts, set up no sooner than it is needed: most invocations speak with AWS alone.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -32,14 +32,14 @@ pub(crate) fn aws_client(settings: &Settings) -> SharedHttpClient {
 
 /// HTTP for partners: whoever browsers trust is trusted.
 pub(crate) fn partners_connector(settings: &Settings) -> SharedHttpConnector {
-    SharedHttpConnector::new(Lazily { is_local: settings.is_local(), built: Arc::default() })
+    SharedHttpConnector::new(Lazily { is_local: settings.is_local(), built: OnceLock::new() })
 }
 
 /// A connector that is built by its first call: there are a hundred public roots to read, and seldom a partner to call.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Lazily {
     is_local: bool,
-    built: Arc<OnceLock<SharedHttpConnector>>,
+    built: OnceLock<SharedHttpConnector>,
 }
 
 impl Lazily {
@@ -115,7 +115,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connector_over_tls_is_built_by_its_first_call_and_tells_that_nobody_listens() {
-        let lazily = Lazily { is_local: false, built: Arc::default() };
+        let lazily = Lazily { is_local: false, built: OnceLock::new() };
         assert!(lazily.built.get().is_none());
         // Of its port, given back at once.
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{Previous, PreviousError, WORKER};
+use crate::cargo;
 
 /// Characters of a commit's hash that name its directory.
 const HASH_CHARS: usize = 12;
@@ -26,9 +27,7 @@ pub(crate) fn prepare(template: &Path, commit: &str) -> Result<Previous, Previou
     git(&top, &["grep", "--quiet", "--fixed-strings", WORKER, &hash, "--", "*.rs"], None)
         .map_err(|_| PreviousError::NoWorker(commit.to_owned()))?;
 
-    let here = std::env::current_exe().map_err(PreviousError::io("the path of this program"))?;
-    // target/<profile>/sklad
-    let kept = here.ancestors().nth(2).unwrap_or(&here).join("previous");
+    let kept = cargo::own_target_directory().map_err(PreviousError::io("the path of this program"))?.join("previous");
     let of_commit = kept.join(&hash[..HASH_CHARS.min(hash.len())]);
     let (source, program) = (of_commit.join("source"), of_commit.join("sklad"));
     if !source.is_dir() {
@@ -60,8 +59,7 @@ fn check_out(top: &Path, hash: &str, of_commit: &Path, source: &Path) -> Result<
 
 fn build(commit: &str, source: &Path, target: &Path, program: &Path) -> Result<(), PreviousError> {
     eprintln!("Building the program of {commit}; the first build in {} takes minutes.", target.display());
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(source).stdin(Stdio::null());
+    let mut cargo = cargo::command(source);
     cargo.args(["build", "--quiet", "--locked", "--package", "infra", "--bin", "sklad"]);
     let status = cargo.arg("--target-dir").arg(target).status().map_err(PreviousError::io("cargo"))?;
     if !status.success() {

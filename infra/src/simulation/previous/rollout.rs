@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 
 use super::Version;
+use crate::simulation::clock::MINUTE_US;
 use crate::simulation::trace::instant;
 
-const MINUTE_US: u64 = 60_000_000;
 /// How long a tenth is enough.
 const CANARY_US: u64 = 5 * MINUTE_US;
 /// Invocations of a hundred that new code gets meanwhile.

@@ -160,8 +160,7 @@ pub fn hold(sale: &Sale) -> Result<SaleReport, SimulationError> {
     let before = Costs::so_far(&core);
     let open_at_us = core.clock.now_us();
     world.open(&pool, sale);
-    let deadline_us = open_at_us + u64::try_from(DRAINED_WITHIN.as_micros()).unwrap_or(u64::MAX / 4);
-    executor.run(deadline_us, || pool.is_drained());
+    executor.run(core.clock.after_us(DRAINED_WITHIN), || pool.is_drained());
     core.heal();
     executor.run(core.clock.now_us() + 600_000_000, || pool.is_drained());
     let costs = Costs::so_far(&core).since(before);

@@ -185,8 +185,7 @@ pub(super) struct Timer {
 
 impl AsyncSleep for Timer {
     fn sleep(&self, duration: Duration) -> Sleep {
-        let until_us = self.clock.now_us() + u64::try_from(duration.as_micros()).unwrap_or(u64::MAX / 4);
-        let waiting = self.desk.wait(Wish::Until(until_us));
+        let waiting = self.desk.wait(Wish::Until(self.clock.after_us(duration)));
         Sleep::new(async move {
             waiting.await;
         })
