@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+#[path = "template/manifests.rs"]
+mod manifests;
 #[path = "template/measured.rs"]
 mod measured;
 #[path = "template/mistakes.rs"]
