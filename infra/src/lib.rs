@@ -12,6 +12,7 @@ pub mod demo;
 pub mod host;
 pub mod openapi;
 pub mod package;
+pub mod rights;
 pub mod sandbox;
 pub mod simulation;
 pub mod template;

@@ -5,8 +5,10 @@ use infra::demo::api::{Api, send};
 use infra::demo::setup::Endpoints;
 use infra::host::{Declaration, FunctionProgram, Host, Options};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The project's template.
@@ -79,9 +81,24 @@ impl Stack {
     /// Ends it, if it is the test's own.
     pub(crate) async fn end(self) {
         if let Some((host, _data)) = self.own {
+            note_rights(&host.aws_url).await;
             host.shutdown().await;
         }
     }
+}
+
+/// Notes which rights functions used, for `.ci/rights.py`.
+async fn note_rights(aws_url: &str) {
+    static USED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let request = partners::http::Request::new(partners::http::Method::Get, format!("{aws_url}/_sklad/rights"));
+    let (status, answer) = send(&request).await.expect("it answers");
+    assert_eq!(status, 200, "{answer}");
+    let rights = answer.as_array().expect("a list").iter().filter_map(Value::as_str).map(str::to_owned);
+    let mut used = USED.lock().unwrap_or_else(PoisonError::into_inner);
+    used.extend(rights);
+    let lines: String = used.iter().map(|right| format!("{right}\n")).collect();
+    std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("rights-used-by-black-box"), lines)
+        .expect("it is written");
 }
 
 /// `cargo local` as a process of its own.

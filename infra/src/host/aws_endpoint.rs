@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::environments::Pool;
 use super::moment;
+use super::roles::Roles;
 use super::services::{ServiceError, Services};
 use super::status;
 
@@ -30,6 +31,8 @@ pub(crate) struct Endpoint {
     pub(crate) services: Services,
     pub(crate) pools: BTreeMap<String, Arc<Pool>>,
     pub(crate) figures: status::Source,
+    /// Absent where no policies are declared: then functions may do everything.
+    pub(crate) roles: Option<Arc<Roles>>,
 }
 
 /// The server's routes.
@@ -39,6 +42,7 @@ pub(crate) fn router(endpoint: Arc<Endpoint>) -> Router {
         .route("/_sklad/status", get(figures))
         .route("/_sklad/meter", get(meter))
         .route("/_sklad/meter/reset", post(reset_meter))
+        .route("/_sklad/rights", get(rights))
         .route("/_sklad/functions/{name}/invocations", post(invoke))
         .fallback(aws)
         .with_state(endpoint)
@@ -53,7 +57,7 @@ async fn aws(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Respons
     // What the server adds for itself is not part of the request.
     parts.extensions = Default::default();
     let request = axum::http::Request::from_parts(parts, body);
-    match answer(&endpoint.services, &request).await {
+    match answer(&endpoint, &request).await {
         Ok(response) => response.map(Body::from),
         Err(error) => {
             // A kind of error that every SDK takes for passing.
@@ -67,16 +71,17 @@ async fn aws(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Respons
 
 /// Calls the engine, and again while a receive that wants to wait finds nothing.
 async fn answer(
-    services: &Services,
+    endpoint: &Endpoint,
     request: &axum::http::Request<Bytes>,
 ) -> Result<axum::http::Response<Vec<u8>>, ServiceError> {
+    let services = &endpoint.services;
     let began = Instant::now();
     let mut watched: Option<watch::Receiver<u64>> = None;
     loop {
         if let Some(arrivals) = &mut watched {
             arrivals.mark_unchanged();
         }
-        let mut response = call(services, request).await?;
+        let mut response = call(endpoint, request).await?;
         let Some(long_poll) = response.extensions_mut().remove::<LongPoll>() else {
             return Ok(response);
         };
@@ -101,7 +106,7 @@ async fn answer(
 }
 
 async fn call(
-    services: &Services,
+    endpoint: &Endpoint,
     request: &axum::http::Request<Bytes>,
 ) -> Result<axum::http::Response<Vec<u8>>, ServiceError> {
     let mut copy = axum::http::Request::new(request.body().to_vec());
@@ -109,7 +114,14 @@ async fn call(
     *copy.uri_mut() = request.uri().clone();
     *copy.version_mut() = request.version();
     *copy.headers_mut() = request.headers().clone();
-    services.with(move |engine| engine.call(copy)).await
+    let roles = endpoint.roles.clone();
+    endpoint
+        .services
+        .with(move |engine| match roles.and_then(|roles| roles.refusal(&copy)) {
+            Some(refusal) => refusal,
+            None => engine.call(copy),
+        })
+        .await
 }
 
 async fn meter(State(endpoint): State<Arc<Endpoint>>) -> Response<Body> {
@@ -118,6 +130,12 @@ async fn meter(State(endpoint): State<Arc<Endpoint>>) -> Response<Body> {
 
 async fn figures(State(endpoint): State<Arc<Endpoint>>) -> Response<Body> {
     figures_answer(endpoint.figures.look().await)
+}
+
+/// The rights that functions have used so far.
+async fn rights(State(endpoint): State<Arc<Endpoint>>) -> Response<Body> {
+    let used = endpoint.roles.as_deref().map(Roles::used).unwrap_or_default();
+    json_answer(StatusCode::OK, &json!(used))
 }
 
 async fn reset_meter(State(endpoint): State<Arc<Endpoint>>) -> Response<Body> {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::environment::Start;
 use super::moment;
 use super::names::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
+use super::roles::Roles;
 use crate::template::model::Function;
 
 /// Variables that a process takes over from the host: where programs and libraries are, and what to log.
@@ -61,6 +62,7 @@ impl Launch {
             ("AWS_DEFAULT_REGION", REGION.to_owned()),
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
+            ("AWS_SESSION_TOKEN", Roles::session_token(name)),
             ("AWS_ENDPOINT_URL", format!("http://{}", self.aws)),
             ("LAMBDA_TASK_ROOT", self.task_root()),
             ("TZ", ":UTC".to_owned()),
@@ -99,6 +101,7 @@ mod tests {
         assert_eq!(variables["AWS_REGION"], REGION);
         assert_eq!(variables["AWS_LAMBDA_RUNTIME_API"], "http://127.0.0.1:9001/relay/e1");
         assert_eq!(variables["AWS_ENDPOINT_URL"], "http://127.0.0.1:4566");
+        assert_eq!(variables["AWS_SESSION_TOKEN"], "relay", "whose role it has");
         assert_eq!(start.arguments, ["function", "--end-with-input", "relay"]);
     }
 }

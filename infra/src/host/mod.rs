@@ -26,6 +26,7 @@ mod order_count;
 pub(crate) mod provision;
 mod queue_mapping;
 mod refusal;
+mod roles;
 mod routes;
 mod runtime_api;
 pub(crate) mod schedule;

@@ -15,6 +15,7 @@ use super::gateway::{self, Gateway};
 use super::launch::{FunctionProgram, Launch};
 use super::logs::Logs;
 use super::order_count::OrderCount;
+use super::roles::Roles;
 use super::routes::Routes;
 use super::runtime_api::{self, Registry};
 use super::server::Bound;
@@ -46,9 +47,15 @@ impl Ports {
     }
 }
 
-fn declared(options: &Options, data: &DataDir, keys: &Keys, ports: &Ports) -> Result<Stack, HostError> {
+/// What to run, and the functions' roles, if the declaration has any.
+fn declared(
+    options: &Options,
+    data: &DataDir,
+    keys: &Keys,
+    ports: &Ports,
+) -> Result<(Stack, Option<Roles>), HostError> {
     match &options.declaration {
-        Declaration::Stack(stack) => Ok(stack.clone()),
+        Declaration::Stack(stack) => Ok((stack.clone(), None)),
         Declaration::Template(path) => {
             let overrides = Overrides {
                 parameters: BTreeMap::from([
@@ -60,7 +67,8 @@ fn declared(options: &Options, data: &DataDir, keys: &Keys, ports: &Ports) -> Re
                 aws_port: ports.aws.address.port(),
                 api_port: ports.api.address.port(),
             };
-            Ok(template::load(path, &overrides)?)
+            let declared = template::load_all(path, &overrides)?;
+            Ok((declared.stack, Some(Roles::new(declared.grants))))
         }
     }
 }
@@ -77,7 +85,7 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
     let data = DataDir::open(&options.data, options.fresh)?;
     let keys = data.keys()?;
     let ports = Ports::bind(&options).await?;
-    let mut stack = declared(&options, &data, &keys, &ports)?;
+    let (mut stack, roles) = declared(&options, &data, &keys, &ports)?;
     for function in stack.functions.values_mut() {
         function.environment.extend(options.variables.clone());
     }
@@ -139,7 +147,8 @@ pub(crate) async fn start(options: Options) -> Result<Host, HostError> {
         metrics: Arc::clone(logs.metrics()),
         orders: OrderCount::of(table_of(&stack, Table::Orders)),
     };
-    let endpoint = Arc::new(Endpoint { services: services.clone(), pools: pools.clone(), figures });
+    let endpoint =
+        Arc::new(Endpoint { services: services.clone(), pools: pools.clone(), figures, roles: roles.map(Arc::new) });
     let mut servers = vec![
         serve(ports.runtime, "Runtime API", runtime_api::router(registry), &end),
         serve(ports.aws, "AWS endpoint", aws_endpoint::router(endpoint), &end),

@@ -8,10 +8,10 @@ use std::sync::Mutex;
 use super::clock::lock;
 use super::faults::Profile;
 use super::previous::{self, Previous};
-use super::rights::Right;
 use super::side_by_side::side_by_side;
 use super::size::World;
 use super::{Plan, Report, SimulationError, run};
+use crate::rights::Right;
 
 /// What the random runs must have come by: a run of [`MARKS_ARE_DUE_AFTER`] seeds fails when one was never hit.
 pub const REQUIRED: [&str; 31] = [

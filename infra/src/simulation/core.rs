@@ -11,9 +11,9 @@ use fastrand::Rng;
 use super::clock::{Agenda, VirtualClock, lock};
 use super::executor::Reins;
 use super::faults::Profile;
-use super::rights::Right;
 use super::trace::Trace;
 use super::watch::Watch;
+use crate::rights::Right;
 
 /// The heart of a run.
 pub(crate) struct Core {

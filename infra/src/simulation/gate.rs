@@ -13,7 +13,8 @@ use super::executor::TaskId;
 use super::invariants::{Invariants, Moment};
 use super::previous::Version;
 use super::previous::origins::Origins;
-use super::{rights, trace};
+use super::trace;
+use crate::rights;
 use crate::template::Grant;
 
 /// What is to happen to an invocation, decided at its beginning.
@@ -127,9 +128,9 @@ impl EnvironmentGate {
     /// What the call changed, seen before anything else happens.
     fn look(&self, call: &Call<'_>, answer: &Response<Vec<u8>>) {
         let step = self.core.step();
-        match rights::used(self.grants, &self.function, call) {
+        match rights::used(self.grants, &self.function, (call.service, call.operation), call.request) {
             Ok(rights) => self.core.used(rights),
-            Err(evidence) => lock(&self.invariants).broken("a function does what its role allows", evidence),
+            Err(denied) => lock(&self.invariants).broken("a function does what its role allows", denied.to_string()),
         }
         if self.core.traces() {
             self.core.say(format!("{} {}", self.name, trace::describe(call, answer)));

@@ -23,9 +23,9 @@ use super::mappings::{self, Arrivals, Position};
 use super::partners::{PARTNERS, Partners};
 use super::previous::Previous;
 use super::previous::versions::Versions;
-use super::rights::Right;
 use super::size::Size;
 use super::trace::{self, Trace};
+use crate::rights::Right;
 
 /// Which run to make.
 #[derive(Debug, Clone)]

@@ -1,5 +1,4 @@
-//! What functions may do: read for the tests that compare rights with what a function is given, without
-//! effect on one machine.
+//! What functions may do: their roles' statements, which the local endpoint and the simulation hold every call against.
 
 use super::error::Checked;
 use super::node::Node;

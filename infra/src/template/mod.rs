@@ -71,7 +71,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Stack, TemplateError> 
     load_all(path, overrides).map(|declared| declared.stack)
 }
 
-/// [`load`], with what has no effect on one machine but can be checked: rights and outputs.
+/// [`load`], with the functions' rights, and what has no effect on one machine but can be checked.
 ///
 /// # Errors
 /// As [`load`].

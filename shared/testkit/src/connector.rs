@@ -186,13 +186,11 @@ impl EngineConnector {
     async fn run(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let request = collected(request).await?;
         let handler = self.handler(&request)?;
-        let (service, operation) = addressed(&request, handler.is_some());
-        let call = Call {
-            number: self.calls.fetch_add(1, Ordering::SeqCst),
-            service,
-            operation: &operation,
-            request: &request,
+        let (service, operation) = match handler {
+            Some(_) => (Service::Partner, request.method().as_str()),
+            None => addressed(&request),
         };
+        let call = Call { number: self.calls.fetch_add(1, Ordering::SeqCst), service, operation, request: &request };
         let fails = |fault| fail(fault, service, &request);
         if let Verdict::Fail(fault) = self.gate.arrive(&call).await {
             return fails(fault);
@@ -257,23 +255,19 @@ fn into_sdk(answer: Response<Vec<u8>>) -> Result<HttpResponse, ConnectorError> {
     HttpResponse::try_from(answer.map(SdkBody::from)).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
-fn addressed(request: &Request<Vec<u8>>, partner: bool) -> (Service, String) {
-    let method = request.method().as_str();
-    if partner {
-        return (Service::Partner, method.to_owned());
-    }
+/// The service of AWS that a request is for, and the operation; for S3 the HTTP method.
+#[must_use]
+pub fn addressed(request: &Request<Vec<u8>>) -> (Service, &str) {
     let target = request
         .headers()
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok())
         .and_then(|target| target.split_once('.'));
     match target {
-        Some(("AmazonSQS", action)) => (Service::Sqs, action.to_owned()),
-        Some((name, operation)) if name.starts_with("DynamoDBStreams") => {
-            (Service::DynamoDbStreams, operation.to_owned())
-        }
-        Some((_, operation)) => (Service::DynamoDb, operation.to_owned()),
-        None => (Service::S3, method.to_owned()),
+        Some(("AmazonSQS", action)) => (Service::Sqs, action),
+        Some((name, operation)) if name.starts_with("DynamoDBStreams") => (Service::DynamoDbStreams, operation),
+        Some((_, operation)) => (Service::DynamoDb, operation),
+        None => (Service::S3, request.method().as_str()),
     }
 }
 
