@@ -33,8 +33,7 @@ fn is_settled(all: &Invariants, order: &Order) -> bool {
     }
     let active: Vec<&FulfillmentOrder> = order.fulfillment_orders.iter().filter(|parcel| parcel.is_active()).collect();
     if active.is_empty() || all.nobody_picks && order.lines.iter().any(|line| order.unallocated(line) > 0) {
-        // What waits for stock after a part of it has left is found by its items only.
-        return order.waits_as().is_some() || !order.waits_for.is_empty();
+        return order.waits_as().is_some();
     }
     if all.nobody_picks && !order.cancel_requested {
         return true;

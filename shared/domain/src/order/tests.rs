@@ -146,6 +146,15 @@ fn what_waits_for_stock_after_a_hand_over_is_cancelled_at_once() {
 }
 
 #[test]
+fn a_person_finds_what_waits_for_stock_after_a_part_has_left() {
+    let left = give(&received(), "SOF1", &[(1, 2)]).handed_over(1, at()).next;
+    assert_eq!((left.fulfilment, left.waits_as()), (FulfilmentState::PartiallyFulfilled, Some("partially_allocated")));
+    let served = give(&left, "VAR1", &[(2, 1)]);
+    assert_eq!(served.waits_as(), None);
+    assert_eq!(cancel(&left).unwrap().next.waits_as(), None);
+}
+
+#[test]
 fn a_parcel_that_left_before_it_could_be_stopped_ends_the_cancellation() {
     let asked = cancel(&give(&received(), "SOF1", &[(1, 2), (2, 1)])).unwrap().next;
     assert_eq!(asked.handed_over(1, at()).next.fulfilment, FulfilmentState::Fulfilled);
