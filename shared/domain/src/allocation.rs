@@ -4,9 +4,12 @@
 //! A kit is one unit of its line and several of its components, all from one location, or none. Of an item that is kept by
 //! lot the first to expire goes first, and none goes that the channel would find too old.
 
+mod division;
+
 use crate::ids::{LocationId, Sku};
 use crate::order::{AllocatedGoods, AllocatedLine, Allocation, AllocationRule};
 use crate::stock::Lot;
+use division::{Division, STEPS_MAX, division, kits_compete};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -169,7 +172,7 @@ pub fn allocate(wanted: &Wanted<'_>, offers: &[Offer]) -> Vec<Allocation> {
     let mut chosen = match (fewest(wanted, &offers, most_parcels, units), wanted.rule) {
         (Some(complete), _) => complete,
         (None, AllocationRule::ShipComplete | AllocationRule::Split) => Vec::new(),
-        (None, AllocationRule::Backorder) => take(wanted, &by_coverage(wanted, &offers)).0,
+        (None, AllocationRule::Backorder) => take(wanted, &by_coverage(wanted, &offers), None).0,
     };
     chosen = chosen.into_iter().flat_map(in_parts).collect();
     let parcels = chosen.len();
@@ -208,14 +211,20 @@ fn fewest(wanted: &Wanted<'_>, offers: &[&Offer], most: usize, units: u64) -> Op
         if let Some(single) = fewest(wanted, offers, 1, units) {
             return Some(single);
         }
-        let (allocations, taken) = take(wanted, &by_coverage(wanted, offers));
+        let (allocations, taken) = take(wanted, &by_coverage(wanted, offers), None);
         return (taken == units).then_some(allocations);
     }
+    let compete = kits_compete(wanted.needs);
+    let mut steps = STEPS_MAX;
     (1..=most.min(offers.len())).find_map(|parcels| {
         combinations(offers.len(), parcels).into_iter().find_map(|chosen| {
             let chosen: Vec<&Offer> = chosen.into_iter().map(|index| offers[index]).collect();
-            let (allocations, taken) = take(wanted, &chosen);
-            (taken == units).then_some(allocations)
+            let (allocations, taken) = take(wanted, &chosen, None);
+            if taken == units {
+                return Some(allocations);
+            }
+            let divided = if compete { division(wanted, &chosen, &mut steps)? } else { return None };
+            Some(take(wanted, &chosen, Some(&divided)).0)
         })
     })
 }
@@ -227,24 +236,26 @@ fn by_coverage<'a>(wanted: &Wanted<'_>, offers: &[&'a Offer]) -> Vec<&'a Offer> 
 }
 
 fn covers(offer: &Offer, wanted: &Wanted<'_>) -> u64 {
-    take(wanted, &[offer]).1
+    take(wanted, &[offer], None).1
 }
 
-/// Takes what there is from `offers` in their order, for the needs in theirs; gives the allocations and the units taken.
-fn take(wanted: &Wanted<'_>, offers: &[&Offer]) -> (Vec<Allocation>, u64) {
+/// Takes what there is from `offers` in their order, for the needs in theirs, no more than `division` says; gives the allocations
+/// and the units taken.
+fn take(wanted: &Wanted<'_>, offers: &[&Offer], division: Option<&Division>) -> (Vec<Allocation>, u64) {
     let mut needs: Vec<(&Need, u32)> = wanted.needs.iter().map(|need| (need, need.quantity)).collect();
     let mut taken = 0;
     let mut allocations = Vec::new();
-    for offer in offers {
+    for (at, offer) in offers.iter().enumerate() {
         let mut available = offer.available.clone();
         let (mut lines, mut goods) = (Vec::new(), Vec::new());
-        for (need, left) in &mut needs {
+        for (number, (need, left)) in needs.iter_mut().enumerate() {
+            let most = division.map_or(u32::MAX, |division| division[at][number]);
             let whole = |component: &Component| {
                 let lots = available.get(&component.sku).map_or(&[][..], Vec::as_slice);
                 let units: u32 = lots.iter().filter(|lot| lot.is_good_on(wanted.good_on)).map(|lot| lot.units).sum();
                 units / component.quantity.max(1)
             };
-            let quantity = need.components.iter().map(whole).min().unwrap_or(0).min(*left);
+            let quantity = need.components.iter().map(whole).min().unwrap_or(0).min(*left).min(most);
             if quantity == 0 {
                 continue;
             }

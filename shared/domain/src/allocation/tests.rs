@@ -171,17 +171,36 @@ fn can_be_had(needs: &[(u32, Vec<Component>)], stocks: &mut Vec<BTreeMap<Sku, u3
     })
 }
 
+#[test]
+fn kits_that_compete_are_divided_so_that_all_are_whole() {
+    let offers = [offer("A", "BG", &[("tea", 4)]), offer("B", "BG", &[("tea", 3)])];
+    // The larger kit first would leave one unit in each place.
+    let chosen =
+        allocate(&[kit(1, 2, &[("tea", 2)]), kit(2, 1, &[("tea", 3)])], &offers, AllocationRule::Split, Some("BG"));
+    let lines: Vec<_> = chosen.iter().map(|a| (a.location.as_str(), a.lines[0].line, a.lines[0].quantity)).collect();
+    assert_eq!(lines, [("A", 1, 2), ("B", 2, 1)]);
+}
+
+#[test]
+fn a_search_without_end_is_given_up() {
+    let offers: Vec<Offer> = (0..10).map(|at| offer(&format!("L{at}"), "BG", &[("tea", 997), ("cup", 5)])).collect();
+    let needs: Vec<Need> = (1..8).map(|line| kit(line, 90, &[("tea", 10 + line), ("cup", 1)])).collect();
+    assert!(allocate(&needs, &offers, AllocationRule::Split, Some("BG")).is_empty());
+}
+
 proptest! {
     #[test]
-    fn an_order_with_a_kit_is_split_whenever_it_can_be(
+    fn an_order_with_kits_is_split_whenever_it_can_be(
         singles in proptest::collection::vec((0_usize..2, 1_u32..3), 0..3),
-        (kits, parts, place) in (1_u32..3, (1_u32..3, 0_u32..2), 0_usize..3),
-        stock in proptest::collection::vec((0_u32..5, 0_u32..4), 1..4),
+        kits in proptest::collection::vec((1_u32..3, (1_u32..4, 0_u32..3), 0_usize..3), 1..3),
+        stock in proptest::collection::vec((0_u32..7, 0_u32..5), 1..4),
     ) {
         let names = ["tea", "cup"];
-        let parts: Vec<(&str, u32)> = names.into_iter().zip([parts.0, parts.1]).filter(|(_, units)| *units > 0).collect();
         let mut needs: Vec<Need> = singles.iter().map(|(name, units)| need(0, names[*name], *units)).collect();
-        needs.insert(place.min(needs.len()), kit(0, kits, &parts));
+        for (kits, (tea, cup), place) in kits {
+            let parts: Vec<(&str, u32)> = names.into_iter().zip([tea, cup]).filter(|(_, units)| *units > 0).collect();
+            needs.insert(place.min(needs.len()), kit(0, kits, &parts));
+        }
         for (line, need) in (1..).zip(&mut needs) {
             need.line = line;
         }
