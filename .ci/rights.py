@@ -6,8 +6,11 @@ import sys
 from exceptions import compared
 
 written, exceptions_path = pathlib.Path(sys.argv[1]), sys.argv[2]
-unused_by_simulation = set((written / "rights-unused-by-simulation").read_text(encoding="utf-8").splitlines())
-used_by_black_box = set((written / "rights-used-by-black-box").read_text(encoding="utf-8").splitlines())
+try:
+    unused_by_simulation = set((written / "rights-unused-by-simulation").read_text(encoding="utf-8").splitlines())
+    used_by_black_box = set((written / "rights-used-by-black-box").read_text(encoding="utf-8").splitlines())
+except FileNotFoundError as missing:
+    sys.exit(f"{missing.filename} is not there: run `cargo test` first")
 if not used_by_black_box:
     sys.exit("the black-box tests used no right at all: are they written down?")
 unused = unused_by_simulation - used_by_black_box

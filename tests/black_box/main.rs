@@ -14,6 +14,7 @@ mod owasp;
 mod personal_data;
 mod recovery;
 mod restart;
+mod roles;
 mod shop;
 mod sqs;
 mod stack;

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response, StatusCode};
-use testkit::connector::{Service, addressed};
+use http::{Request, Response};
+use testkit::connector::addressed;
 
 use super::environment::lock;
 use crate::rights::{self, Right};
@@ -36,17 +35,13 @@ impl Roles {
     /// may do everything.
     pub(crate) fn refusal(&self, request: &Request<Vec<u8>>) -> Option<Response<Vec<u8>>> {
         let function = session(request)?;
-        let (service, operation) = addressed(request);
         let grants = self.grants.get(&function).map_or(&[][..], Vec::as_slice);
-        match rights::used(grants, &function, (service, operation), request) {
+        match rights::used(grants, &function, addressed(request), request) {
             Ok(rights) => {
-                let mut used = lock(&self.used);
-                for right in rights {
-                    used.insert(right);
-                }
+                lock(&self.used).extend(rights);
                 None
             }
-            Err(denied) => Some(access_denied(service, &denied.to_string())),
+            Err(denied) => Some(engine::access_denied(request, &denied.to_string())),
         }
     }
 
@@ -56,43 +51,27 @@ impl Roles {
     }
 }
 
+/// Of a presigned link, the session that its signature covers; whoever holds the link may add headers.
 fn session(request: &Request<Vec<u8>>) -> Option<String> {
-    if let Some(token) = request.headers().get(SECURITY_TOKEN) {
-        return Some(String::from_utf8_lossy(token.as_bytes()).into_owned());
-    }
     let query = request.uri().query().unwrap_or_default().as_bytes();
-    form_urlencoded::parse(query)
-        .find(|(name, _)| name.eq_ignore_ascii_case(SECURITY_TOKEN))
-        .map(|(_, token)| token.into_owned())
-}
-
-fn access_denied(service: Service, reason: &str) -> Response<Vec<u8>> {
-    let (status, media_type, body) = match service {
-        Service::S3 => {
-            let body = format!("<Error><Code>AccessDenied</Code><Message>{reason}</Message></Error>");
-            (StatusCode::FORBIDDEN, "application/xml", body)
-        }
-        Service::DynamoDb | Service::DynamoDbStreams | Service::Sqs | Service::Partner => {
-            let kind = "com.amazon.coral.service#AccessDeniedException";
-            let body = serde_json::json!({ "__type": kind, "Message": reason }).to_string();
-            (StatusCode::BAD_REQUEST, "application/x-amz-json-1.0", body)
-        }
-    };
-    let mut response = Response::new(body.into_bytes());
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    response
+    let of_link = form_urlencoded::parse(query).find(|(name, _)| name.eq_ignore_ascii_case(SECURITY_TOKEN));
+    let header = || request.headers().get(SECURITY_TOKEN);
+    match of_link {
+        Some((_, token)) => Some(token.into_owned()),
+        None => header().map(|token| String::from_utf8_lossy(token.as_bytes()).into_owned()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
     const TABLE: &str = "arn:aws:dynamodb:eu-central-1:000000000000:table/orders";
 
     fn roles() -> Roles {
         let grant = |action: &str, resource: &str| Grant {
-            allow: true,
             actions: vec![action.to_owned()],
             resources: vec![resource.to_owned()],
         };
@@ -136,12 +115,13 @@ mod tests {
 
     #[test]
     fn a_presigned_link_may_do_what_its_signer_may() {
-        let link = |path: &str| {
-            let uri = format!("http://aws/{path}?X-Amz-Signature=1&X-Amz-Security-Token=relay");
-            Request::get(uri).body(Vec::new()).unwrap()
+        let link = |path: &str, signer: &str| {
+            let uri = format!("http://aws/{path}?X-Amz-Signature=1&X-Amz-Security-Token={signer}");
+            Request::get(uri).header(SECURITY_TOKEN, "relay").body(Vec::new()).unwrap()
         };
-        assert!(roles().refusal(&link("documents/1/label.pdf")).is_none());
-        assert!(roles().refusal(&link("invoices/1")).is_some());
+        assert!(roles().refusal(&link("documents/1/label.pdf", "relay")).is_none());
+        assert!(roles().refusal(&link("invoices/1", "relay")).is_some());
+        assert!(roles().refusal(&link("documents/1/label.pdf", "facts")).is_some(), "a header changes nothing");
     }
 
     #[test]

@@ -4,11 +4,9 @@ use super::error::Checked;
 use super::node::Node;
 use super::resources::properties;
 
-/// One statement of a function's policy.
+/// One statement of a function's policy; it allows, since a role that must deny allows too much.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// Whether it allows; otherwise it denies.
-    pub allow: bool,
     /// Actions as `dynamodb:GetItem`.
     pub actions: Vec<String>,
     /// Resolved ARNs, `*` at their end included.
@@ -62,9 +60,6 @@ fn grant(node: &Node) -> Checked<Grant> {
     let fields = node.fields("statement property", &["Action", "Effect", "Resource"], &["Sid"])?;
     let texts =
         |name: &str| -> Checked<Vec<String>> { fields.required(name)?.one_or_many().iter().map(Node::text).collect() };
-    Ok(Grant {
-        allow: fields.required("Effect")?.one_of("effect", &["Allow", "Deny"])? == "Allow",
-        actions: texts("Action")?,
-        resources: texts("Resource")?,
-    })
+    fields.required("Effect")?.one_of("effect", &["Allow"])?;
+    Ok(Grant { actions: texts("Action")?, resources: texts("Resource")? })
 }

@@ -372,8 +372,8 @@ impl Order {
         match self.fulfilment {
             FulfilmentState::Backordered => Some("backordered"),
             FulfilmentState::PartiallyAllocated => Some("partially_allocated"),
-            // The rest waits, though a part is picked already, or has left.
-            _ if !self.waits_for.is_empty() && !self.cancel_requested => Some("partially_allocated"),
+            // The rest waits, though a part has left.
+            FulfilmentState::PartiallyFulfilled if !self.waits_for.is_empty() => Some("partially_allocated"),
             _ => None,
         }
     }

@@ -11,7 +11,7 @@ use crate::dynamodb::adversity::Begun;
 use crate::dynamodb::{DynamoDb, wire};
 use crate::error::EngineError;
 use crate::meter::Meter;
-use crate::objects::{Credentials, Objects};
+use crate::objects::{self, Credentials, Objects};
 use crate::queues::{self, Queues, Settings};
 
 /// The local AWS. Clones share everything but the credentials that they check presigned links against.
@@ -146,6 +146,15 @@ fn target(request: &Request<Vec<u8>>) -> Target<'_> {
         Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", operation)) => Target::DynamoDb(operation),
         Some(("AmazonSQS", action)) => Target::Sqs(action),
         _ => Target::Unknown,
+    }
+}
+
+/// The answer to a request that its caller's role does not allow, in the words of the service that it is for.
+#[must_use]
+pub fn access_denied(request: &Request<Vec<u8>>, reason: &str) -> Response<Vec<u8>> {
+    match target(request) {
+        Target::S3 => objects::access_denied(request, reason),
+        Target::DynamoDb(_) | Target::Sqs(_) | Target::Unknown => wire::access_denied(reason),
     }
 }
 

@@ -12,5 +12,5 @@ pub mod meter;
 pub mod objects;
 pub mod queues;
 
-pub use engine::{Engine, Ticket};
+pub use engine::{Engine, Ticket, access_denied};
 pub use error::EngineError;

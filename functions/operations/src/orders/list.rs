@@ -67,8 +67,8 @@ impl Filter {
 
 /// List orders, newest first.
 ///
-/// Only `on_hold`, `backordered` and `partially_allocated` have an index of their own; the last has also orders of which a part is
-/// picked already, or has left, while the rest waits for stock. By any other state the orders of a page
+/// Only `on_hold`, `backordered` and `partially_allocated` have an index of their own; the last has also orders of which a part has
+/// left while the rest waits for stock. By any other state the orders of a page
 /// are chosen on read: such a page may be short, or empty, and still have a `next_cursor`.
 #[utoipa::path(
     get, path = "/v1/orders", tag = "operations", params(OrdersQuery, PageQuery, ForMerchant),

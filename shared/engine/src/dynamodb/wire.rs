@@ -79,6 +79,12 @@ pub(crate) fn unknown_operation() -> Response<Vec<u8>> {
     json(StatusCode::BAD_REQUEST, br#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#.to_vec())
 }
 
+/// Also SQS words it so.
+pub(crate) fn access_denied(reason: &str) -> Response<Vec<u8>> {
+    let kind = "com.amazon.coral.service#AccessDeniedException";
+    json(StatusCode::BAD_REQUEST, serde_json::json!({ "__type": kind, "Message": reason }).to_string().into_bytes())
+}
+
 pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
     let mut response = Response::new(body);
     *response.status_mut() = status;

@@ -30,6 +30,10 @@ pub(super) fn handle(
     answer.unwrap_or_else(|error| error.respond(request.uri().path(), head))
 }
 
+pub(crate) fn access_denied(request: &Request<Vec<u8>>, reason: &str) -> Response<Vec<u8>> {
+    S3Error::denied(reason).respond(request.uri().path(), request.method() == Method::HEAD)
+}
+
 fn route(objects: &Objects, request: &Parsed, sent: &[u8]) -> Answer {
     // Each of these is an operation of its own on the same path: never take it for the plain one.
     const SUB_RESOURCES: &[&str] = &[

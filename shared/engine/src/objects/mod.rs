@@ -18,6 +18,7 @@ use crate::error::EngineError;
 use crate::meter::Meter;
 use store::Store;
 
+pub(crate) use handler::access_denied;
 pub use presign::Credentials;
 pub use store::{Metadata, Object};
 

@@ -138,7 +138,7 @@ impl AttributeChanges {
                 "Policy" | "KmsMasterKeyId" | "KmsDataKeyReusePeriodSeconds" => {
                     if !text.is_empty() {
                         return Err(QueueError::Unsupported {
-                            what: "queue policies and KMS keys: every local caller is trusted and the file is not encrypted; leave the attribute out",
+                            what: "queue policies and KMS keys: nobody looks at the one here and the file is not encrypted; leave the attribute out",
                         });
                     }
                 }

@@ -31,7 +31,7 @@ pub use message::{
     SentMessage,
 };
 pub use moves::MoveTask;
-pub use naming::ACCOUNT_ID;
+pub use naming::{ACCOUNT_ID, name_of_url};
 pub use protocol::{LongPoll, Reply, call};
 
 use crate::clock::Clock;

@@ -35,7 +35,8 @@ impl Naming {
 }
 
 /// The queue's name in a URL: its last path segment, whatever host the caller reached us by.
-pub(super) fn name_of_url(url: &str) -> &str {
+#[must_use]
+pub fn name_of_url(url: &str) -> &str {
     let path = url.split(['?', '#']).next().unwrap_or(url);
     path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
 }

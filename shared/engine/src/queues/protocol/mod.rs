@@ -111,7 +111,7 @@ fn dispatch(queues: &Queues, action: &str, body: &[u8]) -> Result<Answer, QueueE
         "DeleteMessageBatch" => batch::delete(queues, read(body)?),
         "ChangeMessageVisibilityBatch" => batch::change_visibility(queues, read(body)?),
         "AddPermission" | "RemovePermission" => {
-            Err(QueueError::Unsupported { what: "queue policies: every local caller is trusted; leave the call out" })
+            Err(QueueError::Unsupported { what: "queue policies: nobody looks at them here; leave the call out" })
         }
         _ => Err(QueueError::UnknownAction { action: action.to_owned() }),
     }
